@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Correlation rules over the hits of detection rules: event_count and value_count with
+ * group-by and timespan (docs/correlation.md). Sliding window (t-T, t] over event time;
+ * fires once, re-arms when the condition has become false or T has passed. All state is
+ * bounded; evictions are counted. One thread.
+ */
+#pragma once
+#include "rules/set.h"
+
+struct rul_correlator;
+
+struct rul_correlator_opts {
+    size_t memory_max; /* bytes of group state; 0 = 64 MiB; per-rule quota is a quarter */
+    int64_t lateness_ns; /* hits older than the watermark by more are counted and left
+                            out; 0 = 30 s */
+};
+
+struct rul_detection {
+    const struct rul_rule *rule;
+    int64_t first_ns, last_ns; /* event times of the first and last contributing event */
+    uint64_t count;            /* events, or distinct values, in the window */
+    size_t n_group;
+    struct rul_group_value {
+        const char *field; /* as written in group-by */
+        struct hd_slice value;
+    } group[8];
+    struct hd_slice first_position; /* `position` of the first contributing hit */
+};
+/* Valid during the call. */
+typedef void (*rul_on_detection)(void *ctx, const struct rul_detection *detection,
+                                 const struct rul_event_copy *last);
+
+int rul_correlator_new(const struct rul_correlator_opts *opts,
+                       struct rul_correlator **out) HD_MUST_USE;
+void rul_correlator_free(struct rul_correlator *c);
+
+/* Uses this set from now on (takes a reference). State of correlation rules whose hash is
+ * unchanged is kept. */
+int rul_correlator_use(struct rul_correlator *c, struct rul_set *set) HD_MUST_USE;
+
+/* One hit of a detection rule. `position` identifies the event ("agent/boot/seq"). */
+int rul_correlate(struct rul_correlator *c, const struct rul_rule *rule,
+                  const struct rul_event_copy *ev, struct hd_slice position,
+                  rul_on_detection fire, void *ctx) HD_MUST_USE;
+
+/* The largest event time seen so far over all detectors; closes windows. */
+void rul_correlator_advance(struct rul_correlator *c, int64_t watermark_ns);
+
+struct rul_correlator_stats {
+    uint64_t groups, bytes, evicted, late, no_group, fired;
+};
+void rul_correlator_stats(const struct rul_correlator *c,
+                          struct rul_correlator_stats *out);
