@@ -3,7 +3,7 @@
  * The event: what decoders make of a record and rules are matched against. Values are
  * views into the record (or into the scratch arena of the decode), addressed by interned
  * field ids, so that a rule's test of a field is one array access. One event belongs to
- * one detector thread and is reused for every record.
+ * one detector thread, starts zeroed and is reused for every record.
  *
  * Glossary. record: a line with its envelope, as it travelled. event: its decoded form.
  * field: a named value, ECS name ("source.ip") or Sigma taxonomy name ("cs-uri-query").
@@ -17,9 +17,10 @@
 #include <haidang/err.h>
 #include <haidang/slice.h>
 
-#define RUL_FIELDS_MAX       4096U /* names in one set */
-#define RUL_EVENT_VALUES_MAX 512U  /* values in one event; more are counted and left out \
-                                    */
+#define RUL_FIELDS_MAX 4096U /* names in one set */
+#define RUL_EVENT_VALUES_MAX                                                             \
+    512U /* values in one event; more are counted and left out                           \
+          */
 #define RUL_FIELD_NONE UINT16_MAX
 
 /* ---- field names ---- */
