@@ -9,7 +9,8 @@
  *     hd_owner_close(&t->owner, (uv_handle_t *)&t->timer);   -> thing_freed(t) after the
  * last
  *
- * The handle's `data` belongs to the owner; find the thing with HD_CONTAINER.
+ * The handle's `data` belongs to the owner; find the thing with HD_CONTAINER. A thing
+ * that replaces its only handle keeps another one (a timer) open meanwhile.
  */
 #pragma once
 #include <stdbool.h>
@@ -45,7 +46,8 @@ static inline bool hd_owner_is_open(const struct hd_owner *owner)
 /* HD_E* for a libuv status (which is a negative errno). */
 int hd_err_from_uv(int status);
 
-/* SIGTERM and SIGINT -> stop, SIGHUP -> reload; SIGPIPE is ignored. One a process. */
+/* SIGTERM and SIGINT -> stop, SIGHUP -> reload; SIGPIPE is ignored. One a process. The
+ * handles do not keep the loop running; close them (and run the loop once) at the end. */
 struct hd_signals;
 struct hd_signals_ops {
     void (*stop)(void *ctx);   /* the second signal of the kind is called again */
