@@ -29,11 +29,15 @@ static inline size_t hd_bytes_left(const struct hd_bytes *c)
     return c->len - c->pos;
 }
 
+/* The next n bytes, or NULL when they are not there. */
 static inline const uint8_t *hd_bytes_need(struct hd_bytes *c, size_t n)
 {
     if (c->failed || n > c->len - c->pos) {
         c->failed = true;
         return NULL;
+    }
+    if (n == 0) {
+        return c->ptr == NULL ? (const uint8_t *)"" : c->ptr + c->pos;
     }
     const uint8_t *at = c->ptr + c->pos;
     c->pos += n;

@@ -20,7 +20,7 @@ int hd_fs_write_atomic(const char *path, struct hd_slice data, mode_t mode) HD_M
 /* mkdir -p; existing directories are fine. */
 int hd_fs_mkdirs(const char *path, mode_t mode) HD_MUST_USE;
 
-/* HD_EACCES unless the file is a regular file that group and others cannot read. */
+/* HD_EACCES unless it is a regular file to which group and others have no access. */
 int hd_fs_check_secret(const char *path) HD_MUST_USE;
 
 /* Calls `each` for every entry of a directory in byte order of names; stops at != 0 and

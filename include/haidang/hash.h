@@ -12,6 +12,8 @@ uint64_t hd_hash_stable(struct hd_slice s, uint64_t seed); /* same in every proc
 
 /* Continue with the previous value; start with 0. Uses SSE4.2 where the CPU has it. */
 uint32_t hd_crc32c(uint32_t crc, const void *ptr, size_t len);
+/* The portable form of it; the same result on every CPU. */
+uint32_t hd_crc32c_portable(uint32_t crc, const void *ptr, size_t len);
 
 #define HD_SHA256_LEN 32
 int hd_sha256(struct hd_slice s, uint8_t out[HD_SHA256_LEN]) HD_MUST_USE;

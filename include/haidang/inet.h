@@ -37,6 +37,7 @@ size_t hd_ip_format(const struct hd_ip *ip, char out[HD_IP_TEXT_MAX]);
 
 /* "10.0.0.0/8", "2001:db8::/32" or a single address. Host bits set: HD_EINVAL. */
 int hd_cidr_parse(struct hd_slice text, struct hd_cidr *out) HD_MUST_USE;
+/* Families do not mix: an IPv6 network, even ::/0, holds no IPv4 address. */
 bool hd_cidr_has(const struct hd_cidr *net, const struct hd_ip *ip);
 
 /* "host:port", "[v6]:port", ":port" (all addresses). Port 0..65535. host gets a NUL. */

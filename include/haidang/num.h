@@ -5,6 +5,7 @@
  * are HD_EPARSE or HD_ERANGE, and *out is left alone.
  */
 #pragma once
+#include <stdbool.h>
 #include <stdint.h>
 
 #include <haidang/err.h>

@@ -39,7 +39,7 @@ static inline bool hd_slice_eq(struct hd_slice a, struct hd_slice b)
 static inline struct hd_slice hd_slice_from(struct hd_slice s, size_t from)
 {
     size_t cut = from < s.len ? from : s.len;
-    return (struct hd_slice){s.ptr + cut, s.len - cut};
+    return (struct hd_slice){cut == 0 ? s.ptr : s.ptr + cut, s.len - cut};
 }
 
 /* `len` is clamped to the length. */
