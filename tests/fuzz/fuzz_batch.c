@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Target functions: hd_batch_reader_open, hd_batch_reader_next. The first byte chooses:
+ * even = the rest is a frame as it came, odd = the rest is the text, compressed here, so
+ * that the fuzzer reaches the header and the records.
+ */
+#include <stdint.h>
+#include <stdlib.h>
+
+#include <zstd.h>
+
+#include <haidang/batch.h>
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static void read_all(struct hd_slice frame)
+{
+    struct hd_batch_reader *r = NULL;
+    struct hd_batch_info info;
+    struct hd_batch_record record;
+    if (hd_batch_reader_new(&r) != HD_OK) {
+        return;
+    }
+    volatile uint8_t sink = 0;
+    uint32_t n = 0;
+    if (hd_batch_reader_open(r, frame, &info) == HD_OK) {
+        while (hd_batch_reader_next(r, &record) == 1) {
+            n++;
+            if (record.line.len > 0) {
+                sink ^= record.line.ptr[record.line.len - 1];
+            }
+        }
+        if (n > info.count) {
+            abort();
+        }
+    }
+    hd_batch_reader_free(r);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    if (size < 1) {
+        return 0;
+    }
+    struct hd_slice rest = hd_slice(data + 1, size - 1);
+    if ((data[0] & 1) == 0) {
+        read_all(rest);
+        return 0;
+    }
+    size_t cap = ZSTD_compressBound(rest.len);
+    uint8_t *frame = malloc(cap);
+    if (frame != NULL) {
+        size_t len = ZSTD_compress(frame, cap, rest.ptr, rest.len, 1);
+        if (!ZSTD_isError(len)) {
+            read_all(hd_slice(frame, len));
+        }
+        free(frame);
+    }
+    return 0;
+}
