@@ -10,6 +10,8 @@
 #include <haidang/batch.h>
 #include <haidang/err.h>
 
+struct col_conf_source;
+
 /* Where lines go. A sink copies; the line is valid during the call only. */
 struct col_sink {
     /* HD_OK: taken (will be spooled). HD_EFULL: not taken; pause the source and call
@@ -17,11 +19,28 @@ struct col_sink {
     int (*add)(void *ctx, const struct hd_batch_source *source, int64_t recv_ns,
                unsigned flags, struct hd_slice line);
     /* "All lines of stream `key` up to `mark` have been added": becomes durable together
-     * with them and is given back by `last_mark` after a restart. Small (<= 256 bytes).
-     */
+     * with them and is given back by `last_mark` after a restart. Call it after each
+     * add, before the next one: a batch may end between any two lines. Key and mark
+     * together at most COL_MARK_MAX bytes; an empty mark forgets the stream. */
     void (*mark)(void *ctx, struct hd_slice key, struct hd_slice mark);
-    /* The durable mark of a stream, empty when there is none. Valid in the call. */
+    /* The newest mark of a stream: the durable one after a start, later the last one set.
+     * Empty when there is none. Valid in the call. */
     struct hd_slice (*last_mark)(void *ctx, struct hd_slice key);
+    void *ctx;
+};
+
+#define COL_MARK_MAX    256U
+#define COL_SCRATCH_LEN ((size_t)1 << 20)
+
+/* What a source is given when it is opened; outlives it. */
+struct col_source_env {
+    uv_loop_t *loop;
+    const struct col_sink *sink;
+    struct hd_slice host; /* of lines that arise on this server */
+    size_t line_max;      /* longer lines are cut and marked HD_BATCH_TRUNCATED */
+    uint8_t *scratch; /* COL_SCRATCH_LEN bytes that any source may use in a callback */
+    /* A source that can end (standard input, a capture file) has delivered everything. */
+    void (*at_end)(void *ctx);
     void *ctx;
 };
 
@@ -40,9 +59,24 @@ struct col_source_ops {
     /* Flushes what it holds into the sink, closes its handles, then calls `closed` and
      * frees itself. */
     void (*close)(struct col_source *source, void (*closed)(void *ctx), void *ctx);
+    /* SIGHUP: reads certificates again; NULL when there is nothing to read. */
+    void (*reload)(struct col_source *source);
 };
 
 struct col_source {
     const struct col_source_ops *ops;
     char *name; /* path, listener, interface */
 };
+
+/* Opens a source and starts it. own: *out until its close. On failure `why` says what is
+ * wrong and the code which exit code fits: HD_ETLS certificates, HD_EINVAL configuration,
+ * HD_EACCES and HD_EBUSY an address or device that cannot be had. */
+typedef int col_source_open(const struct col_source_env *env,
+                            const struct col_conf_source *conf, struct col_source **out,
+                            char why[256]);
+
+col_source_open col_file_open;
+col_source_open col_udp_open;
+col_source_open col_tcp_open; /* plain and TLS */
+col_source_open col_stdin_open;
+col_source_open col_capture_open;
