@@ -19,10 +19,11 @@ enum {
     LINE_MAX_BYTES = 8192,
     TAIL_BYTES = 64,  /* kept free for what ends a line */
     VALUE_MAX = 1024, /* bytes of one value before escaping */
+    BURST_DEFAULT = 10,
 };
 
 static struct hd_log_opts options = {HD_LOG_INFO, 0, STDERR_FILENO, /* lint: global */
-                                     HD_LOG_BURST};
+                                     BURST_DEFAULT};
 
 static const char *const level_names[] = {"ERROR", "WARN", "INFO", "DEBUG"};
 static const char *const level_names_json[] = {"error", "warn", "info", "debug"};

@@ -53,8 +53,6 @@ struct hd_log_site {
 void hd_log_emit(enum hd_log_level level, const char *module, const char *text,
                  const struct hd_kv *kv, size_t n, struct hd_log_site *site);
 
-#define HD_LOG_BURST 10 /* lines of a call site at once, then one a second */
-
 struct hd_log_opts {
     enum hd_log_level level; /* less important lines are dropped */
     int json;                /* one JSON object a line instead of text */
