@@ -5,8 +5,8 @@
 #include <haidang/err.h>
 
 #include <errno.h>
-#include <stdio.h>
-#include <unistd.h>
+
+#include <haidang/log.h>
 
 const char *hd_err_name(int err)
 {
@@ -96,6 +96,7 @@ int hd_err_from_errno(int errnum)
 
 int hd_fails_at(const char *cond, const char *file, int line)
 {
-    (void)dprintf(STDERR_FILENO, "%s:%d: invariant broken: %s\n", file, line, cond);
+    HD_LOG(ERROR, "lib", "invariant broken, please report", HD_KV_STR("condition", cond),
+           HD_KV_STR("file", file), HD_KV_INT("line", line));
     return 1;
 }

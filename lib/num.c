@@ -18,7 +18,7 @@ size_t hd_num_prefix_u64(struct hd_slice text, size_t max_digits, uint64_t max,
     size_t n = 0;
     while (n < text.len && n < max_digits && hd_is_digit(text.ptr[n])) {
         uint64_t digit = (uint64_t)(text.ptr[n] - '0');
-        if (value > max / 10 || value * 10 > max - digit) {
+        if (digit > max || value > max / 10 || value * 10 > max - digit) {
             return 0;
         }
         value = value * 10 + digit;

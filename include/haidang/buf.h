@@ -16,6 +16,11 @@ struct hd_buf {
 };
 
 void hd_buf_init(struct hd_buf *buf, size_t max);
+/* Over storage of the caller's: never allocates, HD_ELIMIT when full, no fini. */
+static inline struct hd_buf hd_buf_fixed(void *storage, size_t cap)
+{
+    return (struct hd_buf){.ptr = (uint8_t *)storage, .cap = cap, .max = cap};
+}
 void hd_buf_fini(struct hd_buf *buf); /* frees; usable again as if initialised */
 
 static inline void hd_buf_clear(struct hd_buf *buf)

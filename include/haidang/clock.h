@@ -43,8 +43,14 @@ int hd_clock_parse_rfc3339(struct hd_slice text, int64_t *ns) HD_MUST_USE;
 size_t hd_clock_format_rfc3339(int64_t ns, int digits, char out[HD_RFC3339_LEN + 1]);
 
 /* Offset of a zone at a wall time, in seconds east of UTC. `zone` is "UTC", "+07:00" or
- * a name of the system's tz database ("Asia/Ho_Chi_Minh"). A zone is opened once. */
+ * a name of the system's tz database ("Asia/Ho_Chi_Minh"; that one is known even where
+ * the database is not installed). The environment is neither read nor changed. own: *out
+ * until hd_zone_close. HD_EPARSE, HD_ENOENT, HD_ECORRUPT. */
 struct hd_zone;
 int hd_zone_open(const char *zone, struct hd_zone **out) HD_MUST_USE;
+/* The same with the database in another directory. */
+int hd_zone_open_in(const char *dir, const char *zone, struct hd_zone **out) HD_MUST_USE;
+/* A TZif file (RFC 9636) of version 2 or later from memory. */
+int hd_zone_parse(struct hd_slice tzif, struct hd_zone **out) HD_MUST_USE;
 void hd_zone_close(struct hd_zone *zone);
 int hd_zone_offset_s(const struct hd_zone *zone, int64_t wall_ns);

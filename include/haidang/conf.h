@@ -45,11 +45,13 @@ struct hd_conf_item {
     size_t offset;
     size_t count_offset;
     size_t item_size;
-    int64_t min, max; /* numbers: inclusive (both 0 = no check); strings: length */
-    const char *def;  /* default as it would be written; NULL = zero */
+    int64_t min, max; /* inclusive, both 0 = no check; numbers: the value (of a
+                         duration in ns), texts: bytes, lists: entries */
+    const char *def;  /* default as it would be written (of a list of texts, with commas);
+                         NULL = zero */
     const char *unit; /* for the manual: "lines", "bytes" */
     const char *help; /* one sentence for the manual; mandatory */
-    bool required;
+    bool required;    /* inside a section: when the section is given */
     const char *const *names;       /* HD_CONF_ENUM: NULL-terminated */
     const struct hd_conf_item *sub; /* sections, lists: ended by a zeroed item */
 };
@@ -63,7 +65,8 @@ struct hd_conf_schema {
 
 /* Fills *conf (zeroed first, then defaults, then the file). On error everything that was
  * allocated is freed, *conf is zeroed and HD_EPARSE (or the read error) returned. At most
- * 1 MiB, depth 32. own: strings and lists belong to *conf until hd_conf_free. */
+ * 1 MiB, depth 32, 64 keys a section; aliases, anchors and tags are refused. own: strings
+ * and lists belong to *conf until hd_conf_free. */
 int hd_conf_load(const char *path, const struct hd_conf_schema *schema, void *conf,
                  struct hd_diags *diags) HD_MUST_USE;
 /* The same from memory; `path` is used in messages and for relative paths. */

@@ -61,7 +61,7 @@ const char *hd_err_text(int err);
 /* Maps a positive errno value to the nearest HD_E*; unknown values become HD_EIO. */
 int hd_err_from_errno(int errnum);
 
-/* Recoverable assertion: true when `cond` fails; logs the place once. Use as
+/* Recoverable assertion: true when `cond` fails; logs the place. Use as
  *     if (hd_fails(len <= cap)) return HD_EBUG;
  * Plain assert() is banned outside tests. */
 #define hd_fails(cond)                                                                   \

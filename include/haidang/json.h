@@ -13,11 +13,12 @@ struct hd_json {
     struct hd_buf *out;   /* borrowed */
     uint32_t has_members; /* bit per depth */
     unsigned depth;       /* < 32 */
+    bool after_key;       /* hd_json_key was last */
 };
 
 static inline struct hd_json hd_json(struct hd_buf *out)
 {
-    return (struct hd_json){out, 0, 0};
+    return (struct hd_json){out, 0, 0, false};
 }
 
 /* key == NULL inside arrays and for the outermost value. Keys are literals: not escaped.

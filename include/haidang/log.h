@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Structured log of a program, one line an event, to standard error (text or JSON):
+ *
  *     2026-11-21T07:50:37.123Z WARN uplink: correlator lost peer="192.0.2.1:6514"
- * err=HD_ECONN Untrusted bytes are escaped. Each call site is limited (default 10 lines,
+ *
+ * Untrusted bytes are escaped. Each call site is limited (default 10 lines,
  * then one a second) and says how many it suppressed. Safe from any thread; never blocks
  * on the network, never ends the process.
  */
@@ -35,8 +37,7 @@ struct hd_kv {
     ((struct hd_kv){"err", HD_KV_T_ERR, HD_SLICE_EMPTY, (int64_t)(code)})
 
 struct hd_log_site {
-    _Atomic int64_t window_start_ns;
-    _Atomic uint32_t in_window;
+    _Atomic int64_t full_at_ns; /* monotonic: when the burst is whole again */
     _Atomic uint32_t suppressed;
 };
 
@@ -52,11 +53,14 @@ struct hd_log_site {
 void hd_log_emit(enum hd_log_level level, const char *module, const char *text,
                  const struct hd_kv *kv, size_t n, struct hd_log_site *site);
 
+#define HD_LOG_BURST 10 /* lines of a call site at once, then one a second */
+
 struct hd_log_opts {
-    enum hd_log_level level; /* lines above are dropped */
+    enum hd_log_level level; /* less important lines are dropped */
     int json;                /* one JSON object a line instead of text */
     int fd;                  /* 2 unless a test says otherwise */
-    uint32_t burst;          /* lines a call site may write in a second; 0 = no limit */
+    uint32_t burst;          /* lines a call site may write at once, then one a second;
+                       0 = no limit */
 };
 /* Once, before threads start. Without it: INFO, text, fd 2, burst 10. */
 void hd_log_setup(const struct hd_log_opts *opts);

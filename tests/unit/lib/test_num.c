@@ -22,6 +22,7 @@ static void unsigned_numbers(void **state)
     assert_int_equal(u64("18446744073709551616", UINT64_MAX, &n), HD_ERANGE);
     assert_int_equal(u64("99999999999999999999999", UINT64_MAX, &n), HD_ERANGE);
     assert_int_equal(u64("11", 10, &n), HD_ERANGE);
+    assert_int_equal(u64("9", 5, &n), HD_ERANGE);
     assert_int_equal(n, 42);
     assert_int_equal(u64("18446744073709551615", UINT64_MAX, &n), HD_OK);
     assert_true(n == UINT64_MAX);

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What a detector hands to the state thread: copies of the events that some rule matched,
+ * in messages of bounded size, and the reader's cursor behind each batch.
+ *
+ * A message belongs to the thread that holds it. Events are counted by reference among
+ * hits of one message and, after the hand-over, by what the state thread keeps: never by
+ * two threads at once, so the count is no atomic.
+ */
+#pragma once
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <haidang/journal.h>
+
+#include "rules/set.h"
+
+#define COR_HITS_MAX       256U       /* in one message */
+#define COR_HITS_BYTES_MAX (1U << 20) /* of copied events; one event may go over */
+
+struct cor_event {
+    unsigned refs;
+    uint64_t seq;
+    bool is_truncated;
+    struct rul_event_copy *copy;
+    struct hd_slice agent, boot; /* views of `position` */
+    struct hd_slice position;    /* "agent/boot/seq" */
+    char text[];
+};
+
+struct cor_origin {
+    struct hd_slice agent, boot;
+    uint64_t seq;
+    bool is_truncated;
+};
+
+/* own: *out, one reference. Takes `copy`, also on failure. */
+int cor_event_new(const struct cor_origin *origin, struct rul_event_copy *copy,
+                  struct cor_event **out) HD_MUST_USE;
+struct cor_event *cor_event_ref(struct cor_event *event);
+void cor_event_unref(struct cor_event *event);
+/* Memory it takes, for the bounds of those who keep it. */
+size_t cor_event_bytes(const struct cor_event *event);
+
+struct cor_hit {
+    const struct rul_rule *rule; /* of the message's set */
+    struct cor_event *event;     /* a reference */
+};
+
+struct cor_hits {
+    struct rul_set *set; /* a reference: the set that the batch was matched with */
+    uint32_t n;
+    size_t bytes;
+    bool is_warm_up; /* before the cursor: feeds correlations, publishes nothing */
+    bool has_cursor; /* the batch ends here */
+    struct hd_journal_cursor cursor; /* behind the batch */
+    int64_t watermark_ns;            /* largest event time so far; 0 = none */
+    struct cor_hit hits[COR_HITS_MAX];
+};
+
+/* own: takes a reference of the set. */
+int cor_hits_new(struct rul_set *set, struct cor_hits **out) HD_MUST_USE;
+void cor_hits_free(struct cor_hits *hits);
+static inline bool cor_hits_is_full(const struct cor_hits *hits)
+{
+    return hits->n == COR_HITS_MAX || hits->bytes >= COR_HITS_BYTES_MAX;
+}
+/* The message must not be full. Takes its own reference of the event. */
+void cor_hits_add(struct cor_hits *hits, const struct rul_rule *rule,
+                  struct cor_event *event);

@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "correlator/enrich/nets.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include <haidang/hash.h>
+
+#define BITS_MAX 128
+
+int cor_nets_init(struct cor_nets *nets)
+{
+    *nets = (struct cor_nets){0};
+    return cor_index_init(&nets->index, 16);
+}
+
+void cor_nets_fini(struct cor_nets *nets)
+{
+    cor_index_fini(&nets->index);
+    free(nets->nets);
+    *nets = (struct cor_nets){0};
+}
+
+static struct hd_cidr cut(const struct hd_ip *ip, uint8_t bits)
+{
+    struct hd_cidr out = {.base = *ip, .bits = bits};
+    size_t whole = bits / 8;
+    if (whole < sizeof(ip->byte)) {
+        out.base.byte[whole] &= (uint8_t)(0xff00U >> (bits % 8));
+        memset(out.base.byte + whole + 1, 0, sizeof(ip->byte) - whole - 1);
+    }
+    return out;
+}
+
+static uint64_t hash(const struct hd_cidr *cidr)
+{
+    uint8_t key[17];
+    memcpy(key, cidr->base.byte, 16);
+    key[16] = cidr->bits;
+    return hd_hash(hd_slice(key, sizeof(key)));
+}
+
+struct wanted {
+    const struct cor_nets *nets;
+    const struct hd_cidr *cidr;
+};
+
+static bool same(const void *ctx, uint32_t at)
+{
+    const struct wanted *w = ctx;
+    const struct hd_cidr *have = &w->nets->nets[at].cidr;
+    return have->bits == w->cidr->bits && hd_ip_eq(&have->base, &w->cidr->base);
+}
+
+static void note_length(struct cor_nets *nets, uint8_t bits)
+{
+    uint8_t i = 0;
+    while (i < nets->n_lengths && nets->lengths[i] > bits) {
+        i++;
+    }
+    if (i < nets->n_lengths && nets->lengths[i] == bits) {
+        return;
+    }
+    memmove(nets->lengths + i + 1, nets->lengths + i, (size_t)(nets->n_lengths - i));
+    nets->lengths[i] = bits;
+    nets->n_lengths++;
+}
+
+static int make_room(struct cor_nets *nets)
+{
+    if (nets->n < nets->cap) {
+        return HD_OK;
+    }
+    uint32_t cap = nets->cap == 0 ? 16 : nets->cap * 2;
+    struct cor_net *more = realloc(nets->nets, cap * sizeof(*more));
+    if (more == NULL) {
+        return HD_ENOMEM;
+    }
+    nets->nets = more;
+    nets->cap = cap;
+    return HD_OK;
+}
+
+int cor_nets_add(struct cor_nets *nets, const struct hd_cidr *cidr, uint32_t value,
+                 uint32_t *other)
+{
+    if (cidr->bits > BITS_MAX) {
+        return HD_EINVAL;
+    }
+    uint64_t h = hash(cidr);
+    uint32_t at = cor_index_find(&nets->index, h, same, &(struct wanted){nets, cidr});
+    if (at != COR_INDEX_NONE) {
+        *other = nets->nets[at].value;
+        return HD_EEXIST;
+    }
+    int err = make_room(nets);
+    if (err == HD_OK) {
+        err = cor_index_add(&nets->index, h, nets->n);
+    }
+    if (err != HD_OK) {
+        return err;
+    }
+    nets->nets[nets->n++] = (struct cor_net){*cidr, value};
+    note_length(nets, cidr->bits);
+    return HD_OK;
+}
+
+uint32_t cor_nets_find(const struct cor_nets *nets, const struct hd_ip *ip)
+{
+    for (uint8_t i = 0; i < nets->n_lengths; i++) {
+        struct hd_cidr cidr = cut(ip, nets->lengths[i]);
+        uint32_t at = cor_index_find(&nets->index, hash(&cidr), same,
+                                     &(struct wanted){nets, &cidr});
+        if (at != COR_INDEX_NONE) {
+            return nets->nets[at].value;
+        }
+    }
+    return COR_NETS_NONE;
+}

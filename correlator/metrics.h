@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Everything that haidang-correlator counts. Any thread adds.
+ */
+#pragma once
+#include <haidang/metrics.h>
+
+#define COR_NAME(text) "haidang_correlator_" text
+#define COR_METRICS(X)                                                                   \
+    X(COR_M_CONNECTIONS, COUNTER, COR_NAME("connections_total"), "Connections taken")    \
+    X(COR_M_DEFERRED, COUNTER, COR_NAME("connections_deferred_total"),                   \
+      "Connections that had to wait for a free handshake")                               \
+    X(COR_M_REFUSED, COUNTER, COR_NAME("connections_refused_total"),                     \
+      "Connections refused because max_agents were connected")                           \
+    X(COR_M_HANDSHAKE_FAILED, COUNTER, COR_NAME("handshakes_failed_total"),              \
+      "Connections that ended before TLS was up")                                        \
+    X(COR_M_IDENTITY, COUNTER, COR_NAME("identity_refused_total"),                       \
+      "Agents whose name is not their certificate's")                                    \
+    X(COR_M_VERSION, COUNTER, COR_NAME("version_refused_total"),                         \
+      "Agents that speak no version of ours")                                            \
+    X(COR_M_PROTOCOL, COUNTER, COR_NAME("protocol_errors_total"),                        \
+      "Connections ended because of what they sent")                                     \
+    X(COR_M_IDLE, COUNTER, COR_NAME("idle_closed_total"),                                \
+      "Connections ended because nothing came in time")                                  \
+    X(COR_M_SLOW, COUNTER, COR_NAME("slow_closed_total"),                                \
+      "Connections ended because they do not read or finish a frame")                    \
+    X(COR_M_SUPERSEDED, COUNTER, COR_NAME("superseded_total"),                           \
+      "Connections replaced by a newer one of the same agent")                           \
+    X(COR_M_AGENTS, GAUGE, COR_NAME("agents"), "Agents connected now")                   \
+    X(COR_M_AGENTS_KNOWN, GAUGE, COR_NAME("agents_known"), "Agents remembered")          \
+    X(COR_M_AGENTS_EVICTED, COUNTER, COR_NAME("agents_evicted_total"),                   \
+      "Agents forgotten because the table was full")                                     \
+    X(COR_M_BATCHES, COUNTER, COR_NAME("batches_total"), "Batches archived")             \
+    X(COR_M_LINES, COUNTER, COR_NAME("lines_total"), "Records archived")                 \
+    X(COR_M_BYTES, COUNTER, COR_NAME("bytes_total"), "Bytes archived, compressed")       \
+    X(COR_M_RAW_BYTES, COUNTER, COR_NAME("raw_bytes_total"), "Bytes archived, as text")  \
+    X(COR_M_DUPLICATES, COUNTER, COR_NAME("duplicates_total"),                           \
+      "Batches dropped because they were held already")                                  \
+    X(COR_M_OVERLAPS, COUNTER, COR_NAME("overlaps_total"),                               \
+      "Batches that overlap held ones in part; archived all the same")                   \
+    X(COR_M_MISSING, COUNTER, COR_NAME("missing_records_total"),                         \
+      "Records that an agent numbered and never delivered")                              \
+    X(COR_M_WAITS, COUNTER, COR_NAME("intake_waits_total"),                              \
+      "Times a connection was paused because memory or the disk queue was full")         \
+    X(COR_M_MEMORY, GAUGE, COR_NAME("intake_memory_bytes"), "Held by unfinished frames") \
+    X(COR_M_MEMORY_HIGH, GAUGE, COR_NAME("intake_memory_high_water_bytes"),              \
+      "The most that unfinished frames have held")                                       \
+    X(COR_M_FULL, COUNTER, COR_NAME("archive_refusals_total"),                           \
+      "Batches the archive did not take; their agents were told to back off")            \
+    X(COR_M_ARCHIVE_BYTES, GAUGE, COR_NAME("archive_bytes"), "Archive on disk")          \
+    X(COR_M_ARCHIVE_QUEUE, GAUGE, COR_NAME("archive_queue_bytes"),                       \
+      "Handed to the archive and not yet durable")                                       \
+    X(COR_M_ARCHIVE_SYNCS, COUNTER, COR_NAME("archive_syncs_total"), "Syncs to disk")    \
+    X(COR_M_DETECT_LINES, COUNTER, COR_NAME("detect_lines_total"), "Records examined")   \
+    X(COR_M_DETECT_EVENTS, COUNTER, COR_NAME("detect_events_total"),                     \
+      "Records that a decoder knew")                                                     \
+    X(COR_M_DETECT_HITS, COUNTER, COR_NAME("detect_hits_total"), "Rules matched")        \
+    X(COR_M_DETECT_CORRUPT, COUNTER, COR_NAME("detect_corrupt_entries_total"),           \
+      "Archive entries that do not verify; passed over")                                 \
+    X(COR_M_DETECT_LOST, COUNTER, COR_NAME("detect_corrupt_records_total"),              \
+      "Records inside batches that could not be read")                                   \
+    X(COR_M_DETECT_TRIMMED, COUNTER, COR_NAME("detect_trimmed_total"),                   \
+      "Times retention removed entries before they were examined")                       \
+    X(COR_M_DETECT_DROPPED, COUNTER, COR_NAME("detect_hits_dropped_total"),              \
+      "Hits lost because memory was short")                                              \
+    X(COR_M_DETECT_LAG, GAUGE, COR_NAME("detect_lag_bytes"), "Archive not yet examined") \
+    X(COR_M_DETECT_LAG_MS, GAUGE, COR_NAME("detect_lag_milliseconds"),                   \
+      "Age of the newest record of the batch examined last; 0 when caught up")           \
+    X(COR_M_HITS_QUEUE_HIGH, GAUGE, COR_NAME("hits_queue_high_water"),                   \
+      "The most messages that waited for the state thread")                              \
+    X(COR_M_PUBLISHED, COUNTER, COR_NAME("alerts_published_total"), "Alerts published")  \
+    X(COR_M_SUPPRESSED, COUNTER, COR_NAME("alerts_suppressed_total"),                    \
+      "Repeats counted instead of published")                                            \
+    X(COR_M_REPLAYED, COUNTER, COR_NAME("alerts_replayed_total"),                        \
+      "Alerts seen again after a restart; they are in the journal already")              \
+    X(COR_M_INVALID, COUNTER, COR_NAME("alerts_failed_total"),                           \
+      "Alerts that could not be built; please report")                                   \
+    X(COR_M_ALERT_WAITS, COUNTER, COR_NAME("alert_journal_waits_total"),                 \
+      "Times the alert journal could not be written; detection waits")                   \
+    X(COR_M_SUPPRESS_EVICTED, COUNTER, COR_NAME("suppress_evicted_total"),               \
+      "Things forgotten by the suppression of repeats")                                  \
+    X(COR_M_GROUPS, GAUGE, COR_NAME("correlation_groups"), "Groups being correlated")    \
+    X(COR_M_GROUP_BYTES, GAUGE, COR_NAME("correlation_bytes"), "Memory of the groups")   \
+    X(COR_M_GROUPS_EVICTED, COUNTER, COR_NAME("correlation_evicted_total"),              \
+      "Groups forgotten because memory was full")                                        \
+    X(COR_M_LATE, COUNTER, COR_NAME("correlation_late_total"),                           \
+      "Hits too old to be correlated")                                                   \
+    X(COR_M_NO_GROUP, COUNTER, COR_NAME("correlation_no_group_total"),                   \
+      "Hits without the field that their correlation groups by")                         \
+    X(COR_M_GEO_ERRORS, COUNTER, COR_NAME("geo_errors_total"),                           \
+      "Look-ups that a broken database could not answer")                                \
+    X(COR_M_RULES, GAUGE, COR_NAME("rules"), "Rules in force")                           \
+    X(COR_M_RELOADS, COUNTER, COR_NAME("reloads_total"), "Reloads that took effect")     \
+    X(COR_M_RELOADS_FAILED, COUNTER, COR_NAME("reloads_failed_total"),                   \
+      "Reloads that were refused; the old set stayed in force")                          \
+    X(COR_M_CERT_DAYS, GAUGE, COR_NAME("certificate_days_left"),                         \
+      "Days until our certificate expires")
+
+HD_METRICS_DECLARE(cor_metrics, COR_METRICS)
+
+#define COR_COUNT(id, n) HD_METRIC_ADD(cor_metrics, id, n)
+#define COR_GAUGE(id, n) HD_METRIC_SET(cor_metrics, id, n)
+#define COR_READ(id)     HD_METRIC_GET(cor_metrics, id)

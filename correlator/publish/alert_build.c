@@ -1,0 +1,427 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "correlator/publish/alert_build.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include <haidang/clock.h>
+#include <haidang/hash.h>
+#include <haidang/num.h>
+#include <haidang/utf8.h>
+
+#include "correlator/enrich/attack.h"
+
+#define GROUP_MAX   8U
+#define TIME_DIGITS 6
+
+/* Members are set without asking each time: the first failure sticks. */
+struct maker {
+    const struct cor_alert_input *in;
+    json_t *alert;
+    struct hd_buf text; /* scratch */
+    size_t line_max;    /* bytes of a line of evidence in this attempt */
+    int err;
+    bool has_source, has_destination;
+    struct hd_ip source, destination;
+};
+
+static void put(struct maker *m, json_t *object, const char *key, json_t *value)
+{
+    if (value == NULL || object == NULL ||
+        json_object_set_new_nocheck(object, key, value) != 0) {
+        m->err = m->err != HD_OK ? m->err : HD_ENOMEM;
+    }
+}
+
+/* Bytes of a log line -> JSON string: cut, valid UTF-8, no NUL (many readers stop there).
+ */
+static json_t *clean(struct maker *m, struct hd_slice s, size_t max)
+{
+    size_t len = s.len < max ? s.len : max;
+    while (len < s.len && len > 0 && (s.ptr[len] & 0xc0U) == 0x80U) {
+        len--;
+    }
+    hd_buf_clear(&m->text);
+    hd_utf8_repair(&m->text, hd_slice_head(s, len));
+    if (m->text.err != 0) {
+        m->err = m->text.err;
+        return NULL;
+    }
+    for (size_t i = 0; i < m->text.len; i++) {
+        if (m->text.ptr[i] == 0) {
+            m->text.ptr[i] = ' ';
+        }
+    }
+    return json_stringn_nocheck((const char *)m->text.ptr, m->text.len);
+}
+
+static void put_text(struct maker *m, json_t *object, const char *key, struct hd_slice s)
+{
+    if (s.len > 0) {
+        put(m, object, key, clean(m, s, COR_ALERT_FIELD_MAX));
+    }
+}
+
+static void put_cstr(struct maker *m, json_t *object, const char *key, const char *text)
+{
+    put_text(m, object, key, hd_slice_str(text));
+}
+
+static void put_time(struct maker *m, json_t *object, const char *key, int64_t ns)
+{
+    char text[HD_RFC3339_LEN + 1];
+    (void)hd_clock_format_rfc3339(ns, TIME_DIGITS, text);
+    put(m, object, key, json_string(text));
+}
+
+/* Puts the object unless it has stayed empty. */
+static void put_object(struct maker *m, json_t *parent, const char *key, json_t *object)
+{
+    if (object != NULL && json_object_size(object) == 0) {
+        json_decref(object);
+        return;
+    }
+    put(m, parent, key, object);
+}
+
+static struct hd_slice field(const struct maker *m, enum rul_field_id id)
+{
+    return rul_event_copy_get(m->in->event->copy, (uint16_t)id);
+}
+
+/* ---- members ---- */
+
+static void put_rule(struct maker *m)
+{
+    static const char *const types[] = {[RUL_DETECTION] = "detection",
+                                        [RUL_EVENT_COUNT] = "event_count",
+                                        [RUL_VALUE_COUNT] = "value_count"};
+    const struct rul_rule *r = m->in->rule;
+    json_t *rule = json_object();
+    put_cstr(m, rule, "id", r->id);
+    put_cstr(m, rule, "title", r->title);
+    put_cstr(m, rule, "title_vi", r->title_vi);
+    put_cstr(m, rule, "description", r->description);
+    put_cstr(m, rule, "description_vi", r->description_vi);
+    put_cstr(m, rule, "author", r->author);
+    put_cstr(m, rule, "license", r->license);
+    put_cstr(m, rule, "level", r->level);
+    json_t *tags = json_array();
+    for (size_t i = 0; i < r->n_tags; i++) {
+        if (json_array_append_new(
+                tags, clean(m, hd_slice_str(r->tags[i]), COR_ALERT_FIELD_MAX)) != 0) {
+            m->err = HD_ENOMEM;
+        }
+    }
+    put(m, rule, "tags", tags);
+    put_cstr(m, rule, "type", types[r->type]);
+    put(m, m->alert, "rule", rule);
+}
+
+static void put_category(struct maker *m)
+{
+    const struct cor_tactic *t =
+        cor_attack_tactic(m->in->rule->tags, m->in->rule->n_tags);
+    if (t != NULL) {
+        json_t *category = json_object();
+        put_cstr(m, category, "tactic", t->id);
+        put_cstr(m, category, "name", t->name);
+        put(m, m->alert, "category", category);
+    }
+}
+
+static void put_times(struct maker *m)
+{
+    const struct rul_detection *d = m->in->detection;
+    int64_t event_ns = m->in->event->copy->time_ns;
+    json_t *time = json_object();
+    put_time(m, time, "first", d == NULL ? event_ns : d->first_ns);
+    put_time(m, time, "last", d == NULL ? event_ns : d->last_ns);
+    put_time(m, time, "published", m->in->published_ns);
+    put(m, m->alert, "time", time);
+    put(m, m->alert, "count", json_integer(d == NULL ? 1 : (json_int_t)d->count));
+}
+
+static void put_geo(struct maker *m, json_t *source)
+{
+    struct cor_geo geo = {0};
+    /* A database that is broken at one address is no reason to hold an alert back; what
+     * the other one knew is in `geo`. */
+    (void)!cor_enrich_geo(m->in->enrich, &m->source, &geo);
+    json_t *out = json_object();
+    put_text(m, out, "country_iso", geo.country_iso);
+    put_text(m, out, "country", geo.country);
+    put_text(m, out, "region", geo.region);
+    put_text(m, out, "city", geo.city);
+    put_text(m, out, "timezone", geo.time_zone);
+    if (geo.has_position) {
+        put(m, out, "lat", json_real(geo.lat));
+        put(m, out, "lon", json_real(geo.lon));
+    }
+    put_object(m, source, "geo", out);
+    json_t *as = json_object();
+    if (geo.as_number != 0) {
+        put(m, as, "number", json_integer(geo.as_number));
+    }
+    put_text(m, as, "organization", geo.as_organization);
+    put_object(m, source, "as", as);
+}
+
+static json_t *end_point(struct maker *m, const struct hd_ip *ip, struct hd_slice port)
+{
+    json_t *out = json_object();
+    uint16_t number;
+    if (ip != NULL) {
+        char text[HD_IP_TEXT_MAX];
+        (void)hd_ip_format(ip, text);
+        put(m, out, "ip", json_string(text));
+    }
+    if (hd_num_u16(port, UINT16_MAX, &number) == HD_OK) {
+        put(m, out, "port", json_integer(number));
+    }
+    return out;
+}
+
+static void put_addresses(struct maker *m, const struct cor_subject *subject)
+{
+    json_t *source = end_point(m, subject->source, field(m, RUL_F_SOURCE_PORT));
+    if (subject->source != NULL) {
+        put_geo(m, source);
+    }
+    put_object(m, m->alert, "source", source);
+    put_object(m, m->alert, "destination",
+               end_point(m, subject->destination, field(m, RUL_F_DESTINATION_PORT)));
+    json_t *network = json_object();
+    put_text(m, network, "transport", field(m, RUL_F_NETWORK_TRANSPORT));
+    put_text(m, network, "protocol", field(m, RUL_F_NETWORK_PROTOCOL));
+    const char *direction = cor_enrich_direction(m->in->enrich, subject);
+    if (direction != NULL) {
+        put_cstr(m, network, "direction", direction);
+    }
+    put_text(m, network, "community_id", field(m, RUL_F_NETWORK_COMMUNITY_ID));
+    put_object(m, m->alert, "network", network);
+}
+
+/* {"key": field} as member `name`, when the event has the field. */
+static void put_one(struct maker *m, const char *name, const char *key,
+                    struct hd_slice value)
+{
+    json_t *object = json_object();
+    put_text(m, object, key, value);
+    put_object(m, m->alert, name, object);
+}
+
+static void put_fields(struct maker *m, const struct cor_subject *subject)
+{
+    put_one(m, "host", "name", subject->host);
+    put_one(m, "user", "name", field(m, RUL_F_USER_NAME));
+    json_t *process = json_object();
+    uint32_t pid;
+    put_text(m, process, "name", field(m, RUL_F_PROCESS_NAME));
+    if (hd_num_u32(field(m, RUL_F_PROCESS_PID), UINT32_MAX, &pid) == HD_OK) {
+        put(m, process, "pid", json_integer(pid));
+    }
+    put_object(m, m->alert, "process", process);
+    json_t *url = json_object();
+    put_text(m, url, "path", field(m, RUL_F_URL_PATH));
+    put_text(m, url, "query", field(m, RUL_F_URL_QUERY));
+    put_object(m, m->alert, "url", url);
+    put_one(m, "dns", "name", field(m, RUL_F_DNS_NAME));
+    json_t *tls = json_object();
+    put_text(m, tls, "sni", field(m, RUL_F_TLS_SNI));
+    put_text(m, tls, "ja4", field(m, RUL_F_TLS_JA4));
+    put_object(m, m->alert, "tls", tls);
+    put_text(m, m->alert, "user_agent", field(m, RUL_F_USER_AGENT));
+    put_one(m, "agent", "name", subject->agent);
+}
+
+static void put_system(struct maker *m, const struct cor_system *system)
+{
+    if (system == NULL) {
+        return;
+    }
+    json_t *out = json_object();
+    put_cstr(m, out, "id", system->id);
+    put_cstr(m, out, "name", system->name);
+    put_cstr(m, out, "agency", system->agency);
+    if (system->level != 0) {
+        put(m, out, "level", json_integer(system->level));
+    }
+    put_cstr(m, out, "contact", system->contact);
+    put(m, m->alert, "system", out);
+}
+
+static json_t *one_line(struct maker *m, const struct cor_event *event)
+{
+    uint8_t digest[HD_SHA256_LEN];
+    struct hd_slice raw = event->copy->raw;
+    json_t *out = json_object();
+    put_time(m, out, "time", event->copy->time_ns);
+    put_text(m, out, "agent", event->agent);
+    put_text(m, out, "boot", event->boot);
+    put(m, out, "seq", json_integer((json_int_t)event->seq));
+    put(m, out, "line", clean(m, raw, m->line_max));
+    int err = hd_sha256(raw, digest);
+    hd_buf_clear(&m->text);
+    hd_buf_hex(&m->text, hd_slice(digest, sizeof(digest)));
+    m->err = m->err != HD_OK ? m->err : err;
+    put(m, out, "sha256", json_stringn_nocheck((const char *)m->text.ptr, m->text.len));
+    put(m, out, "truncated", json_boolean(event->is_truncated || raw.len > m->line_max));
+    return out;
+}
+
+static void put_evidence(struct maker *m)
+{
+    json_t *evidence = json_array();
+    for (size_t i = 0; i < m->in->n_evidence && i < HD_ALERT_EVIDENCE_MAX; i++) {
+        if (json_array_append_new(evidence, one_line(m, m->in->evidence[i])) != 0) {
+            m->err = m->err != HD_OK ? m->err : HD_ENOMEM;
+        }
+    }
+    put(m, m->alert, "evidence", evidence);
+}
+
+static void put_group(struct maker *m)
+{
+    const struct rul_detection *d = m->in->detection;
+    if (d == NULL || d->n_group == 0) {
+        return;
+    }
+    json_t *group = json_object();
+    for (size_t i = 0; i < d->n_group && i < GROUP_MAX; i++) {
+        put(m, group, d->group[i].field,
+            clean(m, d->group[i].value, COR_ALERT_FIELD_MAX));
+    }
+    put(m, m->alert, "group", group);
+}
+
+/* ---- the whole ---- */
+
+static struct cor_subject subject_of(struct maker *m)
+{
+    m->has_source = hd_ip_parse(field(m, RUL_F_SOURCE_IP), &m->source) == HD_OK;
+    m->has_destination =
+        hd_ip_parse(field(m, RUL_F_DESTINATION_IP), &m->destination) == HD_OK;
+    return (struct cor_subject){
+        .host = field(m, RUL_F_HOST_NAME),
+        .agent = m->in->event->agent,
+        .source = m->has_source ? &m->source : NULL,
+        .destination = m->has_destination ? &m->destination : NULL,
+    };
+}
+
+static void fill(struct maker *m)
+{
+    struct cor_subject subject = subject_of(m);
+    const struct cor_system *system = cor_enrich_system(m->in->enrich, &subject);
+    bool stays = system != NULL && system->secret;
+    put(m, m->alert, "version", json_integer(HD_ALERT_VERSION));
+    put_cstr(m, m->alert, "id", m->in->id);
+    put_cstr(m, m->alert, "status", "new");
+    put_times(m);
+    put_rule(m);
+    put_category(m);
+    put(m, m->alert, "severity", json_integer(m->in->rule->severity));
+    put_addresses(m, &subject);
+    put_fields(m, &subject);
+    put_system(m, system);
+    put_evidence(m);
+    put_group(m);
+    put(m, m->alert, "suppressed", json_integer((json_int_t)m->in->repeats));
+    put_cstr(m, m->alert, "delivery", stays ? "province" : m->in->rule->delivery);
+}
+
+/* Bytes as JSON, or 0 when it cannot be said. */
+static size_t size_of(const json_t *alert)
+{
+    return json_dumpb(alert, NULL, 0, JSON_COMPACT);
+}
+
+int cor_alert_build(const struct cor_alert_input *input, json_t **out)
+{
+    static const size_t line_max[] = {COR_ALERT_LINE_MAX, 1024, 256, 64};
+    struct maker m = {.in = input};
+    hd_buf_init(&m.text, 0);
+    int err = HD_ELIMIT;
+    for (size_t i = 0; i < sizeof(line_max) / sizeof(line_max[0]); i++) {
+        m.line_max = line_max[i];
+        m.err = HD_OK;
+        m.alert = json_object();
+        fill(&m);
+        size_t size = m.err == HD_OK ? size_of(m.alert) : 0;
+        if (size > 0 && size < HD_ALERT_TEXT_MAX) {
+            *out = m.alert;
+            err = HD_OK;
+            break;
+        }
+        json_decref(m.alert);
+        if (m.err != HD_OK) {
+            err = m.err;
+            break;
+        }
+    }
+    hd_buf_fini(&m.text);
+    return err;
+}
+
+/* ---- what is a repeat ---- */
+
+static int by_bytes(const void *a, const void *b)
+{
+    return hd_slice_cmp(*(const struct hd_slice *)a, *(const struct hd_slice *)b);
+}
+
+/* A group's members have no order of their own in JSON. */
+static size_t sorted(struct hd_slice *parts, size_t n)
+{
+    qsort(parts, n, sizeof(*parts), by_bytes);
+    return n;
+}
+
+size_t cor_alert_key_of_input(const struct cor_alert_input *in,
+                              struct hd_slice parts[COR_ALERT_KEY_PARTS])
+{
+    const struct rul_detection *d = in->detection;
+    size_t n = 0;
+    if (d != NULL) {
+        for (size_t i = 0; i < d->n_group && i < GROUP_MAX; i++) {
+            parts[n++] = d->group[i].value;
+        }
+        return sorted(parts, n);
+    }
+    struct hd_ip ip;
+    struct hd_slice source = rul_event_copy_get(in->event->copy, RUL_F_SOURCE_IP);
+    bool has_source = hd_ip_parse(source, &ip) == HD_OK;
+    parts[n++] = rul_event_copy_get(in->event->copy, RUL_F_HOST_NAME);
+    parts[n++] =
+        has_source ? source : rul_event_copy_get(in->event->copy, RUL_F_USER_NAME);
+    return n;
+}
+
+static struct hd_slice text_at(const json_t *alert, const char *path)
+{
+    return hd_slice_str(hd_alert_text(alert, path));
+}
+
+size_t cor_alert_key_of_json(const json_t *alert,
+                             struct hd_slice parts[COR_ALERT_KEY_PARTS])
+{
+    size_t n = 0;
+    const char *type = hd_alert_text(alert, "rule.type");
+    if (strcmp(type, "detection") != 0) {
+        const char *key;
+        json_t *value;
+        json_t *group = json_object_get(alert, "group");
+        json_object_foreach(group, key, value)
+        {
+            if (n < GROUP_MAX) {
+                parts[n++] = hd_slice_str(json_string_value(value));
+            }
+        }
+        return sorted(parts, n);
+    }
+    struct hd_slice source = text_at(alert, "source.ip");
+    parts[n++] = text_at(alert, "host.name");
+    parts[n++] = source.len > 0 ? source : text_at(alert, "user.name");
+    return n;
+}

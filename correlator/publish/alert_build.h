@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * From a detection to an alert (docs/architecture.md, "An alert"): the one place where
+ * events, rule and enrichment become JSON. Untrusted bytes become valid UTF-8, every text
+ * has a bound, and the whole fits HD_ALERT_TEXT_MAX: evidence is shortened until it does.
+ * State thread.
+ */
+#pragma once
+#include <jansson.h>
+
+#include "correlator/detect/hit.h"
+#include "correlator/enrich/enrich.h"
+#include "rules/correlate/correlate.h"
+
+#define COR_ALERT_FIELD_MAX 1024U /* bytes of one value taken from an event */
+#define COR_ALERT_LINE_MAX  4096U /* bytes of one line of evidence */
+
+struct cor_alert_input {
+    const char *id;
+    const struct rul_rule *rule;
+    const struct cor_event *event;         /* the one that completed the detection */
+    const struct rul_detection *detection; /* NULL: the event alone */
+    const struct cor_event *const *evidence;
+    size_t n_evidence;
+    const struct cor_enrich *enrich;
+    uint64_t repeats; /* suppressed since the last alert of the kind */
+    int64_t published_ns;
+};
+
+/* own: *out is a new reference. HD_ENOMEM, HD_ELIMIT when it cannot be made to fit. */
+int cor_alert_build(const struct cor_alert_input *input, json_t **out) HD_MUST_USE;
+
+/* What makes two alerts of a rule repeats of each other, as parts of a suppression key:
+ * the group of a correlation; else the host and the source address, or the user when
+ * there is none. The same from an event and from the alert that was made of it. */
+#define COR_ALERT_KEY_PARTS 9
+size_t cor_alert_key_of_input(const struct cor_alert_input *input,
+                              struct hd_slice parts[COR_ALERT_KEY_PARTS]);
+size_t cor_alert_key_of_json(const json_t *alert,
+                             struct hd_slice parts[COR_ALERT_KEY_PARTS]);

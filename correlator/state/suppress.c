@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "correlator/state/suppress.h"
+
+#include <stdlib.h>
+
+#include <haidang/hash.h>
+
+#include "correlator/index.h"
+
+#define NONE UINT32_MAX
+
+struct entry {
+    uint64_t key;
+    int64_t published_ns;
+    uint64_t repeats;
+    uint32_t newer, older; /* by last use */
+};
+
+struct cor_suppress {
+    struct cor_suppress_opts opts;
+    struct cor_index index;
+    struct entry *entries;
+    uint32_t n;
+    uint32_t newest, oldest;
+    uint64_t evicted;
+};
+
+int cor_suppress_new(const struct cor_suppress_opts *opts, struct cor_suppress **out)
+{
+    if (opts->entries == 0 || opts->entries >= NONE) {
+        return HD_EINVAL;
+    }
+    struct cor_suppress *s = calloc(1, sizeof(*s));
+    if (s == NULL) {
+        return HD_ENOMEM;
+    }
+    s->opts = *opts;
+    s->newest = s->oldest = NONE;
+    s->entries = calloc(opts->entries, sizeof(*s->entries));
+    if (s->entries == NULL || cor_index_init(&s->index, 64) != HD_OK) {
+        cor_suppress_free(s);
+        return HD_ENOMEM;
+    }
+    *out = s;
+    return HD_OK;
+}
+
+void cor_suppress_free(struct cor_suppress *s)
+{
+    if (s != NULL) {
+        cor_index_fini(&s->index);
+        free(s->entries);
+        free(s);
+    }
+}
+
+uint64_t cor_suppress_key(const char *rule_id, const struct hd_slice *parts, size_t n)
+{
+    uint64_t key = hd_hash(hd_slice_str(rule_id));
+    for (size_t i = 0; i < n; i++) {
+        uint64_t pair[2] = {key, hd_hash(parts[i])};
+        key = hd_hash(hd_slice(pair, sizeof(pair)));
+    }
+    return key;
+}
+
+static void unlink_entry(struct cor_suppress *s, uint32_t at)
+{
+    struct entry *e = &s->entries[at];
+    if (e->newer == NONE) {
+        s->newest = e->older;
+    } else {
+        s->entries[e->newer].older = e->older;
+    }
+    if (e->older == NONE) {
+        s->oldest = e->newer;
+    } else {
+        s->entries[e->older].newer = e->newer;
+    }
+}
+
+static void link_newest(struct cor_suppress *s, uint32_t at)
+{
+    struct entry *e = &s->entries[at];
+    e->newer = NONE;
+    e->older = s->newest;
+    if (s->newest == NONE) {
+        s->oldest = at;
+    } else {
+        s->entries[s->newest].newer = at;
+    }
+    s->newest = at;
+}
+
+static bool same(const void *ctx, uint32_t at)
+{
+    const struct cor_suppress *s = ctx;
+    (void)s;
+    (void)at;
+    return true; /* the whole 64-bit key is the hash */
+}
+
+/* A free entry: a new one or the one unseen for longest. */
+static uint32_t obtain(struct cor_suppress *s)
+{
+    if (s->n < s->opts.entries) {
+        return s->n++;
+    }
+    uint32_t at = s->oldest;
+    unlink_entry(s, at);
+    cor_index_remove(&s->index, s->entries[at].key, at);
+    s->evicted++;
+    return at;
+}
+
+/* NULL when memory is short: then nothing is suppressed. */
+static struct entry *find_or_add(struct cor_suppress *s, uint64_t key, bool *is_new)
+{
+    uint32_t at = cor_index_find(&s->index, key, same, s);
+    *is_new = at == COR_INDEX_NONE;
+    if (!*is_new) {
+        unlink_entry(s, at);
+        link_newest(s, at);
+        return &s->entries[at];
+    }
+    at = obtain(s);
+    s->entries[at] = (struct entry){.key = key};
+    link_newest(s, at);
+    if (cor_index_add(&s->index, key, at) != HD_OK) {
+        return NULL;
+    }
+    return &s->entries[at];
+}
+
+bool cor_suppress_pass(struct cor_suppress *s, uint64_t key, enum hd_severity severity,
+                       int64_t time_ns, uint64_t *repeats)
+{
+    bool is_new;
+    *repeats = 0;
+    struct entry *e = find_or_add(s, key, &is_new);
+    if (e == NULL) {
+        return true;
+    }
+    int64_t window =
+        (unsigned)severity < COR_SUPPRESS_SEVERITIES ? s->opts.window_ns[severity] : 0;
+    int64_t distance =
+        time_ns > e->published_ns ? time_ns - e->published_ns : e->published_ns - time_ns;
+    if (!is_new && distance < window) {
+        e->repeats++;
+        return false;
+    }
+    *repeats = e->repeats;
+    e->repeats = 0;
+    if (is_new || time_ns > e->published_ns) {
+        e->published_ns = time_ns;
+    }
+    return true;
+}
+
+void cor_suppress_seed(struct cor_suppress *s, uint64_t key, int64_t time_ns)
+{
+    bool is_new;
+    struct entry *e = find_or_add(s, key, &is_new);
+    if (e != NULL && (is_new || time_ns > e->published_ns)) {
+        e->published_ns = time_ns;
+    }
+}
+
+uint64_t cor_suppress_evicted(const struct cor_suppress *s)
+{
+    return s->evicted;
+}
+
+uint32_t cor_suppress_count(const struct cor_suppress *s)
+{
+    return s->n;
+}

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Repeats: the same rule about the same thing within a window is counted, not published;
+ * the next alert of it that passes carries the count. Time is event time, so a replay
+ * decides alike. Bounded: the thing unseen for longest goes first. State thread.
+ */
+#pragma once
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <haidang/alert.h>
+#include <haidang/err.h>
+#include <haidang/slice.h>
+
+#define COR_SUPPRESS_SEVERITIES 5 /* index = enum hd_severity */
+
+struct cor_suppress_opts {
+    uint32_t entries;
+    int64_t window_ns[COR_SUPPRESS_SEVERITIES]; /* 0 = repeats are published */
+};
+
+struct cor_suppress;
+
+int cor_suppress_new(const struct cor_suppress_opts *opts,
+                     struct cor_suppress **out) HD_MUST_USE;
+void cor_suppress_free(struct cor_suppress *s);
+
+/* Key of "this rule about this thing": the rule's id and the parts, order counts. */
+uint64_t cor_suppress_key(const char *rule_id, const struct hd_slice *parts, size_t n);
+
+/* True: publish, *repeats were suppressed since the last one. False: counted. */
+bool cor_suppress_pass(struct cor_suppress *s, uint64_t key, enum hd_severity severity,
+                       int64_t time_ns, uint64_t *repeats);
+/* At start: an alert of the past. */
+void cor_suppress_seed(struct cor_suppress *s, uint64_t key, int64_t time_ns);
+
+uint64_t cor_suppress_evicted(const struct cor_suppress *s);
+uint32_t cor_suppress_count(const struct cor_suppress *s);

@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * From matched values to event fields.
+ */
+#include "rules/decode/fill.h"
+
+void rul_fill_time(struct rul_fill *f, const struct rul_stamp *stamp)
+{
+    int64_t ns;
+    struct rul_event *ev = f->ev;
+    if (ev->has_own_time || rul_stamp_resolve(stamp, &f->scratch->clock, &ns) != 0) {
+        return;
+    }
+    int64_t skew = f->set->skew_max_ns;
+    if (ns <= ev->recv_ns + skew && ns >= ev->recv_ns - skew) {
+        ev->time_ns = ns;
+        ev->has_own_time = true;
+    }
+}
+
+void rul_fill_time_fields(struct rul_fill *f, const struct rul_decoder *dec)
+{
+    for (uint16_t i = 0; i < dec->n_times && !f->ev->has_own_time; i++) {
+        struct hd_slice text = rul_event_get(f->ev, dec->times[i]);
+        struct rul_stamp stamp;
+        int64_t ns;
+        if (rul_stamp_iso(text, &stamp) == 0) {
+            if (rul_stamp_epoch(text, &ns) != 0) {
+                continue;
+            }
+            stamp = (struct rul_stamp){.has_zone = true};
+            hd_clock_to_civil(ns, &stamp.civil);
+        }
+        rul_fill_time(f, &stamp);
+    }
+}
+
+void rul_fill_consts(struct rul_fill *f, const struct rul_const *set, uint16_t n)
+{
+    for (uint16_t i = 0; i < n; i++) {
+        rul_event_set(f->ev, set[i].field, set[i].value);
+    }
+}
+
+/* Sends a value along its outlet. is_mapping: the value itself is in the event already,
+ * and what is there is not replaced. */
+static void fill_outlet(struct rul_fill *f, const struct rul_decoder *dec,
+                        const struct rul_outlet *outlet, struct hd_slice value,
+                        bool is_mapping)
+{
+    struct hd_slice made[RUL_OUTLET_TARGETS_MAX];
+    uint32_t done = 0; /* bit k: target k has a value */
+    if (dec->null.len > 0 && hd_slice_eq(value, dec->null)) {
+        return;
+    }
+    for (uint8_t i = 0; i < outlet->n; i++) {
+        const struct rul_target *target = &outlet->targets[i];
+        if (target->from > 0 && (done >> (target->from - 1U) & 1U) == 0) {
+            continue;
+        }
+        struct hd_slice from = target->from == 0 ? value : made[target->from - 1U];
+        if (!rul_filter_apply((enum rul_filter)target->filter, from, &f->scratch->arena,
+                              &made[i])) {
+            continue;
+        }
+        done |= UINT32_C(1) << i;
+        if (!is_mapping || !rul_event_has(f->ev, target->field)) {
+            rul_event_set(f->ev, target->field, made[i]);
+        }
+    }
+}
+
+static void fill_pairs(struct rul_fill *f, const struct rul_decoder *dec,
+                       struct hd_slice text, bool has_commas)
+{
+    struct rul_kv kv;
+    while (rul_kv_next(&text, has_commas, &kv)) {
+        uint16_t field = rul_fields_find(f->set->fields, kv.key);
+        if (field == RUL_FIELD_NONE || kv.value.len == 0) {
+            continue;
+        }
+        uint16_t entry = dec->map_of == NULL ? RUL_NONE : dec->map_of[field];
+        if (entry != RUL_NONE) {
+            fill_outlet(f, dec, &dec->map[entry].outlet, kv.value, false);
+        } else {
+            rul_event_set(f->ev, field, kv.value);
+        }
+    }
+}
+
+static void fill_stamp(struct rul_fill *f, enum rul_capture_type type,
+                       struct hd_slice value)
+{
+    struct rul_stamp stamp;
+    size_t n = type == RUL_CAPTURE_TIME_ISO   ? rul_stamp_iso(value, &stamp)
+               : type == RUL_CAPTURE_TIME_CLF ? rul_stamp_clf(value, &stamp)
+                                              : rul_stamp_ctime(value, &stamp);
+    if (n > 0) {
+        rul_fill_time(f, &stamp);
+    }
+}
+
+void rul_fill_captures(struct rul_fill *f, const struct rul_decoder *dec,
+                       const struct rul_compiled_text *text)
+{
+    for (uint8_t i = 0; i < text->pattern.n_captures; i++) {
+        struct hd_slice value = f->scratch->values[i];
+        enum rul_capture_type type = text->pattern.captures[i].type;
+        switch (type) {
+        case RUL_CAPTURE_KV:
+        case RUL_CAPTURE_KV_COMMA:
+            fill_pairs(f, dec, value, type == RUL_CAPTURE_KV_COMMA);
+            break;
+        case RUL_CAPTURE_TIME_ISO:
+        case RUL_CAPTURE_TIME_CLF:
+        case RUL_CAPTURE_TIME_CTIME:
+            fill_stamp(f, type, value);
+            break;
+        default:
+            break;
+        }
+        fill_outlet(f, dec, &text->outlets[i], value, false);
+    }
+}
+
+void rul_fill_map(struct rul_fill *f, const struct rul_decoder *dec)
+{
+    for (uint16_t i = 0; i < dec->n_map; i++) {
+        const struct rul_map_entry *entry = &dec->map[i];
+        if (rul_event_has(f->ev, entry->field)) {
+            fill_outlet(f, dec, &entry->outlet, f->ev->values[entry->field], true);
+        }
+    }
+}
+
+static bool cond_holds(const struct rul_event *ev, const struct rul_cond *cond)
+{
+    if (!rul_event_has(ev, cond->field)) {
+        return false;
+    }
+    for (uint16_t i = 0; i < cond->n; i++) {
+        if (hd_slice_eq_nocase(ev->values[cond->field], cond->values[i])) {
+            return true;
+        }
+    }
+    return cond->n == 0;
+}
+
+bool rul_fill_holds(const struct rul_event *ev, const struct rul_cond *conds, uint16_t n)
+{
+    for (uint16_t i = 0; i < n; i++) {
+        if (!cond_holds(ev, &conds[i])) {
+            return false;
+        }
+    }
+    return true;
+}

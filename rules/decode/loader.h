@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * State of loading a decoder set, shared by load.c (files and their keys), declare.c (the
+ * parts of a decoder) and link.c (tables over all decoders). Internal to rules/decode.
+ */
+#pragma once
+#include "rules/decode/decoder.h"
+#include "rules/decode/yaml_node.h"
+
+struct rul_edge { /* one arrow of the current decoder's `map` */
+    uint16_t from, to;
+    uint8_t filter;
+};
+
+struct rul_loader {
+    struct rul_decoders *set;
+    struct rul_pool *pool; /* the set's */
+    bool keep_examples;
+    int err; /* sticky: HD_ENOMEM, HD_ELIMIT */
+    struct rul_decoder *dec;
+    struct rul_decoder_pattern *pattern; /* the one being read */
+    struct rul_logsource sources[RUL_CLASS_SOURCES_MAX];
+    uint16_t n_sources;
+    struct rul_edge *edges;
+    uint16_t n_edges;
+    struct rul_example *example;
+};
+
+/* ---- declare.c ---- */
+
+uint16_t rul_declare_field(struct rul_loader *l, const struct rul_yaml *y,
+                           const yaml_node_t *node, struct hd_slice name);
+void rul_declare_text(struct rul_loader *l, const struct rul_yaml *y,
+                      const yaml_node_t *node, struct rul_compiled_text *out);
+void rul_declare_consts(struct rul_loader *l, const struct rul_yaml *y,
+                        const yaml_node_t *node, const struct rul_const **set,
+                        uint16_t *n);
+void rul_declare_conds(struct rul_loader *l, const struct rul_yaml *y,
+                       const yaml_node_t *node, const struct rul_cond **conds,
+                       uint16_t *n);
+void rul_declare_map(struct rul_loader *l, const struct rul_yaml *y,
+                     const yaml_node_t *node);
+/* Class of the log sources at the node. */
+uint16_t rul_declare_class(struct rul_loader *l, const struct rul_yaml *y,
+                           const yaml_node_t *node);
+/* A scalar or a list of scalars, copied into the pool. */
+const struct hd_slice *rul_declare_strings(struct rul_loader *l, const struct rul_yaml *y,
+                                           const yaml_node_t *node, const char *what,
+                                           uint16_t *n);
+
+/* ---- link.c ---- */
+
+/* Id of the class with exactly these log sources; added when new. */
+uint16_t rul_link_class(struct rul_loader *l, const struct rul_logsource *sources,
+                        uint16_t n);
+/* Builds the dispatch of each decoder and the tables over all. */
+void rul_link(struct rul_loader *l);

@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tests/support/alloc.h"
+
+#include <errno.h>
+#include <stddef.h>
+
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define OWN_ALLOCATOR 0
+#endif
+#endif
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define OWN_ALLOCATOR 0
+#endif
+#ifndef OWN_ALLOCATOR
+#define OWN_ALLOCATOR 1
+#endif
+
+static _Thread_local unsigned countdown;
+static _Thread_local bool happened;
+
+bool hd_test_alloc_can_fail(void)
+{
+    return OWN_ALLOCATOR;
+}
+
+void hd_test_alloc_fail_at(unsigned n)
+{
+    happened = false;
+    countdown = n;
+}
+
+void hd_test_alloc_stop(void)
+{
+    countdown = 0;
+}
+
+bool hd_test_alloc_failed(void)
+{
+    return happened;
+}
+
+#if OWN_ALLOCATOR
+
+/* glibc's own names of its allocator, exported for this use. */
+void *__libc_malloc(size_t size);
+void *__libc_calloc(size_t n, size_t size);
+void *__libc_realloc(void *ptr, size_t size);
+void *malloc(size_t size);
+void *calloc(size_t n, size_t size);
+void *realloc(void *ptr, size_t size);
+
+static bool fails_now(void)
+{
+    if (countdown == 0 || --countdown > 0) {
+        return false;
+    }
+    happened = true;
+    errno = ENOMEM;
+    return true;
+}
+
+void *malloc(size_t size)
+{
+    return fails_now() ? NULL : __libc_malloc(size);
+}
+
+void *calloc(size_t n, size_t size)
+{
+    return fails_now() ? NULL : __libc_calloc(n, size);
+}
+
+void *realloc(void *ptr, size_t size)
+{
+    return fails_now() ? NULL : __libc_realloc(ptr, size);
+}
+
+#endif

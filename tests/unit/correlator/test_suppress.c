@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tests/support/support.h"
+
+#include <stdio.h>
+
+#include <haidang/clock.h>
+
+#include "correlator/state/recent.h"
+#include "correlator/state/suppress.h"
+
+#define S HD_NS_PER_SEC
+
+static struct cor_suppress *table(uint32_t entries)
+{
+    struct cor_suppress_opts opts = {.entries = entries,
+                                     .window_ns = {0, 60 * S, 60 * S, 10 * S, 0}};
+    struct cor_suppress *s;
+    assert_int_equal(cor_suppress_new(&opts, &s), HD_OK);
+    return s;
+}
+
+static void counts_repeats_and_tells_them_later(void **state)
+{
+    (void)state;
+    struct cor_suppress *s = table(10);
+    uint64_t n;
+    assert_true(cor_suppress_pass(s, 1, HD_SEV_LOW, 100 * S, &n));
+    assert_int_equal(n, 0);
+    assert_false(cor_suppress_pass(s, 1, HD_SEV_LOW, 100 * S, &n));
+    assert_false(cor_suppress_pass(s, 1, HD_SEV_LOW, 159 * S, &n));
+    assert_true(cor_suppress_pass(s, 2, HD_SEV_LOW, 100 * S, &n));
+    assert_true(cor_suppress_pass(s, 1, HD_SEV_LOW, 160 * S, &n));
+    assert_int_equal(n, 2);
+    assert_false(cor_suppress_pass(s, 1, HD_SEV_LOW, 161 * S, &n));
+    /* older than the window: another attack, and it does not open the window again */
+    assert_true(cor_suppress_pass(s, 1, HD_SEV_LOW, 50 * S, &n));
+    assert_int_equal(n, 1);
+    assert_false(cor_suppress_pass(s, 1, HD_SEV_LOW, 162 * S, &n));
+    cor_suppress_free(s);
+}
+
+static void windows_are_by_severity(void **state)
+{
+    (void)state;
+    struct cor_suppress *s = table(10);
+    uint64_t n;
+    assert_true(cor_suppress_pass(s, 1, HD_SEV_HIGH, 100 * S, &n));
+    assert_false(cor_suppress_pass(s, 1, HD_SEV_HIGH, 109 * S, &n));
+    assert_true(cor_suppress_pass(s, 1, HD_SEV_HIGH, 110 * S, &n));
+    assert_true(cor_suppress_pass(s, 2, HD_SEV_CRITICAL, 100 * S, &n));
+    assert_true(cor_suppress_pass(s, 2, HD_SEV_CRITICAL, 100 * S, &n));
+    cor_suppress_free(s);
+}
+
+static void forgets_what_was_unseen_for_longest(void **state)
+{
+    (void)state;
+    struct cor_suppress *s = table(3);
+    uint64_t n;
+    for (uint64_t key = 1; key <= 3; key++) {
+        assert_true(cor_suppress_pass(s, key, HD_SEV_LOW, 100 * S, &n));
+    }
+    assert_false(cor_suppress_pass(s, 1, HD_SEV_LOW, 101 * S, &n));
+    assert_true(cor_suppress_pass(s, 4, HD_SEV_LOW, 101 * S, &n)); /* 2 goes */
+    assert_int_equal(cor_suppress_evicted(s), 1);
+    assert_false(cor_suppress_pass(s, 1, HD_SEV_LOW, 101 * S, &n));
+    assert_true(cor_suppress_pass(s, 2, HD_SEV_LOW, 101 * S, &n)); /* 3 goes */
+    assert_false(cor_suppress_pass(s, 4, HD_SEV_LOW, 101 * S, &n));
+    assert_int_equal(cor_suppress_count(s), 3);
+    cor_suppress_free(s);
+}
+
+static void is_seeded_from_the_past(void **state)
+{
+    (void)state;
+    struct cor_suppress *s = table(3);
+    uint64_t n;
+    cor_suppress_seed(s, 1, 100 * S);
+    cor_suppress_seed(s, 1, 90 * S);
+    assert_false(cor_suppress_pass(s, 1, HD_SEV_LOW, 130 * S, &n));
+    assert_true(cor_suppress_pass(s, 1, HD_SEV_LOW, 160 * S, &n));
+    assert_int_equal(n, 1);
+    cor_suppress_free(s);
+}
+
+static void keys_depend_on_every_part(void **state)
+{
+    (void)state;
+    struct hd_slice ab[] = {HD_SLICE("a"), HD_SLICE("b")};
+    struct hd_slice ba[] = {HD_SLICE("b"), HD_SLICE("a")};
+    struct hd_slice joined[] = {HD_SLICE("ab"), HD_SLICE("")};
+    uint64_t key = cor_suppress_key("r", ab, 2);
+    assert_true(key == cor_suppress_key("r", ab, 2));
+    assert_true(key != cor_suppress_key("r", ba, 2));
+    assert_true(key != cor_suppress_key("r", joined, 2));
+    assert_true(key != cor_suppress_key("q", ab, 2));
+    assert_true(key != cor_suppress_key("r", ab, 1));
+}
+
+static const char *id(unsigned n)
+{
+    static char text[64];
+    (void)snprintf(text, sizeof(text), "00000000-0000-8000-8000-%012u", n);
+    return text;
+}
+
+static void remembers_the_newest_ids(void **state)
+{
+    (void)state;
+    struct cor_recent *r;
+    assert_int_equal(cor_recent_new(100, &r), HD_OK);
+    for (unsigned i = 0; i < 1000; i++) {
+        assert_false(cor_recent_has(r, id(i)));
+        assert_int_equal(cor_recent_add(r, id(i)), HD_OK);
+        assert_int_equal(cor_recent_add(r, id(i)), HD_OK);
+        assert_true(cor_recent_has(r, id(i)));
+        if (i >= 100) {
+            assert_true(cor_recent_has(r, id(i - 99)));
+            assert_false(cor_recent_has(r, id(i - 100)));
+        }
+    }
+    assert_int_equal(cor_recent_add(r, "short"), HD_EINVAL);
+    assert_false(cor_recent_has(r, "short"));
+    cor_recent_free(r);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(counts_repeats_and_tells_them_later),
+        cmocka_unit_test(windows_are_by_severity),
+        cmocka_unit_test(forgets_what_was_unseen_for_longest),
+        cmocka_unit_test(is_seeded_from_the_past),
+        cmocka_unit_test(keys_depend_on_every_part),
+        cmocka_unit_test(remembers_the_newest_ids),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
