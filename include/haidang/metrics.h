@@ -3,12 +3,15 @@
  * Counters and gauges of a program: one static table a room, made by an X-macro, so that
  * a counter exists exactly once. Any thread adds (relaxed atomics); the server reads.
  *
- *     #define COL_METRICS(X) X(COL_LINES, COUNTER, "haidang_agent_lines_total", "Lines
- * taken") HD_METRICS_DEFINE(col_metrics, COL_METRICS) HD_METRIC_ADD(col_metrics,
- * COL_LINES, 1);
+ *     #define COL_METRICS(X)                                                     \
+ *         X(COL_LINES, COUNTER, "haidang_agent_lines_total", "Lines taken")
+ *     HD_METRICS_DEFINE(col_metrics, COL_METRICS)
+ *     HD_METRIC_ADD(col_metrics, COL_LINES, 1);
  *
  * Served as Prometheus text at /metrics and as the program's own JSON at /status, over
- * HTTP/1.1 on a Unix socket or a loopback TCP address. GET only, 8 KiB request cap.
+ * HTTP/1.1 on a Unix socket or a loopback TCP address. GET only, one request a
+ * connection, 8 KiB request cap, 16 connections (the oldest gives way), a deadline for
+ * each.
  */
 #pragma once
 #include <stdatomic.h>
@@ -21,7 +24,8 @@
 enum hd_metric_type { HD_METRIC_COUNTER, HD_METRIC_GAUGE };
 
 struct hd_metric {
-    const char *name; /* Prometheus name; counters end in _total */
+    const char *name; /* Prometheus name; counters end in _total. May carry labels,
+                         name{kind="tcp"}: rows of one name stand together */
     const char *help;
     enum hd_metric_type type;
     _Atomic uint64_t value;
@@ -59,8 +63,14 @@ struct hd_metrics_server_opts {
     void (*refresh)(void *ctx);                    /* before each answer; may be NULL */
     void (*status)(void *ctx, struct hd_buf *out); /* JSON for /status; may be NULL */
     void *ctx;
+    uint64_t deadline_ms; /* a connection's whole life; 0 = 5 s */
+    unsigned socket_mode; /* of the Unix socket; 0 = 0660 */
 };
-/* own: server; close calls `closed` when its handles are gone. Loop thread only. */
+/* own: *out until hd_metrics_server_close, which frees it once the loop has closed its
+ * handles. Loop thread only; `opts` is copied, what it points to is borrowed. HD_EPARSE,
+ * HD_EACCES, HD_EBUSY: somebody serves there. */
 int hd_metrics_serve(uv_loop_t *loop, const struct hd_metrics_server_opts *opts,
                      struct hd_metrics_server **out) HD_MUST_USE;
+/* The TCP port it listens on (asked for with port 0); 0 on a Unix socket. */
+uint16_t hd_metrics_server_port(const struct hd_metrics_server *server);
 void hd_metrics_server_close(struct hd_metrics_server *server);
