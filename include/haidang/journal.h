@@ -51,7 +51,9 @@ struct hd_journal;
 
 struct hd_journal_recovery { /* what open found; log it */
     uint64_t entries;        /* in the last segment */
-    uint64_t torn_bytes;     /* cut from its tail */
+    uint64_t torn_bytes;     /* cut from its tail: never committed */
+    uint64_t damaged_bytes;  /* were committed and do not verify; they stay */
+    uint64_t lost_entries;   /* were committed and are gone with them */
     uint64_t next_index;
     char torn_file[64];
 };
@@ -66,13 +68,19 @@ void hd_journal_close(struct hd_journal *j);
 /* Writes the entry; durable only after commit. Sets entry->index. HD_ENOSPC leaves the
  * journal as it was. */
 int hd_journal_append(struct hd_journal *j, struct hd_journal_entry *entry) HD_MUST_USE;
-/* fdatasync, then publish the mark. Everything appended before is durable on HD_OK. */
+/* fdatasync, then publish the mark. Everything appended before is durable on HD_OK. On an
+ * error what was appended since the last good commit is gone, but for entries below
+ * hd_journal_next_index (a segment was sealed between); appends that failed with anything
+ * but HD_ENOSPC and HD_EINVAL need a commit, too, before the journal takes entries again.
+ */
 int hd_journal_commit(struct hd_journal *j) HD_MUST_USE;
 /* Applies retention now (also done at each seal). Returns segments removed or < 0. */
 int hd_journal_trim(struct hd_journal *j) HD_MUST_USE;
 
 uint64_t hd_journal_next_index(const struct hd_journal *j);
 uint64_t hd_journal_bytes(const struct hd_journal *j); /* all segments on disk */
+/* Entries that retention removed although a named reader had not read them. */
+uint64_t hd_journal_removed_unread(const struct hd_journal *j);
 
 /* ---- reading ---- */
 

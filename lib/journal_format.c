@@ -1,0 +1,431 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Encoders and decoders of what stands in a journal's files. Pure. The checksums of
+ * entries and footers begin with the journal's UUID: bytes that merely look like an entry
+ * (an old block of the disk, text that somebody sent) do not verify.
+ */
+#include "lib/journal_format.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include <haidang/bytes.h>
+#include <haidang/hash.h>
+#include <haidang/num.h>
+
+#define LAYOUT          1U /* of an entry header */
+#define TLV_COUNTS      1U
+#define TLV_TIMES       2U
+#define TLV_ROWS        3U
+#define ROW_LEN         32U
+#define ROW_BYTES_MIN   (64U << 10)
+#define ROWS_PER_SEG    256U
+#define HEADER_CRC_AT   (HD_JFMT_ENTRY_LEN - 4U)
+#define SLOT_CRC_AT     119U
+#define SLOT_PARTS      7U
+#define TAG_LEN         8U
+#define SEGMENT_TAG     "haidang\n"
+#define FOOTER_TAG      "hd-foot\n"
+#define MARK_TAG        "hd-mark\n"
+#define FRAME_SIZE(len) ((uint32_t)((len)-HD_JFMT_FRAME_LEN))
+
+static void put_uuid(struct hd_buf *out, const struct hd_jfmt_uuid *uuid)
+{
+    hd_buf_bytes(out, uuid->byte, sizeof(uuid->byte));
+}
+
+static void take_uuid(struct hd_bytes *c, struct hd_jfmt_uuid *uuid)
+{
+    struct hd_slice bytes = hd_bytes_view(c, sizeof(uuid->byte));
+    *uuid = (struct hd_jfmt_uuid){{0}};
+    if (bytes.len == sizeof(uuid->byte)) {
+        memcpy(uuid->byte, bytes.ptr, bytes.len);
+    }
+}
+
+static void put_crc(struct hd_buf *out, size_t from)
+{
+    uint32_t crc = out->err == 0 ? hd_crc32c(0, out->ptr + from, out->len - from) : 0;
+    hd_buf_le32(out, crc);
+}
+
+static uint32_t crc_seed(const struct hd_jfmt_uuid *uuid)
+{
+    return hd_crc32c(0, uuid->byte, sizeof(uuid->byte));
+}
+
+/* The last four bytes of `in` are the checksum of what stands before them. */
+static bool crc_holds(struct hd_slice in)
+{
+    struct hd_bytes c = hd_bytes(hd_slice_from(in, in.len - 4));
+    return hd_bytes_le32(&c) == hd_crc32c(0, in.ptr, in.len - 4);
+}
+
+bool hd_jfmt_uuid_eq(const struct hd_jfmt_uuid *a, const struct hd_jfmt_uuid *b)
+{
+    return memcmp(a->byte, b->byte, sizeof(a->byte)) == 0;
+}
+
+/* ---- segment header ---- */
+
+void hd_jfmt_segment_encode(struct hd_buf *out, const struct hd_jfmt_segment *segment)
+{
+    size_t from = out->len;
+    hd_buf_le32(out, HD_JFMT_MAGIC_SEGMENT);
+    hd_buf_le32(out, FRAME_SIZE(HD_JFMT_SEGMENT_LEN));
+    hd_buf_bytes(out, SEGMENT_TAG, TAG_LEN);
+    hd_buf_le16(out, HD_JFMT_VERSION);
+    hd_buf_le16(out, 0);
+    hd_buf_le32(out, 0);
+    put_uuid(out, &segment->uuid);
+    hd_buf_le64(out, segment->first);
+    hd_buf_le64(out, (uint64_t)segment->created_ns);
+    hd_buf_le32(out, 0);
+    put_crc(out, from);
+}
+
+bool hd_jfmt_segment_decode(struct hd_slice in, struct hd_jfmt_segment *segment)
+{
+    if (in.len < HD_JFMT_SEGMENT_LEN) {
+        return false;
+    }
+    struct hd_bytes c = hd_bytes(hd_slice_head(in, HD_JFMT_SEGMENT_LEN));
+    bool good = hd_bytes_le32(&c) == HD_JFMT_MAGIC_SEGMENT;
+    good = hd_bytes_le32(&c) == FRAME_SIZE(HD_JFMT_SEGMENT_LEN) && good;
+    good = hd_slice_eq(hd_bytes_view(&c, TAG_LEN), HD_SLICE(SEGMENT_TAG)) && good;
+    good = hd_bytes_le16(&c) == HD_JFMT_VERSION && good;
+    hd_bytes_skip(&c, 6);
+    take_uuid(&c, &segment->uuid);
+    segment->first = hd_bytes_le64(&c);
+    segment->created_ns = (int64_t)hd_bytes_le64(&c);
+    return good && segment->first > 0 &&
+           crc_holds(hd_slice_head(in, HD_JFMT_SEGMENT_LEN));
+}
+
+/* ---- entry ---- */
+
+void hd_jfmt_entry_encode(struct hd_buf *out, const struct hd_jfmt_uuid *uuid,
+                          const struct hd_journal_entry *entry, uint64_t committed)
+{
+    size_t from = out->len;
+    hd_buf_le32(out, HD_JFMT_MAGIC_ENTRY);
+    hd_buf_le32(out, FRAME_SIZE(HD_JFMT_ENTRY_LEN + (uint32_t)entry->meta.len));
+    hd_buf_le16(out, LAYOUT);
+    hd_buf_le16(out, (uint16_t)entry->meta.len);
+    hd_buf_le32(out, (uint32_t)entry->payload.len);
+    hd_buf_le64(out, entry->index);
+    hd_buf_le64(out, committed);
+    hd_buf_le64(out, entry->first);
+    hd_buf_le64(out, entry->last);
+    hd_buf_le64(out, (uint64_t)entry->time_min);
+    hd_buf_le64(out, (uint64_t)entry->time_max);
+    hd_buf_le32(out, entry->count);
+    hd_buf_le32(out, entry->raw_len);
+    hd_buf_le32(out, hd_crc32c(0, entry->payload.ptr, entry->payload.len));
+    if (out->err != 0) {
+        return;
+    }
+    uint32_t crc = hd_crc32c(crc_seed(uuid), out->ptr + from, HEADER_CRC_AT);
+    hd_buf_le32(out, hd_crc32c(crc, entry->meta.ptr, entry->meta.len));
+    hd_buf_slice_add(out, entry->meta);
+}
+
+size_t hd_jfmt_entry_head_len(struct hd_slice frame)
+{
+    struct hd_bytes c = hd_bytes(frame);
+    uint32_t magic = hd_bytes_le32(&c);
+    uint32_t size = hd_bytes_le32(&c);
+    if (hd_bytes_failed(&c) || magic != HD_JFMT_MAGIC_ENTRY ||
+        size < FRAME_SIZE(HD_JFMT_ENTRY_LEN) ||
+        size > FRAME_SIZE(HD_JFMT_ENTRY_LEN) + HD_JOURNAL_META_MAX) {
+        return 0;
+    }
+    return HD_JFMT_FRAME_LEN + size;
+}
+
+static bool entry_header_holds(struct hd_slice head, const struct hd_jfmt_uuid *uuid,
+                               uint32_t want)
+{
+    uint32_t crc = hd_crc32c(crc_seed(uuid), head.ptr, HEADER_CRC_AT);
+    struct hd_slice meta = hd_slice_from(head, HD_JFMT_ENTRY_LEN);
+    return hd_crc32c(crc, meta.ptr, meta.len) == want;
+}
+
+enum hd_parse hd_jfmt_entry_decode(struct hd_slice in, const struct hd_jfmt_uuid *uuid,
+                                   struct hd_jfmt_entry *out)
+{
+    size_t len = hd_jfmt_entry_head_len(in);
+    if (len == 0) {
+        return in.len < HD_JFMT_FRAME_LEN ? HD_PARSE_MORE : HD_PARSE_BAD;
+    }
+    if (in.len < len) {
+        return HD_PARSE_MORE;
+    }
+    struct hd_slice head = hd_slice_head(in, len);
+    struct hd_bytes c = hd_bytes(hd_slice_from(head, HD_JFMT_FRAME_LEN));
+    *out = (struct hd_jfmt_entry){.head_len = len};
+    struct hd_journal_entry *e = &out->entry;
+    uint16_t layout = hd_bytes_le16(&c);
+    uint16_t meta_len = hd_bytes_le16(&c);
+    e->payload.len = hd_bytes_le32(&c);
+    e->index = hd_bytes_le64(&c);
+    out->committed = hd_bytes_le64(&c);
+    e->first = hd_bytes_le64(&c);
+    e->last = hd_bytes_le64(&c);
+    e->time_min = (int64_t)hd_bytes_le64(&c);
+    e->time_max = (int64_t)hd_bytes_le64(&c);
+    e->count = hd_bytes_le32(&c);
+    e->raw_len = hd_bytes_le32(&c);
+    out->payload_crc = hd_bytes_le32(&c);
+    uint32_t header_crc = hd_bytes_le32(&c);
+    e->meta = hd_bytes_view(&c, meta_len);
+    bool good = layout == LAYOUT && !hd_bytes_failed(&c) && hd_bytes_left(&c) == 0 &&
+                e->payload.len > 0 && e->payload.len <= HD_JOURNAL_PAYLOAD_MAX &&
+                e->index > 0 && entry_header_holds(head, uuid, header_crc);
+    return good ? HD_PARSE_OK : HD_PARSE_BAD;
+}
+
+/* ---- footer ---- */
+
+void hd_jfmt_footer_init(struct hd_jfmt_footer *footer, uint64_t first,
+                         uint64_t segment_bytes)
+{
+    uint64_t apart = segment_bytes / ROWS_PER_SEG;
+    *footer = (struct hd_jfmt_footer){
+        .first = first,
+        .next = first,
+        .row_bytes = apart < ROW_BYTES_MIN ? ROW_BYTES_MIN : apart,
+    };
+}
+
+void hd_jfmt_footer_count(struct hd_jfmt_footer *footer,
+                          const struct hd_journal_entry *entry, uint64_t offset)
+{
+    bool is_first = footer->entries == 0;
+    footer->next = entry->index + 1;
+    footer->entries++;
+    footer->records += entry->count;
+    footer->raw_bytes += entry->raw_len;
+    footer->payload_bytes += entry->payload.len;
+    if (is_first || entry->time_min < footer->time_min) {
+        footer->time_min = entry->time_min;
+    }
+    if (is_first || entry->time_max > footer->time_max) {
+        footer->time_max = entry->time_max;
+    }
+    struct hd_jfmt_row *row = &footer->rows[footer->n_rows > 0 ? footer->n_rows - 1 : 0];
+    bool is_apart = is_first || offset >= row->offset + footer->row_bytes;
+    if (is_apart && footer->n_rows < HD_JFMT_ROWS_MAX) {
+        footer->rows[footer->n_rows++] =
+            (struct hd_jfmt_row){entry->index, offset, entry->time_min, entry->time_max};
+        return;
+    }
+    row->time_min = entry->time_min < row->time_min ? entry->time_min : row->time_min;
+    row->time_max = entry->time_max > row->time_max ? entry->time_max : row->time_max;
+}
+
+static void put_tlv(struct hd_buf *out, uint16_t type, size_t len)
+{
+    hd_buf_le16(out, type);
+    hd_buf_le16(out, 0);
+    hd_buf_le32(out, (uint32_t)len);
+}
+
+static void put_rows(struct hd_buf *out, const struct hd_jfmt_footer *footer)
+{
+    put_tlv(out, TLV_ROWS, ROW_LEN * footer->n_rows);
+    for (size_t i = 0; i < footer->n_rows; i++) {
+        hd_buf_le64(out, footer->rows[i].index);
+        hd_buf_le64(out, footer->rows[i].offset);
+        hd_buf_le64(out, (uint64_t)footer->rows[i].time_min);
+        hd_buf_le64(out, (uint64_t)footer->rows[i].time_max);
+    }
+}
+
+void hd_jfmt_footer_encode(struct hd_buf *out, const struct hd_jfmt_uuid *uuid,
+                           const struct hd_jfmt_footer *footer)
+{
+    size_t from = out->len;
+    size_t len = HD_JFMT_FRAME_LEN + 8 + 48 + 8 + 16 + 8 + ROW_LEN * footer->n_rows +
+                 HD_JFMT_TRAILER_LEN;
+    hd_buf_le32(out, HD_JFMT_MAGIC_FOOTER);
+    hd_buf_le32(out, FRAME_SIZE(len));
+    put_tlv(out, TLV_COUNTS, 48);
+    hd_buf_le64(out, footer->first);
+    hd_buf_le64(out, footer->next);
+    hd_buf_le64(out, footer->entries);
+    hd_buf_le64(out, footer->records);
+    hd_buf_le64(out, footer->raw_bytes);
+    hd_buf_le64(out, footer->payload_bytes);
+    put_tlv(out, TLV_TIMES, 16);
+    hd_buf_le64(out, (uint64_t)footer->time_min);
+    hd_buf_le64(out, (uint64_t)footer->time_max);
+    put_rows(out, footer);
+    if (out->err != 0) {
+        return;
+    }
+    hd_buf_le32(out, hd_crc32c(crc_seed(uuid), out->ptr + from, out->len - from));
+    hd_buf_le32(out, (uint32_t)len);
+    hd_buf_bytes(out, FOOTER_TAG, TAG_LEN);
+}
+
+size_t hd_jfmt_footer_len(struct hd_slice trailer)
+{
+    struct hd_bytes c = hd_bytes(trailer);
+    hd_bytes_skip(&c, 4);
+    uint32_t len = hd_bytes_le32(&c);
+    if (!hd_slice_eq(hd_bytes_view(&c, TAG_LEN), HD_SLICE(FOOTER_TAG)) ||
+        len < HD_JFMT_FRAME_LEN + HD_JFMT_TRAILER_LEN || len > HD_JFMT_FOOTER_MAX) {
+        return 0;
+    }
+    return len;
+}
+
+static void take_rows(struct hd_bytes *c, struct hd_jfmt_footer *footer)
+{
+    while (hd_bytes_left(c) >= ROW_LEN && footer->n_rows < HD_JFMT_ROWS_MAX) {
+        struct hd_jfmt_row *row = &footer->rows[footer->n_rows++];
+        row->index = hd_bytes_le64(c);
+        row->offset = hd_bytes_le64(c);
+        row->time_min = (int64_t)hd_bytes_le64(c);
+        row->time_max = (int64_t)hd_bytes_le64(c);
+    }
+}
+
+static void take_tlv(struct hd_bytes *c, uint16_t type, struct hd_jfmt_footer *footer)
+{
+    switch (type) {
+    case TLV_COUNTS:
+        footer->first = hd_bytes_le64(c);
+        footer->next = hd_bytes_le64(c);
+        footer->entries = hd_bytes_le64(c);
+        footer->records = hd_bytes_le64(c);
+        footer->raw_bytes = hd_bytes_le64(c);
+        footer->payload_bytes = hd_bytes_le64(c);
+        break;
+    case TLV_TIMES:
+        footer->time_min = (int64_t)hd_bytes_le64(c);
+        footer->time_max = (int64_t)hd_bytes_le64(c);
+        break;
+    case TLV_ROWS:
+        take_rows(c, footer);
+        break;
+    default:
+        break;
+    }
+}
+
+bool hd_jfmt_footer_decode(struct hd_slice in, const struct hd_jfmt_uuid *uuid,
+                           struct hd_jfmt_footer *footer)
+{
+    *footer = (struct hd_jfmt_footer){0};
+    if (in.len < HD_JFMT_FRAME_LEN + HD_JFMT_TRAILER_LEN) {
+        return false;
+    }
+    size_t body_end = in.len - HD_JFMT_TRAILER_LEN;
+    struct hd_slice trailer = hd_slice_from(in, body_end);
+    struct hd_bytes end = hd_bytes(trailer);
+    if (hd_jfmt_footer_len(trailer) != in.len ||
+        hd_bytes_le32(&end) != hd_crc32c(crc_seed(uuid), in.ptr, body_end)) {
+        return false;
+    }
+    struct hd_bytes c = hd_bytes(hd_slice_head(in, body_end));
+    bool good = hd_bytes_le32(&c) == HD_JFMT_MAGIC_FOOTER;
+    good = hd_bytes_le32(&c) == FRAME_SIZE(in.len) && good;
+    while (good && hd_bytes_left(&c) > 0) {
+        uint16_t type = hd_bytes_le16(&c);
+        hd_bytes_skip(&c, 2);
+        uint32_t len = hd_bytes_le32(&c);
+        struct hd_bytes value = hd_bytes_sub(&c, len);
+        take_tlv(&value, type, footer);
+        good = !hd_bytes_failed(&value);
+    }
+    return good && !hd_bytes_failed(&c) && footer->first > 0 &&
+           footer->next >= footer->first;
+}
+
+/* ---- mark ---- */
+
+void hd_jfmt_mark_encode(struct hd_buf *out, const struct hd_jfmt_mark *mark)
+{
+    size_t from = out->len;
+    hd_buf_bytes(out, MARK_TAG, TAG_LEN);
+    hd_buf_le32(out, HD_JFMT_VERSION);
+    hd_buf_le32(out, 0);
+    put_uuid(out, &mark->uuid);
+    hd_buf_le64(out, mark->segment);
+    hd_buf_le64(out, mark->offset);
+    hd_buf_le64(out, mark->next);
+    hd_buf_le32(out, 0);
+    put_crc(out, from);
+}
+
+bool hd_jfmt_mark_decode(struct hd_slice in, struct hd_jfmt_mark *mark)
+{
+    if (in.len < HD_JFMT_MARK_LEN) {
+        return false;
+    }
+    struct hd_bytes c = hd_bytes(hd_slice_head(in, HD_JFMT_MARK_LEN));
+    bool good = hd_slice_eq(hd_bytes_view(&c, TAG_LEN), HD_SLICE(MARK_TAG));
+    good = hd_bytes_le32(&c) == HD_JFMT_VERSION && good;
+    hd_bytes_skip(&c, 4);
+    take_uuid(&c, &mark->uuid);
+    mark->segment = hd_bytes_le64(&c);
+    mark->offset = hd_bytes_le64(&c);
+    mark->next = hd_bytes_le64(&c);
+    return good && mark->next > 0 && crc_holds(hd_slice_head(in, HD_JFMT_MARK_LEN));
+}
+
+/* ---- cursor ---- */
+
+/* slot = "1" SP generation SP uuid SP index SP segment SP offset SP crc32c LF
+ * with 20 decimal digits each, 32 and 8 hex digits */
+void hd_jfmt_slot_encode(struct hd_buf *out, const struct hd_jfmt_slot *slot)
+{
+    size_t from = out->len;
+    hd_buf_printf(out, "1 %020llu ", (unsigned long long)slot->generation);
+    hd_buf_hex(out, hd_slice(slot->uuid.byte, sizeof(slot->uuid.byte)));
+    hd_buf_printf(out, " %020llu %020llu %020llu ",
+                  (unsigned long long)slot->cursor.index,
+                  (unsigned long long)slot->cursor.segment,
+                  (unsigned long long)slot->cursor.offset);
+    uint32_t crc = out->err == 0 ? hd_crc32c(0, out->ptr + from, out->len - from) : 0;
+    hd_buf_printf(out, "%08x\n", (unsigned)crc);
+}
+
+bool hd_jfmt_slot_decode(struct hd_slice in, struct hd_jfmt_slot *slot)
+{
+    if (in.len < HD_JFMT_SLOT_LEN || in.ptr[HD_JFMT_SLOT_LEN - 1] != '\n') {
+        return false;
+    }
+    struct hd_slice rest = hd_slice_head(in, HD_JFMT_SLOT_LEN - 1);
+    struct hd_slice part[SLOT_PARTS];
+    size_t n = 0;
+    while (n < SLOT_PARTS && hd_slice_split(&rest, ' ', &part[n])) {
+        n++;
+    }
+    uint64_t crc = 0;
+    return n == SLOT_PARTS && rest.len == 0 && hd_slice_eq(part[0], HD_SLICE("1")) &&
+           hd_num_u64(part[1], UINT64_MAX, &slot->generation) == HD_OK &&
+           hd_num_hex_bytes(part[2], slot->uuid.byte, sizeof(slot->uuid.byte)) == HD_OK &&
+           hd_num_u64(part[3], UINT64_MAX, &slot->cursor.index) == HD_OK &&
+           hd_num_u64(part[4], UINT64_MAX, &slot->cursor.segment) == HD_OK &&
+           hd_num_u64(part[5], UINT64_MAX, &slot->cursor.offset) == HD_OK &&
+           hd_num_hex_u64(part[6], UINT32_MAX, &crc) == HD_OK &&
+           crc == hd_crc32c(0, in.ptr, SLOT_CRC_AT);
+}
+
+/* ---- names ---- */
+
+void hd_jfmt_name(uint64_t first, char out[HD_JFMT_NAME_LEN + 1])
+{
+    (void)snprintf(out, HD_JFMT_NAME_LEN + 1, "%020llu.zst", (unsigned long long)first);
+}
+
+bool hd_jfmt_name_parse(const char *name, uint64_t *first)
+{
+    struct hd_slice text = hd_slice_str(name);
+    struct hd_slice digits = hd_slice_head(text, HD_JFMT_NAME_LEN - 4);
+    return text.len == HD_JFMT_NAME_LEN && hd_slice_ends(text, HD_SLICE(".zst")) &&
+           hd_num_u64(digits, UINT64_MAX, first) == HD_OK && *first > 0;
+}

@@ -1,0 +1,246 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Opening a journal for writing: take the lock, see what is there, judge the last
+ * segment, cut what was never committed, and publish how far it is durable. The mark is
+ * only a witness: what is in the segments decides, and each entry says how far the
+ * journal was durable when it was written.
+ */
+#include "lib/journal_priv.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <haidang/clock.h>
+#include <haidang/hash.h>
+#include <haidang/log.h>
+
+#define DIR_MODE     0750
+#define READERS_MODE 0770 /* readers of other users in our group keep cursors there */
+
+struct opening {
+    struct hd_journal *j;
+    bool has_uuid;
+    bool is_last_headed; /* the header of the last segment verifies */
+};
+
+static int open_in_dir(const struct hd_journal *j, const char *name, int flags, int *fd)
+{
+    char path[PATH_MAX];
+    int err = hd_jseg_path(j, name, path);
+    return err == HD_OK ? j->io.ops->open(j->io.ctx, path, flags, fd) : err;
+}
+
+static int dirs_open(struct hd_journal *j)
+{
+    char readers[PATH_MAX];
+    int parent = -1;
+    int err = hd_jseg_path(j, "readers", readers);
+    if (err == HD_OK) {
+        err = j->io.ops->mkdirs(j->io.ctx, j->opts.dir, DIR_MODE);
+    }
+    if (err == HD_OK) {
+        err = j->io.ops->mkdirs(j->io.ctx, readers, READERS_MODE);
+    }
+    if (err == HD_OK && open_in_dir(j, "..", O_RDONLY | O_DIRECTORY, &parent) == HD_OK) {
+        (void)j->io.ops->sync(j->io.ctx, parent); /* ours may be new there */
+        hd_io_close(&j->io, &parent);
+    }
+    if (err == HD_OK) {
+        err = open_in_dir(j, ".", O_RDONLY | O_DIRECTORY, &j->dir_fd);
+    }
+    if (err == HD_OK) {
+        err = open_in_dir(j, "lock", O_RDWR | O_CREAT, &j->lock_fd);
+    }
+    return err == HD_OK ? j->io.ops->lock(j->io.ctx, j->lock_fd) : err;
+}
+
+/* ---- what is there ---- */
+
+static bool header_read(struct hd_journal *j, int fd, struct hd_jfmt_segment *header)
+{
+    uint8_t bytes[HD_JFMT_SEGMENT_LEN];
+    struct iovec to = {bytes, sizeof(bytes)};
+    size_t got = 0;
+    return j->io.ops->pread(j->io.ctx, fd, to, 0, &got) == HD_OK &&
+           hd_jfmt_segment_decode(hd_slice(bytes, got), header);
+}
+
+static int segment_seen(void *ctx, const char *name)
+{
+    struct opening *o = ctx;
+    struct hd_journal *j = o->j;
+    struct hd_jseg seg = {0};
+    if (!hd_jfmt_name_parse(name, &seg.first)) {
+        return HD_OK;
+    }
+    int fd = -1;
+    int err = open_in_dir(j, name, O_RDONLY, &fd);
+    if (err == HD_OK) {
+        err = j->io.ops->size(j->io.ctx, fd, &seg.bytes);
+    }
+    if (err != HD_OK) {
+        hd_io_close(&j->io, &fd);
+        return err;
+    }
+    struct hd_jfmt_segment header;
+    o->is_last_headed = header_read(j, fd, &header) && header.first == seg.first;
+    seg.created_ns = o->is_last_headed ? header.created_ns : hd_clock_wall_ns();
+    if (o->is_last_headed) {
+        j->uuid = header.uuid;
+        o->has_uuid = true;
+    }
+    hd_io_close(&j->io, &fd);
+    return hd_jseg_add(j, &seg);
+}
+
+static int mark_take(struct opening *o)
+{
+    struct hd_journal *j = o->j;
+    uint8_t bytes[HD_JFMT_MARK_LEN];
+    struct iovec to = {bytes, sizeof(bytes)};
+    size_t got = 0;
+    int err = open_in_dir(j, "mark", O_RDWR | O_CREAT, &j->mark_fd);
+    if (err == HD_OK) {
+        err = j->io.ops->pread(j->io.ctx, j->mark_fd, to, 0, &got);
+    }
+    struct hd_jfmt_mark mark;
+    if (err != HD_OK || !hd_jfmt_mark_decode(hd_slice(bytes, got), &mark)) {
+        return err;
+    }
+    if (!o->has_uuid) {
+        j->uuid = mark.uuid;
+        o->has_uuid = true;
+    }
+    if (hd_jfmt_uuid_eq(&mark.uuid, &j->uuid)) {
+        j->next = mark.next;
+    }
+    return HD_OK;
+}
+
+/* ---- the last segment ---- */
+
+/* Nobody can say whether its entries verify: neither a header nor the mark is left. They
+ * stay where they are, and the index goes on above the most that can be in there. */
+static void last_is_foreign(struct hd_journal *j, struct hd_jrecovery *found)
+{
+    const struct hd_jseg *seg = &j->segs[j->n_segs - 1];
+    *found = (struct hd_jrecovery){.end = seg->bytes, .next = seg->first};
+    if (seg->bytes > HD_JFMT_SEGMENT_LEN) {
+        found->next += seg->bytes / HD_JFMT_ENTRY_LEN + 1;
+        found->damaged_bytes = seg->bytes;
+    }
+}
+
+static int last_judge(struct opening *o, struct hd_jscan *scan,
+                      struct hd_jrecovery *found)
+{
+    struct hd_journal *j = o->j;
+    const struct hd_jseg *seg = &j->segs[j->n_segs - 1];
+    if (!o->has_uuid) {
+        last_is_foreign(j, found);
+        return HD_OK;
+    }
+    if (seg->bytes < HD_JFMT_SEGMENT_LEN) {
+        *found = (struct hd_jrecovery){.end = seg->bytes, .next = seg->first};
+        found->next = j->next > seg->first ? j->next : seg->first;
+        found->lost_entries = found->next - seg->first;
+        return HD_OK;
+    }
+    scan->uuid = j->uuid;
+    int err = o->is_last_headed ? hd_jscan_footer(scan) : HD_ENOENT;
+    if (err == HD_ENOENT) {
+        return hd_jrecover(scan, seg->first, j->next, j->opts.segment_bytes, found);
+    }
+    if (err == HD_OK) {
+        *found = (struct hd_jrecovery){.stats = scan->footer, .end = seg->bytes};
+        found->next = scan->footer.next > j->next ? scan->footer.next : j->next;
+        found->lost_entries = found->next - scan->footer.next;
+        found->is_sealed = true;
+    }
+    return err;
+}
+
+/* Makes the verdict durable. */
+static int last_settle(struct opening *o, const struct hd_jrecovery *found)
+{
+    struct hd_journal *j = o->j;
+    const struct hd_jseg *seg = &j->segs[j->n_segs - 1];
+    int err = HD_OK;
+    if (found->end < seg->bytes) {
+        err = j->io.ops->truncate(j->io.ctx, j->fd, found->end);
+        hd_jseg_resize(j, found->end);
+    }
+    if (err == HD_OK) {
+        err = j->io.ops->sync(j->io.ctx, j->fd);
+    }
+    j->stats = found->stats;
+    j->next = found->next;
+    j->tail = found->end;
+    if (!found->can_append || !o->is_last_headed) {
+        hd_io_close(&j->io, &j->fd);
+    }
+    return err;
+}
+
+static int last_recover(struct opening *o, struct hd_journal_recovery *recovery)
+{
+    struct hd_journal *j = o->j;
+    struct hd_jrecovery *found = malloc(sizeof(*found));
+    struct hd_jscan *scan = malloc(sizeof(*scan));
+    int err = found == NULL || scan == NULL ? HD_ENOMEM : HD_OK;
+    char name[HD_JFMT_NAME_LEN + 1];
+    hd_jfmt_name(j->segs[j->n_segs - 1].first, name);
+    if (err == HD_OK) {
+        hd_jscan_init(scan, &j->io);
+        err = open_in_dir(j, name, O_RDWR, &j->fd);
+    }
+    if (err == HD_OK) {
+        hd_jscan_file(scan, j->fd, j->segs[j->n_segs - 1].bytes);
+        err = last_judge(o, scan, found);
+        hd_jscan_fini(scan);
+    }
+    if (err == HD_OK) {
+        recovery->entries = found->stats.entries;
+        recovery->torn_bytes = found->torn_bytes;
+        recovery->damaged_bytes = found->damaged_bytes;
+        recovery->lost_entries = found->lost_entries;
+        if (found->torn_bytes > 0 || found->damaged_bytes > 0) {
+            (void)snprintf(recovery->torn_file, sizeof(recovery->torn_file), "%s", name);
+        }
+        err = last_settle(o, found);
+    }
+    free(scan);
+    free(found);
+    return err;
+}
+
+int hd_journal_recover(struct hd_journal *j, struct hd_journal_recovery *recovery)
+{
+    struct opening o = {.j = j};
+    *recovery = (struct hd_journal_recovery){0};
+    int err = dirs_open(j);
+    if (err == HD_OK) {
+        err = j->io.ops->list(j->io.ctx, j->opts.dir, segment_seen, &o);
+    }
+    if (err == HD_OK) {
+        err = mark_take(&o);
+    }
+    if (err == HD_OK && j->n_segs > 0) {
+        err = last_recover(&o, recovery);
+    }
+    if (err == HD_OK && !o.has_uuid) {
+        err = hd_random(j->uuid.byte, sizeof(j->uuid.byte));
+    }
+    if (err == HD_OK) {
+        err = j->io.ops->sync(j->io.ctx, j->dir_fd);
+    }
+    if (err != HD_OK) {
+        return err;
+    }
+    j->durable_next = j->next;
+    j->durable_tail = j->tail;
+    recovery->next_index = j->next;
+    hd_journal_publish(j);
+    return hd_journal_trim(j) < 0 ? HD_EIO : HD_OK;
+}

@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The writer's object, shared by journal.c (append, commit), journal_open.c (recovery),
+ * journal_segment.c (files) and journal_retain.c. Private to lib/. One thread.
+ */
+#pragma once
+#include <limits.h>
+
+#include "lib/journal_cursor.h"
+#include "lib/journal_format.h"
+#include "lib/journal_io.h"
+#include "lib/journal_scan.h"
+
+#define HD_JOURNAL_SEGMENT_BYTES (UINT64_C(64) << 20)
+
+struct hd_jseg {
+    uint64_t first; /* its name */
+    uint64_t bytes;
+    int64_t created_ns;
+};
+
+struct hd_journal {
+    struct hd_io io;
+    struct hd_journal_opts opts; /* dir is ours */
+    struct hd_jfmt_uuid uuid;
+    int dir_fd, lock_fd, mark_fd;
+    int fd; /* of the last segment while it takes entries; -1: the next append makes one
+             */
+    struct hd_jseg *segs; /* oldest first */
+    size_t n_segs, cap_segs;
+    uint64_t bytes;              /* of all segments */
+    uint64_t tail, durable_tail; /* offsets in the last segment */
+    uint64_t next, durable_next; /* indices */
+    struct hd_jfmt_footer stats; /* of the last segment */
+    struct hd_buf out;           /* headers, footers, the mark */
+    int failed;         /* HD_E*: what was appended since the last commit is gone */
+    bool is_ragged;     /* bytes of a refused write lie behind the tail */
+    bool is_mark_stale; /* publishing failed; tried again with the next commit */
+    uint64_t budget;    /* bytes that may be appended before the disk is asked again */
+    uint64_t removed_unread;
+};
+
+/* journal_segment.c */
+int hd_jseg_path(const struct hd_journal *j, const char *name,
+                 char out[PATH_MAX]) HD_MUST_USE;
+int hd_jseg_add(struct hd_journal *j, const struct hd_jseg *seg) HD_MUST_USE;
+/* The last segment is `bytes` long now. */
+void hd_jseg_resize(struct hd_journal *j, uint64_t bytes);
+/* A segment for the next index; durable, with its name, when this returns HD_OK. */
+int hd_jseg_create(struct hd_journal *j) HD_MUST_USE;
+/* Commits, writes the footer and closes the last segment. */
+int hd_jseg_seal(struct hd_journal *j) HD_MUST_USE;
+/* Removes what a refused write left behind the tail. */
+int hd_jseg_smooth(struct hd_journal *j) HD_MUST_USE;
+
+/* journal.c */
+/* fdatasync and mark; on failure the journal is failed. */
+int hd_journal_sync(struct hd_journal *j) HD_MUST_USE;
+void hd_journal_publish(struct hd_journal *j);
+int hd_journal_open_io(const struct hd_journal_opts *opts, const struct hd_io *io,
+                       struct hd_journal **out,
+                       struct hd_journal_recovery *recovery) HD_MUST_USE;
+void hd_journal_free(struct hd_journal *j); /* closes; commits nothing */
+
+/* journal_open.c */
+int hd_journal_recover(struct hd_journal *j,
+                       struct hd_journal_recovery *recovery) HD_MUST_USE;
+
+/* The reader with other system calls (tests). */
+int hd_journal_reader_open_io(const char *dir, const char *name, const struct hd_io *io,
+                              struct hd_journal_reader **out) HD_MUST_USE;

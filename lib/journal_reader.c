@@ -1,0 +1,470 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The journal's reader. It goes by index: a position is "the next entry with an index of
+ * at least this"; segment and offset are where it was last seen. Nothing at or beyond the
+ * mark is ever looked at, so a reader needs no word with the writer.
+ *
+ * What may have happened behind its back, and what it does: retention removed the segment
+ * (HD_ENOENT once, then from the oldest); an entry does not verify (HD_ECORRUPT once,
+ * then from the next that does); the mark is behind the position, after a power cut (goes
+ * back to the mark: reading again is harmless); the journal was made anew (begins at the
+ * oldest).
+ */
+#include "lib/journal_reader.h"
+
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <haidang/log.h>
+
+#define MARK_TRIES 16 /* a read may meet the write of the mark */
+#define OPEN_TRIES 8  /* a segment may vanish between listing and opening */
+
+static int path_of(const struct hd_journal_reader *r, const char *name,
+                   char out[PATH_MAX])
+{
+    int len = snprintf(out, PATH_MAX, "%s/%s", r->dir, name);
+    return len > 0 && len < PATH_MAX ? HD_OK : HD_EINVAL;
+}
+
+/* ---- the mark ---- */
+
+int hd_jreader_mark(const struct hd_journal_reader *r, struct hd_jfmt_mark *mark)
+{
+    char path[PATH_MAX];
+    int fd = -1;
+    int err = path_of(r, "mark", path);
+    if (err == HD_OK) {
+        err = r->io.ops->open(r->io.ctx, path, O_RDONLY, &fd);
+    }
+    bool is_good = false;
+    for (int i = 0; err == HD_OK && !is_good && i < MARK_TRIES; i++) {
+        uint8_t bytes[HD_JFMT_MARK_LEN];
+        struct iovec to = {bytes, sizeof(bytes)};
+        size_t got = 0;
+        err = r->io.ops->pread(r->io.ctx, fd, to, 0, &got);
+        is_good = err == HD_OK && hd_jfmt_mark_decode(hd_slice(bytes, got), mark);
+    }
+    hd_io_close(&r->io, &fd);
+    if (err == HD_ENOENT || (err == HD_OK && !is_good)) {
+        return HD_EAGAIN;
+    }
+    return err;
+}
+
+static void segment_leave(struct hd_journal_reader *r)
+{
+    hd_io_close(&r->io, &r->fd);
+    hd_jscan_file(&r->scan, -1, 0);
+}
+
+static void position_set(struct hd_journal_reader *r,
+                         const struct hd_journal_cursor *cursor)
+{
+    segment_leave(r);
+    r->at = *cursor;
+    r->is_segment_done = false;
+}
+
+/* The position must make sense with a mark that was just read. */
+static void position_check(struct hd_journal_reader *r)
+{
+    static const struct hd_jfmt_uuid none;
+    if (!hd_jfmt_uuid_eq(&r->uuid, &none) && !hd_jfmt_uuid_eq(&r->uuid, &r->mark.uuid)) {
+        HD_LOG(WARN, "journal", "another journal is in this place: from its beginning",
+               HD_KV_STR("dir", r->dir), HD_KV_STR("reader", r->name));
+        position_set(r, &(struct hd_journal_cursor){0});
+    } else if (r->at.index > r->mark.next) {
+        HD_LOG(WARN, "journal", "the reader is beyond the end of the journal: moved back",
+               HD_KV_STR("dir", r->dir), HD_KV_STR("reader", r->name),
+               HD_KV_UINT("from", r->at.index), HD_KV_UINT("to", r->mark.next));
+        position_set(r, &(struct hd_journal_cursor){r->mark.next, r->mark.segment,
+                                                    r->mark.offset});
+    }
+    r->uuid = r->mark.uuid;
+}
+
+static int limit_update(struct hd_journal_reader *r)
+{
+    uint64_t limit = r->mark.offset;
+    if (r->fd < 0) {
+        return HD_OK;
+    }
+    if (r->at.segment != r->mark.segment) {
+        int err = r->io.ops->size(r->io.ctx, r->fd, &limit);
+        if (err != HD_OK) {
+            return err;
+        }
+    }
+    hd_jscan_file(&r->scan, r->fd, limit);
+    return HD_OK;
+}
+
+static int mark_refresh(struct hd_journal_reader *r)
+{
+    struct hd_jfmt_mark mark;
+    int err = hd_jreader_mark(r, &mark);
+    if (err != HD_OK) {
+        return err;
+    }
+    r->mark = mark;
+    r->has_mark = true;
+    if (!r->has_cursor && r->name != NULL) {
+        err = hd_jreader_cursor_open(r);
+        if (err != HD_OK) {
+            return err == HD_ENOENT ? HD_EAGAIN : err;
+        }
+    }
+    position_check(r);
+    return limit_update(r);
+}
+
+/* ---- finding the segment ---- */
+
+struct listing {
+    uint64_t index, after; /* asked */
+    uint64_t oldest;       /* found; 0 = none */
+    uint64_t holding;      /* the last that begins at or before `index` */
+    uint64_t following;    /* the first that begins after `after` */
+    bool has_after;        /* `after` itself is there */
+};
+
+static int listing_add(void *ctx, const char *name)
+{
+    struct listing *l = ctx;
+    uint64_t first = 0;
+    if (!hd_jfmt_name_parse(name, &first)) {
+        return HD_OK;
+    }
+    l->oldest = l->oldest == 0 || first < l->oldest ? first : l->oldest;
+    if (first <= l->index && first > l->holding) {
+        l->holding = first;
+    }
+    if (first > l->after && (l->following == 0 || first < l->following)) {
+        l->following = first;
+    }
+    l->has_after |= first == l->after;
+    return HD_OK;
+}
+
+static int list(const struct hd_journal_reader *r, struct listing *l)
+{
+    l->index = r->at.index;
+    l->after = r->at.segment;
+    int err = r->io.ops->list(r->io.ctx, r->dir, listing_add, l);
+    return err == HD_ENOENT ? HD_EAGAIN : err;
+}
+
+static int segment_open(struct hd_journal_reader *r, uint64_t first)
+{
+    char name[HD_JFMT_NAME_LEN + 1];
+    char path[PATH_MAX];
+    hd_jfmt_name(first, name);
+    segment_leave(r);
+    if (first > r->mark.segment) {
+        return HD_EAGAIN; /* the mark does not speak of it yet */
+    }
+    int err = path_of(r, name, path);
+    if (err == HD_OK) {
+        err = r->io.ops->open(r->io.ctx, path, O_RDONLY, &r->fd);
+    }
+    if (err != HD_OK) {
+        return err;
+    }
+    r->at.segment = first;
+    r->is_segment_done = false;
+    return limit_update(r);
+}
+
+/* Where entry `index` may be, from the footer of a sealed segment. */
+static uint64_t offset_guess(struct hd_journal_reader *r, uint64_t index)
+{
+    uint64_t offset = HD_JFMT_SEGMENT_LEN;
+    if (index <= r->at.segment || hd_jscan_footer(&r->scan) != HD_OK) {
+        return offset;
+    }
+    for (size_t i = 0; i < r->scan.footer.n_rows; i++) {
+        const struct hd_jfmt_row *row = &r->scan.footer.rows[i];
+        if (row->index <= index && row->offset > offset) {
+            offset = row->offset;
+        }
+    }
+    return offset;
+}
+
+/* HD_ECORRUPT: the header does not verify; the entries behind it may. */
+static int segment_begin(struct hd_journal_reader *r)
+{
+    struct hd_jfmt_segment header;
+    struct hd_slice bytes;
+    int err = hd_jscan_view(&r->scan, 0, HD_JFMT_SEGMENT_LEN, &bytes);
+    bool is_good = err == HD_OK && hd_jfmt_segment_decode(bytes, &header) &&
+                   hd_jfmt_uuid_eq(&header.uuid, &r->mark.uuid);
+    r->scan.uuid = r->mark.uuid;
+    if (err != HD_OK && err != HD_ERANGE) {
+        return err;
+    }
+    r->at.offset = offset_guess(r, r->at.index);
+    if (!is_good) {
+        r->skipped +=
+            r->scan.limit < HD_JFMT_SEGMENT_LEN ? r->scan.limit : HD_JFMT_SEGMENT_LEN;
+        return HD_ECORRUPT;
+    }
+    return HD_OK;
+}
+
+/* True when the saved offset is that of the entry wanted. */
+static bool hint_holds(struct hd_journal_reader *r, uint64_t offset)
+{
+    struct hd_jitem item;
+    r->scan.uuid = r->mark.uuid;
+    return offset >= HD_JFMT_SEGMENT_LEN &&
+           hd_jscan_at(&r->scan, offset, false, &item) == HD_OK &&
+           item.kind == HD_JITEM_ENTRY && item.head.entry.index == r->at.index;
+}
+
+static int segment_seek(struct hd_journal_reader *r)
+{
+    struct hd_journal_cursor hint = r->at;
+    if (hint.index > 0 && hint.segment > 0 && hint.segment <= hint.index &&
+        segment_open(r, hint.segment) == HD_OK) {
+        if (hint_holds(r, hint.offset)) {
+            return HD_OK;
+        }
+        segment_leave(r);
+    }
+    struct listing l = {0};
+    int err = list(r, &l);
+    if (err != HD_OK || l.oldest == 0) {
+        return err != HD_OK ? err : HD_EAGAIN;
+    }
+    bool is_gone = l.holding == 0 && r->at.index > 0;
+    if (l.holding == 0) {
+        r->at.index = l.oldest;
+        l.holding = l.oldest;
+    }
+    err = segment_open(r, l.holding);
+    if (err == HD_OK) {
+        err = segment_begin(r);
+    }
+    return err == HD_OK && is_gone ? HD_ENOENT : err;
+}
+
+/* The segment in hand is read to its end. */
+static int segment_next(struct hd_journal_reader *r)
+{
+    struct listing l = {0};
+    int err = list(r, &l);
+    if (err != HD_OK || l.following == 0) {
+        return err != HD_OK ? err : HD_EAGAIN;
+    }
+    bool is_gone = l.following > r->at.index && !l.has_after;
+    if (l.following > r->at.index) {
+        r->at.index = l.following;
+    }
+    err = segment_open(r, l.following);
+    if (err == HD_OK) {
+        err = segment_begin(r);
+    }
+    return err == HD_OK && is_gone ? HD_ENOENT : err;
+}
+
+static bool is_at_end(const struct hd_journal_reader *r)
+{
+    return !r->has_mark || r->mark.segment == 0 || r->at.index >= r->mark.next;
+}
+
+/* Stands on bytes that may be read. */
+static int position_ensure(struct hd_journal_reader *r)
+{
+    if (is_at_end(r)) {
+        int err = mark_refresh(r);
+        if (err != HD_OK) {
+            return err;
+        }
+        if (is_at_end(r)) {
+            return HD_EAGAIN;
+        }
+    }
+    if (r->fd >= 0) {
+        return HD_OK;
+    }
+    int err = HD_ENOENT;
+    for (int i = 0; i < OPEN_TRIES && err == HD_ENOENT && r->fd < 0; i++) {
+        err = r->is_segment_done ? segment_next(r) : segment_seek(r);
+    }
+    return err;
+}
+
+/* ---- reading ---- */
+
+static int pass_damage(struct hd_journal_reader *r)
+{
+    struct hd_jitem item;
+    uint64_t found = 0;
+    int err = hd_jscan_resync(&r->scan, r->at.offset + 1, r->at.index, &found, &item);
+    if (err != HD_OK) {
+        return err;
+    }
+    HD_LOG(ERROR, "journal", "damaged bytes are passed over", HD_KV_STR("dir", r->dir),
+           HD_KV_UINT("segment", r->at.segment), HD_KV_UINT("offset", r->at.offset),
+           HD_KV_UINT("bytes", found - r->at.offset));
+    r->skipped += found - r->at.offset;
+    r->at.offset = found;
+    return HD_ECORRUPT;
+}
+
+static void segment_end(struct hd_journal_reader *r, const struct hd_jitem *item)
+{
+    if (item->kind == HD_JITEM_FOOTER && r->scan.footer.next > r->at.index) {
+        r->at.index = r->scan.footer.next;
+    }
+    if (r->at.segment == r->mark.segment) {
+        r->at.index = r->mark.next; /* whatever was lost before it */
+        return;
+    }
+    segment_leave(r);
+    r->is_segment_done = true;
+}
+
+static int next(struct hd_journal_reader *r, struct hd_journal_entry *entry,
+                bool with_payload)
+{
+    r->scan.step = with_payload ? HD_JSCAN_STEP : HD_JSCAN_STEP_HEADS;
+    for (;;) {
+        struct hd_jitem item;
+        int err = position_ensure(r);
+        if (err == HD_OK) {
+            err = hd_jscan_at(&r->scan, r->at.offset, with_payload, &item);
+        }
+        if (err != HD_OK) {
+            return err;
+        }
+        if (item.kind == HD_JITEM_END || item.kind == HD_JITEM_FOOTER) {
+            segment_end(r, &item);
+            continue;
+        }
+        if (item.kind == HD_JITEM_BAD) {
+            return pass_damage(r);
+        }
+        r->at.offset += item.size;
+        if (item.head.entry.index < r->at.index) {
+            continue; /* on the way to a position that was sought */
+        }
+        r->at.index = item.head.entry.index + 1;
+        *entry = item.head.entry;
+        return HD_OK;
+    }
+}
+
+int hd_journal_reader_next(struct hd_journal_reader *r, struct hd_journal_entry *entry)
+{
+    return next(r, entry, true);
+}
+
+int hd_journal_reader_next_header(struct hd_journal_reader *r,
+                                  struct hd_journal_entry *entry)
+{
+    return next(r, entry, false);
+}
+
+uint64_t hd_journal_reader_skipped(const struct hd_journal_reader *r)
+{
+    return r->skipped;
+}
+
+uint64_t hd_journal_reader_lag(const struct hd_journal_reader *r)
+{
+    struct hd_jfmt_mark mark;
+    struct listing l = {0};
+    if (hd_jreader_mark(r, &mark) != HD_OK || list(r, &l) != HD_OK) {
+        return 0;
+    }
+    uint64_t from = r->at.index > l.oldest ? r->at.index : l.oldest;
+    return mark.next > from && l.oldest > 0 ? mark.next - from : 0;
+}
+
+/* ---- positions ---- */
+
+void hd_journal_reader_tell(const struct hd_journal_reader *r,
+                            struct hd_journal_cursor *cursor)
+{
+    *cursor = r->at;
+}
+
+int hd_journal_reader_seek(struct hd_journal_reader *r,
+                           const struct hd_journal_cursor *cursor)
+{
+    position_set(r, cursor);
+    r->is_sought = true;
+    return HD_OK;
+}
+
+int hd_journal_reader_seek_end(struct hd_journal_reader *r)
+{
+    int err = mark_refresh(r);
+    if (err == HD_EAGAIN) {
+        return HD_OK; /* nothing there yet: the oldest to come is the end */
+    }
+    if (err == HD_OK) {
+        position_set(r, &(struct hd_journal_cursor){r->mark.next, r->mark.segment,
+                                                    r->mark.offset});
+        r->is_sought = true;
+    }
+    return err;
+}
+
+/* In the segment in hand: the first row that may hold `time_ns`. */
+static void row_find(struct hd_journal_reader *r, int64_t time_ns)
+{
+    const struct hd_jfmt_footer *footer = &r->scan.footer;
+    for (size_t i = 0; i < footer->n_rows; i++) {
+        if (footer->rows[i].time_max >= time_ns) {
+            r->at.index = footer->rows[i].index;
+            r->at.offset = footer->rows[i].offset;
+            return;
+        }
+    }
+    r->at.index = footer->first;
+    r->at.offset = HD_JFMT_SEGMENT_LEN;
+}
+
+int hd_journal_reader_seek_time(struct hd_journal_reader *r, int64_t time_ns)
+{
+    r->is_sought = true;
+    int err = mark_refresh(r);
+    if (err != HD_OK) {
+        return err == HD_EAGAIN ? HD_OK : err;
+    }
+    position_set(r, &(struct hd_journal_cursor){0});
+    for (;;) {
+        struct listing l = {0};
+        err = list(r, &l);
+        if (err != HD_OK || l.following == 0) {
+            break;
+        }
+        err = segment_open(r, l.following);
+        if (err == HD_ENOENT) {
+            r->at.segment = l.following;
+            continue; /* removed meanwhile */
+        }
+        if (err != HD_OK) {
+            break;
+        }
+        r->scan.uuid = r->mark.uuid;
+        r->at.index = l.following;
+        r->at.offset = HD_JFMT_SEGMENT_LEN;
+        bool is_sealed = hd_jscan_footer(&r->scan) == HD_OK;
+        if (!is_sealed || r->scan.footer.time_max >= time_ns) {
+            if (is_sealed) {
+                row_find(r, time_ns);
+            }
+            struct hd_journal_cursor found = r->at;
+            position_set(r, &found);
+            return HD_OK;
+        }
+    }
+    return err == HD_OK || err == HD_EAGAIN ? hd_journal_reader_seek_end(r) : err;
+}

@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Retention: oldest sealed segments go by size and age, but never what a named reader
+ * still needs (unless told so), and never the last segment, which carries the next index.
+ */
+#include <fcntl.h>
+
+#include <haidang/clock.h>
+#include <haidang/log.h>
+
+#include "lib/journal_priv.h"
+
+/* A segment's age counts from when the next one was begun, by this machine's clock: times
+ * in entries come from elsewhere and may be anything. */
+static bool is_due(const struct hd_journal *j, int64_t now)
+{
+    bool is_over_size = j->opts.retain_bytes > 0 && j->bytes > j->opts.retain_bytes;
+    bool is_over_age =
+        j->opts.retain_ns > 0 && now - j->segs[1].created_ns > j->opts.retain_ns;
+    return is_over_size || is_over_age;
+}
+
+static int remove_oldest(struct hd_journal *j)
+{
+    char name[HD_JFMT_NAME_LEN + 1];
+    char path[PATH_MAX];
+    hd_jfmt_name(j->segs[0].first, name);
+    int err = hd_jseg_path(j, name, path);
+    if (err == HD_OK) {
+        err = j->io.ops->unlink(j->io.ctx, path);
+    }
+    if (err != HD_OK && err != HD_ENOENT) {
+        HD_LOG(WARN, "journal", "a segment cannot be removed", HD_KV_STR("file", path),
+               HD_KV_ERR(err));
+        return err;
+    }
+    j->bytes -= j->segs[0].bytes;
+    j->n_segs--;
+    memmove(j->segs, j->segs + 1, j->n_segs * sizeof(*j->segs));
+    return HD_OK;
+}
+
+static void count_unread(struct hd_journal *j, uint64_t min)
+{
+    uint64_t from = j->segs[0].first > min ? j->segs[0].first : min;
+    uint64_t unread = j->segs[1].first - from;
+    j->removed_unread += unread;
+    HD_LOG(WARN, "journal", "retention removes entries that a reader has not read",
+           HD_KV_STR("dir", j->opts.dir), HD_KV_UINT("entries", unread));
+}
+
+int hd_journal_trim(struct hd_journal *j)
+{
+    char readers[PATH_MAX];
+    int64_t now = hd_clock_wall_ns();
+    if (j->n_segs < 2 || !is_due(j, now)) {
+        return 0;
+    }
+    uint64_t min = 0;
+    int err = hd_jseg_path(j, "readers", readers);
+    if (err == HD_OK) {
+        err = hd_jcursor_min(&j->io, readers, &j->uuid, &min);
+    }
+    if (err != HD_OK) {
+        return err;
+    }
+    int removed = 0;
+    while (j->n_segs > 1 && is_due(j, now)) {
+        bool is_unread = j->segs[1].first > min;
+        if (is_unread && !j->opts.retain_unread) {
+            break;
+        }
+        if (is_unread) {
+            count_unread(j, min);
+        }
+        err = remove_oldest(j);
+        if (err != HD_OK) {
+            return err;
+        }
+        removed++;
+    }
+    return removed;
+}
+
+uint64_t hd_journal_removed_unread(const struct hd_journal *j)
+{
+    return j->removed_unread;
+}

@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Segment files of the writer: made, grown, sealed. The rule that everything rests on: a
+ * segment's file, its header and its name are durable before any entry in it can be, and
+ * a footer is written only when all entries before it are durable.
+ */
+#include "lib/journal_priv.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <haidang/clock.h>
+#include <haidang/log.h>
+
+int hd_jseg_path(const struct hd_journal *j, const char *name, char out[PATH_MAX])
+{
+    int len = snprintf(out, PATH_MAX, "%s/%s", j->opts.dir, name);
+    return len > 0 && len < PATH_MAX ? HD_OK : HD_EINVAL;
+}
+
+int hd_jseg_add(struct hd_journal *j, const struct hd_jseg *seg)
+{
+    if (j->n_segs == j->cap_segs) {
+        size_t cap = j->cap_segs == 0 ? 16 : 2 * j->cap_segs;
+        struct hd_jseg *segs = realloc(j->segs, cap * sizeof(*segs));
+        if (segs == NULL) {
+            return HD_ENOMEM;
+        }
+        j->segs = segs;
+        j->cap_segs = cap;
+    }
+    j->segs[j->n_segs++] = *seg;
+    j->bytes += seg->bytes;
+    return HD_OK;
+}
+
+void hd_jseg_resize(struct hd_journal *j, uint64_t bytes)
+{
+    struct hd_jseg *last = &j->segs[j->n_segs - 1];
+    j->bytes = j->bytes - last->bytes + bytes;
+    last->bytes = bytes;
+}
+
+static int header_write(struct hd_journal *j, int fd, int64_t created_ns)
+{
+    struct hd_jfmt_segment segment = {j->uuid, j->next, created_ns};
+    hd_buf_clear(&j->out);
+    hd_jfmt_segment_encode(&j->out, &segment);
+    if (j->out.err != 0) {
+        return j->out.err;
+    }
+    int err = hd_io_write(&j->io, fd, hd_buf_slice(&j->out), 0);
+    if (err == HD_OK) {
+        err = j->io.ops->sync(j->io.ctx, fd);
+    }
+    return err == HD_OK ? j->io.ops->sync(j->io.ctx, j->dir_fd) : err;
+}
+
+int hd_jseg_create(struct hd_journal *j)
+{
+    char name[HD_JFMT_NAME_LEN + 1];
+    char path[PATH_MAX];
+    hd_jfmt_name(j->next, name);
+    int err = hd_jseg_path(j, name, path);
+    if (err != HD_OK) {
+        return err;
+    }
+    /* a last segment in which no entry ever became durable is made anew */
+    if (j->n_segs > 0 && j->segs[j->n_segs - 1].first == j->next) {
+        hd_jseg_resize(j, 0);
+        j->n_segs--;
+    }
+    struct hd_jseg seg = {j->next, HD_JFMT_SEGMENT_LEN, hd_clock_wall_ns()};
+    int fd = -1;
+    err = j->io.ops->open(j->io.ctx, path, O_RDWR | O_CREAT | O_TRUNC, &fd);
+    if (err == HD_OK) {
+        err = header_write(j, fd, seg.created_ns);
+    }
+    if (err == HD_OK) {
+        err = hd_jseg_add(j, &seg);
+    }
+    if (err != HD_OK) {
+        hd_io_close(&j->io, &fd);
+        (void)j->io.ops->unlink(j->io.ctx, path);
+        return err;
+    }
+    j->fd = fd;
+    j->tail = HD_JFMT_SEGMENT_LEN;
+    j->durable_tail = j->tail;
+    j->is_ragged = false;
+    hd_jfmt_footer_init(&j->stats, j->next, j->opts.segment_bytes);
+    if (hd_journal_trim(j) < 0) {
+        HD_LOG(WARN, "journal", "retention could not be applied",
+               HD_KV_STR("dir", j->opts.dir));
+    }
+    return HD_OK;
+}
+
+int hd_jseg_smooth(struct hd_journal *j)
+{
+    if (!j->is_ragged) {
+        return HD_OK;
+    }
+    int err = j->io.ops->truncate(j->io.ctx, j->fd, j->tail);
+    j->is_ragged = err != HD_OK;
+    return err;
+}
+
+static int footer_write(struct hd_journal *j)
+{
+    hd_buf_clear(&j->out);
+    hd_jfmt_footer_encode(&j->out, &j->uuid, &j->stats);
+    if (j->out.err != 0) {
+        return j->out.err;
+    }
+    int err = hd_io_write(&j->io, j->fd, hd_buf_slice(&j->out), j->tail);
+    if (err != HD_OK) {
+        j->is_ragged = true;
+        if (hd_jseg_smooth(j) == HD_OK && err == HD_ENOSPC) {
+            return err;
+        }
+        j->failed = err;
+        return err;
+    }
+    err = j->io.ops->sync(j->io.ctx, j->fd);
+    if (err != HD_OK) {
+        j->failed = err;
+    }
+    return err;
+}
+
+int hd_jseg_seal(struct hd_journal *j)
+{
+    int err = hd_jseg_smooth(j);
+    if (err == HD_OK) {
+        err = hd_journal_sync(j);
+    }
+    if (err == HD_OK) {
+        err = footer_write(j);
+    }
+    if (err != HD_OK) {
+        return err;
+    }
+    hd_jseg_resize(j, j->tail + j->out.len);
+    hd_io_close(&j->io, &j->fd);
+    return HD_OK;
+}
