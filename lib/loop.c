@@ -37,6 +37,9 @@ static void owner_handle_closed(uv_handle_t *handle)
     if (hd_fails(owner->open_handles > 0)) {
         return;
     }
+    if (owner->handle_closed != NULL) {
+        owner->handle_closed(owner->ctx, handle);
+    }
     if (--owner->open_handles == 0) {
         owner_release(owner);
     }

@@ -269,7 +269,7 @@ static void ring_detached(void *ctx)
 int hd_ring_attach(struct hd_ring *ring, uv_loop_t *loop, void (*wake)(void *ctx),
                    void *ctx)
 {
-    if (hd_fails(!atomic_load(&ring->attached))) {
+    if (atomic_load(&ring->attached)) {
         return HD_EBUSY;
     }
     int status = uv_async_init(loop, &ring->async, ring_woken);

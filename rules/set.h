@@ -21,6 +21,8 @@ struct rul_set_opts {
     const char *time_zone;
     bool keep_going; /* bad rules are left out (and reported); otherwise the load fails */
     bool no_self_test;
+    /* Without decoders (decoders_dir NULL): one class for each log source that the rules
+     * name, see rul_set_class_of. For tools that make events themselves. */
 };
 /* Loads, compiles, self-tests. All problems are reported. HD_EPARSE when any rule was
  * refused and keep_going is false; HD_ECORRUPT when the pattern library fails the
@@ -33,6 +35,8 @@ void rul_set_unref(struct rul_set *set);
 const struct rul_fields *rul_set_fields(const struct rul_set *set);
 const struct rul_decoders *rul_set_decoders(const struct rul_set *set);
 const char *rul_set_hash(const struct rul_set *set); /* 64 hex digits over all sources */
+/* The class of events that have exactly this log source; 0 when there is none. */
+uint16_t rul_set_class_of(const struct rul_set *set, const struct rul_logsource *source);
 
 enum rul_rule_type { RUL_DETECTION, RUL_EVENT_COUNT, RUL_VALUE_COUNT };
 

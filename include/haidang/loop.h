@@ -27,6 +27,8 @@ enum hd_owner_state { HD_OWNER_OPEN, HD_OWNER_CLOSING, HD_OWNER_CLOSED };
 struct hd_owner {
     void (*freed)(void *ctx); /* called once, when the last handle has closed */
     void *ctx;
+    /* set after init by a thing that replaces a handle: each one that has closed */
+    void (*handle_closed)(void *ctx, uv_handle_t *handle);
     unsigned open_handles;
     enum hd_owner_state state;
 };

@@ -39,19 +39,26 @@ struct hd_stream_opts {
 int hd_stream_connect(uv_loop_t *loop, const char *host, uint16_t port,
                       const struct hd_stream_opts *opts,
                       struct hd_stream **out) HD_MUST_USE;
-/* Takes the next connection of a listening uv_tcp_t. */
+/* Takes the next connection of a listening uv_tcp_t; on failure it is refused. on_open
+ * comes later, not from inside this call. own: *out until on_close. */
 int hd_stream_accept(uv_stream_t *server, const struct hd_stream_opts *opts,
                      struct hd_stream **out) HD_MUST_USE;
 
-/* Queues a copy (encrypted when TLS). HD_EFULL: nothing was queued; wait for on_drain.
- * HD_ECLOSED after close. Only after on_open. */
+/* Sends or queues a copy (encrypted when TLS). HD_EFULL: nothing was queued; wait for
+ * on_drain. A write larger than the queue's limit passes when the queue is empty.
+ * HD_ECLOSED after close, HD_EAGAIN before on_open. What is written inside on_data, or
+ * while the socket is busy, goes out together in full TLS records. */
 int hd_stream_write(struct hd_stream *stream, struct hd_slice data) HD_MUST_USE;
 size_t hd_stream_queued(
     const struct hd_stream *stream); /* bytes not yet with the kernel */
 
-void hd_stream_pause(struct hd_stream *stream); /* stop reading: TCP back-pressure */
+/* Stop reading: TCP back-pressure. Inside on_data: what is left of the current read (at
+ * most 64 KiB) still comes. */
+void hd_stream_pause(struct hd_stream *stream);
 void hd_stream_resume(struct hd_stream *stream);
-/* Orderly: what is queued is sent first (at most linger_ms), then close_notify, FIN. */
+/* Orderly: what is queued is sent first, then close_notify and FIN, then the peer's FIN
+ * is awaited; all that for at most linger_ms (0 = drop it all at once). Afterwards no
+ * callback but on_close, with HD_ECLOSED or, when something could not be sent, why. */
 void hd_stream_close(struct hd_stream *stream, uint64_t linger_ms);
 
 const char *hd_stream_peer(const struct hd_stream *stream);    /* "192.0.2.1:50123" */

@@ -7,7 +7,7 @@
 #pragma once
 #include <haidang/slice.h>
 
-struct rul_arena {
+struct rul_decode_arena {
     uint8_t *bytes;
     size_t used;
     size_t cap;
@@ -15,7 +15,7 @@ struct rul_arena {
 
 /* Room for `len` bytes behind what is used, or NULL. Commit with used += what was taken.
  */
-static inline uint8_t *rul_arena_room(struct rul_arena *arena, size_t len)
+static inline uint8_t *rul_decode_arena_room(struct rul_decode_arena *arena, size_t len)
 {
     return arena->cap - arena->used < len ? NULL : arena->bytes + arena->used;
 }

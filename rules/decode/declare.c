@@ -14,32 +14,34 @@ static const char *const filter_names[] = {RUL_FILTER_MAP(FILTER_NAME)};
 
 #define TEXT_MAX 1024U /* a name or value in a decoder file */
 
-uint16_t rul_declare_field(struct rul_loader *l, const struct rul_yaml *y,
+uint16_t rul_declare_field(struct rul_loader *l, const struct rul_decode_yaml *y,
                            const yaml_node_t *node, struct hd_slice name)
 {
     uint16_t id = RUL_FIELD_NONE;
     if (name.len == 0 || name.len > TEXT_MAX) {
-        rul_yaml_error(y, node, 0, "a field name is missing or too long");
+        rul_decode_yaml_error(y, node, 0, "a field name is missing or too long");
         return id;
     }
     int rc = rul_fields_add(l->set->fields, name, &id);
     if (rc == HD_ELIMIT) {
-        rul_yaml_error(y, node, 0, "more than %u different field names", RUL_FIELDS_MAX);
+        rul_decode_yaml_error(y, node, 0, "more than %u different field names",
+                              RUL_FIELDS_MAX);
     }
     l->err = rc != 0 ? rc : l->err;
     return id;
 }
 
-const struct hd_slice *rul_declare_strings(struct rul_loader *l, const struct rul_yaml *y,
+const struct hd_slice *rul_declare_strings(struct rul_loader *l,
+                                           const struct rul_decode_yaml *y,
                                            const yaml_node_t *node, const char *what,
                                            uint16_t *n)
 {
     struct hd_slice *out = NULL;
     const yaml_node_t *item;
     *n = 0;
-    for (size_t i = 0; i < UINT16_MAX && (item = rul_yaml_item(y, node, i)) != NULL;
-         i++) {
-        struct hd_slice text = rul_yaml_text(y, item, what);
+    for (size_t i = 0;
+         i < UINT16_MAX && (item = rul_decode_yaml_item(y, node, i)) != NULL; i++) {
+        struct hd_slice text = rul_decode_yaml_text(y, item, what);
         out = rul_pool_grow(l->pool, out, *n, sizeof(*out));
         if (out == NULL) {
             return NULL;
@@ -50,7 +52,8 @@ const struct hd_slice *rul_declare_strings(struct rul_loader *l, const struct ru
 }
 
 /* Follows the map from `field` on, breadth first: who leads to whom. */
-static struct rul_outlet make_outlet(struct rul_loader *l, const struct rul_yaml *y,
+static struct rul_outlet make_outlet(struct rul_loader *l,
+                                     const struct rul_decode_yaml *y,
                                      const yaml_node_t *node, uint16_t field)
 {
     struct rul_target targets[RUL_OUTLET_TARGETS_MAX];
@@ -62,10 +65,11 @@ static struct rul_outlet make_outlet(struct rul_loader *l, const struct rul_yaml
                 continue;
             }
             if (n == RUL_OUTLET_TARGETS_MAX) {
-                rul_yaml_error(y, node, 0,
-                               "the map leads from here to more than %u fields; does it "
-                               "go in a circle?",
-                               RUL_OUTLET_TARGETS_MAX);
+                rul_decode_yaml_error(
+                    y, node, 0,
+                    "the map leads from here to more than %u fields; does it "
+                    "go in a circle?",
+                    RUL_OUTLET_TARGETS_MAX);
                 return (struct rul_outlet){0};
             }
             targets[n++] = (struct rul_target){.field = l->edges[e].to,
@@ -81,14 +85,14 @@ static struct rul_outlet make_outlet(struct rul_loader *l, const struct rul_yaml
     return (struct rul_outlet){own, n};
 }
 
-void rul_declare_text(struct rul_loader *l, const struct rul_yaml *y,
+void rul_declare_text(struct rul_loader *l, const struct rul_decode_yaml *y,
                       const yaml_node_t *node, struct rul_compiled_text *out)
 {
     struct rul_pattern_error err;
-    struct hd_slice text = rul_yaml_text(y, node, "a pattern");
+    struct hd_slice text = rul_decode_yaml_text(y, node, "a pattern");
     int rc = rul_pattern_compile(l->pool, text, &out->pattern, &err);
     if (rc == HD_EPARSE) {
-        rul_yaml_error(y, node, err.at, "%s", err.why);
+        rul_decode_yaml_error(y, node, err.at, "%s", err.why);
         out->pattern = (struct rul_pattern){0};
         return;
     }
@@ -107,14 +111,14 @@ void rul_declare_text(struct rul_loader *l, const struct rul_yaml *y,
     out->outlets = outlets;
 }
 
-void rul_declare_consts(struct rul_loader *l, const struct rul_yaml *y,
+void rul_declare_consts(struct rul_loader *l, const struct rul_decode_yaml *y,
                         const yaml_node_t *node, const struct rul_const **set,
                         uint16_t *n)
 {
     const yaml_node_t *key, *value;
     struct rul_const *out = NULL;
     uint16_t count = 0;
-    if (!rul_yaml_want(y, node, YAML_MAPPING_NODE, "\"set\"")) {
+    if (!rul_decode_yaml_want(y, node, YAML_MAPPING_NODE, "\"set\"")) {
         return;
     }
     for (uint16_t i = 0; i < *n; i++) { /* what the decoder sets for all its patterns */
@@ -124,10 +128,10 @@ void rul_declare_consts(struct rul_loader *l, const struct rul_yaml *y,
         }
         out[count++] = (*set)[i];
     }
-    for (size_t i = 0; rul_yaml_pair(y, node, i, &key, &value); i++) {
+    for (size_t i = 0; rul_decode_yaml_pair(y, node, i, &key, &value); i++) {
         uint16_t field =
-            rul_declare_field(l, y, key, rul_yaml_text(y, key, "a field name"));
-        struct hd_slice text = rul_yaml_text(y, value, "a value of \"set\"");
+            rul_declare_field(l, y, key, rul_decode_yaml_text(y, key, "a field name"));
+        struct hd_slice text = rul_decode_yaml_text(y, value, "a value of \"set\"");
         out = rul_pool_grow(l->pool, out, count, sizeof(*out));
         if (out == NULL || field == RUL_FIELD_NONE) {
             return;
@@ -138,19 +142,19 @@ void rul_declare_consts(struct rul_loader *l, const struct rul_yaml *y,
     *n = count;
 }
 
-void rul_declare_conds(struct rul_loader *l, const struct rul_yaml *y,
+void rul_declare_conds(struct rul_loader *l, const struct rul_decode_yaml *y,
                        const yaml_node_t *node, const struct rul_cond **conds,
                        uint16_t *n)
 {
     const yaml_node_t *key, *value;
     struct rul_cond *out = NULL;
     *n = 0;
-    if (!rul_yaml_want(y, node, YAML_MAPPING_NODE, "a condition")) {
+    if (!rul_decode_yaml_want(y, node, YAML_MAPPING_NODE, "a condition")) {
         return;
     }
-    for (size_t i = 0; rul_yaml_pair(y, node, i, &key, &value); i++) {
+    for (size_t i = 0; rul_decode_yaml_pair(y, node, i, &key, &value); i++) {
         uint16_t field =
-            rul_declare_field(l, y, key, rul_yaml_text(y, key, "a field name"));
+            rul_declare_field(l, y, key, rul_decode_yaml_text(y, key, "a field name"));
         struct rul_cond cond = {.field = field};
         cond.values = rul_declare_strings(l, y, value, "a value", &cond.n);
         if (cond.n == 1 && hd_slice_eq(cond.values[0], HD_SLICE("*"))) {
@@ -167,7 +171,7 @@ void rul_declare_conds(struct rul_loader *l, const struct rul_yaml *y,
 
 /* ---- map ---- */
 
-static bool filter_of(const struct rul_yaml *y, const yaml_node_t *node, size_t at,
+static bool filter_of(const struct rul_decode_yaml *y, const yaml_node_t *node, size_t at,
                       struct hd_slice name, uint8_t *filter)
 {
     for (uint8_t i = 0; i < RUL_FILTERS; i++) {
@@ -180,16 +184,17 @@ static bool filter_of(const struct rul_yaml *y, const yaml_node_t *node, size_t 
     (void)snprintf(word, sizeof(word), "%.*s", (int)(name.len < 31 ? name.len : 31),
                    (const char *)name.ptr);
     const char *near = hd_diag_nearest(word, filter_names, RUL_FILTERS);
-    rul_yaml_error(y, node, at, "unknown filter \"%s\"%s%s", word,
-                   near != NULL ? "; did you mean " : "", near != NULL ? near : "");
+    rul_decode_yaml_error(y, node, at, "unknown filter \"%s\"%s%s", word,
+                          near != NULL ? "; did you mean " : "",
+                          near != NULL ? near : "");
     return false;
 }
 
 /* "field" or "field:filter" */
-static void declare_edge(struct rul_loader *l, const struct rul_yaml *y,
+static void declare_edge(struct rul_loader *l, const struct rul_decode_yaml *y,
                          const yaml_node_t *node, uint16_t from)
 {
-    struct hd_slice filter = rul_yaml_text(y, node, "a target of \"map\""), name;
+    struct hd_slice filter = rul_decode_yaml_text(y, node, "a target of \"map\""), name;
     struct rul_edge edge = {.from = from, .filter = RUL_FILTER_COPY};
     bool has_filter = hd_slice_find_byte(filter, ':') != HD_NPOS;
     (void)hd_slice_split(&filter, ':', &name);
@@ -206,7 +211,7 @@ static void declare_edge(struct rul_loader *l, const struct rul_yaml *y,
     l->edges[l->n_edges++] = edge;
 }
 
-static void finish_map(struct rul_loader *l, const struct rul_yaml *y,
+static void finish_map(struct rul_loader *l, const struct rul_decode_yaml *y,
                        const yaml_node_t *node)
 {
     struct rul_decoder *dec = l->dec;
@@ -235,17 +240,17 @@ static void finish_map(struct rul_loader *l, const struct rul_yaml *y,
     dec->map_of = map_of;
 }
 
-void rul_declare_map(struct rul_loader *l, const struct rul_yaml *y,
+void rul_declare_map(struct rul_loader *l, const struct rul_decode_yaml *y,
                      const yaml_node_t *node)
 {
     const yaml_node_t *key, *value, *item;
-    if (!rul_yaml_want(y, node, YAML_MAPPING_NODE, "\"map\"")) {
+    if (!rul_decode_yaml_want(y, node, YAML_MAPPING_NODE, "\"map\"")) {
         return;
     }
-    for (size_t i = 0; rul_yaml_pair(y, node, i, &key, &value); i++) {
+    for (size_t i = 0; rul_decode_yaml_pair(y, node, i, &key, &value); i++) {
         uint16_t from =
-            rul_declare_field(l, y, key, rul_yaml_text(y, key, "a field name"));
-        for (size_t k = 0; (item = rul_yaml_item(y, value, k)) != NULL; k++) {
+            rul_declare_field(l, y, key, rul_decode_yaml_text(y, key, "a field name"));
+        for (size_t k = 0; (item = rul_decode_yaml_item(y, value, k)) != NULL; k++) {
             declare_edge(l, y, item, from);
         }
     }
@@ -254,40 +259,45 @@ void rul_declare_map(struct rul_loader *l, const struct rul_yaml *y,
 
 /* ---- log sources ---- */
 
-static void read_product(void *ctx, const struct rul_yaml *y, const yaml_node_t *value)
+static void read_product(void *ctx, const struct rul_decode_yaml *y,
+                         const yaml_node_t *value)
 {
     struct rul_logsource *source = ctx;
-    source->product = rul_yaml_text(y, value, "\"product\"");
+    source->product = rul_decode_yaml_text(y, value, "\"product\"");
 }
 
-static void read_category(void *ctx, const struct rul_yaml *y, const yaml_node_t *value)
+static void read_category(void *ctx, const struct rul_decode_yaml *y,
+                          const yaml_node_t *value)
 {
     struct rul_logsource *source = ctx;
-    source->category = rul_yaml_text(y, value, "\"category\"");
+    source->category = rul_decode_yaml_text(y, value, "\"category\"");
 }
 
-static void read_service(void *ctx, const struct rul_yaml *y, const yaml_node_t *value)
+static void read_service(void *ctx, const struct rul_decode_yaml *y,
+                         const yaml_node_t *value)
 {
     struct rul_logsource *source = ctx;
-    source->service = rul_yaml_text(y, value, "\"service\"");
+    source->service = rul_decode_yaml_text(y, value, "\"service\"");
 }
 
-static const struct rul_yaml_key logsource_keys[] = {{"product", false, read_product},
-                                                     {"category", false, read_category},
-                                                     {"service", false, read_service},
-                                                     {NULL, false, NULL}};
+static const struct rul_decode_yaml_key logsource_keys[] = {
+    {"product", false, read_product},
+    {"category", false, read_category},
+    {"service", false, read_service},
+    {NULL, false, NULL}};
 
-uint16_t rul_declare_class(struct rul_loader *l, const struct rul_yaml *y,
+uint16_t rul_declare_class(struct rul_loader *l, const struct rul_decode_yaml *y,
                            const yaml_node_t *node)
 {
     const yaml_node_t *item;
     struct rul_logsource sources[RUL_CLASS_SOURCES_MAX];
     uint16_t n = 0;
-    for (size_t i = 0; (item = rul_yaml_item(y, node, i)) != NULL; i++) {
+    for (size_t i = 0; (item = rul_decode_yaml_item(y, node, i)) != NULL; i++) {
         struct rul_logsource source = {0};
-        rul_yaml_mapping(y, item, "a log source", logsource_keys, &source);
+        rul_decode_yaml_mapping(y, item, "a log source", logsource_keys, &source);
         if (n == RUL_CLASS_SOURCES_MAX) {
-            rul_yaml_error(y, item, 0, "more than %u log sources", RUL_CLASS_SOURCES_MAX);
+            rul_decode_yaml_error(y, item, 0, "more than %u log sources",
+                                  RUL_CLASS_SOURCES_MAX);
             break;
         }
         source.product = rul_pool_copy(l->pool, source.product);

@@ -127,12 +127,12 @@ static uint16_t read_text(struct rul_fill *f, const struct rul_decoder *dec,
 /* ---- JSON ---- */
 
 /* Elements of an array make one value, ", " between them. */
-static bool join_values(struct rul_arena *arena, struct hd_slice *value,
+static bool join_values(struct rul_decode_arena *arena, struct hd_slice *value,
                         struct hd_slice more)
 {
     size_t len = value->len + 2 + more.len;
     bool is_last = value->ptr + value->len == arena->bytes + arena->used;
-    uint8_t *room = rul_arena_room(arena, is_last ? len - value->len : len);
+    uint8_t *room = rul_decode_arena_room(arena, is_last ? len - value->len : len);
     if (room == NULL) {
         return false;
     }
@@ -154,14 +154,14 @@ static void take_leaf(void *ctx, const struct rul_json_leaf *leaf)
     struct rul_fill *f = ctx;
     uint16_t field = rul_fields_find(f->set->fields, leaf->path);
     struct hd_slice value = leaf->text;
-    struct rul_arena *arena = &f->scratch->arena;
+    struct rul_decode_arena *arena = &f->scratch->arena;
     if (field == RUL_FIELD_NONE || leaf->type == RUL_JSON_NULL) {
         return;
     }
     bool is_joined = leaf->is_in_array && rul_event_has(f->ev, field);
     size_t before = arena->used;
     if (leaf->has_escapes) {
-        uint8_t *room = rul_arena_room(arena, value.len);
+        uint8_t *room = rul_decode_arena_room(arena, value.len);
         if (room == NULL) {
             f->ev->lost++;
             return;
@@ -329,8 +329,8 @@ static bool has_source(const struct rul_decoder *dec, const struct rul_record *r
 
 /* First decoder of the chain that knows this shape of message. */
 static const struct rul_decoder *pick(const struct rul_decoders *set,
-                                      const struct rul_names *names,
-                                      const struct rul_name *name,
+                                      const struct rul_decode_names *names,
+                                      const struct rul_decode_name *name,
                                       struct hd_slice message)
 {
     while (name != NULL) {
@@ -351,14 +351,14 @@ static const struct rul_decoder *find_program(const struct rul_decoders *set,
     if (program.len == 0) {
         return NULL;
     }
-    const struct rul_name *name = rul_names_find(&set->programs, program);
+    const struct rul_decode_name *name = rul_decode_names_find(&set->programs, program);
     const uint8_t *slash = name == NULL ? memrchr(program.ptr, '/', program.len) : NULL;
     if (slash != NULL && program.ptr[0] == '/') {
         program = hd_slice_from(program, (size_t)(slash - program.ptr) + 1);
-        name = rul_names_find(&set->programs, program);
+        name = rul_decode_names_find(&set->programs, program);
     } else if (slash != NULL) {
         program = hd_slice_head(program, hd_slice_find_byte(program, '/'));
-        name = rul_names_find(&set->programs, program);
+        name = rul_decode_names_find(&set->programs, program);
     }
     return pick(set, &set->programs, name, message);
 }
@@ -368,7 +368,7 @@ static const struct rul_decoder *find_inner(const struct rul_decoders *set,
                                             struct hd_slice message)
 {
     if (subtag.len > 0) {
-        const struct rul_name *name = rul_names_find(&set->subtags, subtag);
+        const struct rul_decode_name *name = rul_decode_names_find(&set->subtags, subtag);
         return pick(set, &set->subtags, name, message);
     }
     for (uint16_t i = 0; i < set->n_prefixes; i++) {
@@ -459,7 +459,7 @@ static void read_declared(struct rul_fill *f, const struct rul_record *record,
         return;
     }
     const struct rul_decoder *dec =
-        pick(set, &set->formats, rul_names_find(&set->formats, format), line);
+        pick(set, &set->formats, rul_decode_names_find(&set->formats, format), line);
     if (dec != NULL && !dec->is_json) {
         read_whole(f, dec, line);
         return;

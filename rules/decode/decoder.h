@@ -120,7 +120,7 @@ struct rul_decoders {
     struct rul_class *classes;
     uint16_t *merged; /* [n_merged * n_merged]: class of (outer program, inner decoder) */
     uint16_t n_merged;
-    struct rul_names programs, subtags, formats;
+    struct rul_decode_names programs, subtags, formats;
     uint16_t *shapes;   /* decoders that know a line by its shape, most specific first */
     uint16_t *prefixes; /* decoders that read inside any program */
     uint16_t *json;     /* JSON decoders, those with conditions first */

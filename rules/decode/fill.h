@@ -8,7 +8,7 @@
 #include "rules/decode/stamp.h"
 
 struct rul_decode_scratch {
-    struct rul_arena arena;
+    struct rul_decode_arena arena;
     struct rul_stamp_clock clock;
     struct hd_slice values[RUL_PATTERN_CAPTURES_MAX]; /* captures being matched */
 };

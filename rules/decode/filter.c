@@ -113,7 +113,7 @@ static size_t decode_percent(struct hd_slice in, uint8_t *out)
     return n;
 }
 
-static bool take_percent(struct hd_slice value, struct rul_arena *arena,
+static bool take_percent(struct hd_slice value, struct rul_decode_arena *arena,
                          struct hd_slice *out)
 {
     if (value.len == 0 || (memchr(value.ptr, '%', value.len) == NULL &&
@@ -121,7 +121,7 @@ static bool take_percent(struct hd_slice value, struct rul_arena *arena,
         *out = value;
         return true;
     }
-    uint8_t *room = rul_arena_room(arena, value.len);
+    uint8_t *room = rul_decode_arena_room(arena, value.len);
     if (room == NULL) {
         return false;
     }
@@ -134,7 +134,7 @@ static bool take_percent(struct hd_slice value, struct rul_arena *arena,
     return true;
 }
 
-static bool take_lower(struct hd_slice value, struct rul_arena *arena,
+static bool take_lower(struct hd_slice value, struct rul_decode_arena *arena,
                        struct hd_slice *out)
 {
     size_t i = 0;
@@ -145,7 +145,7 @@ static bool take_lower(struct hd_slice value, struct rul_arena *arena,
         *out = value;
         return true;
     }
-    uint8_t *room = rul_arena_room(arena, value.len);
+    uint8_t *room = rul_decode_arena_room(arena, value.len);
     if (room == NULL) {
         return false;
     }
@@ -193,7 +193,7 @@ static bool keep_if(bool holds, struct hd_slice value, struct hd_slice *out)
 }
 
 bool rul_filter_apply(enum rul_filter filter, struct hd_slice value,
-                      struct rul_arena *arena, struct hd_slice *out)
+                      struct rul_decode_arena *arena, struct hd_slice *out)
 {
     switch (filter) {
     case RUL_FILTER_IP:

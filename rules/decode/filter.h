@@ -28,4 +28,4 @@ enum rul_filter { RUL_FILTER_MAP(RUL_FILTER_ENUM) RUL_FILTERS };
 
 /* False: the filter does not apply and *out is left alone. */
 bool rul_filter_apply(enum rul_filter filter, struct hd_slice value,
-                      struct rul_arena *arena, struct hd_slice *out);
+                      struct rul_decode_arena *arena, struct hd_slice *out);

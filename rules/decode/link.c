@@ -140,7 +140,7 @@ static int fill_dispatch(struct rul_pool *pool, struct rul_dispatch *dispatch,
                          const struct sortable *keyed, uint16_t n_keyed,
                          const struct sortable *loose)
 {
-    uint32_t size = rul_names_table_size(n_keyed);
+    uint32_t size = rul_decode_names_table_size(n_keyed);
     uint16_t *order = rul_pool_alloc(pool, n_keyed * sizeof(*order) + 1);
     uint16_t *unkeyed = rul_pool_alloc(pool, dispatch->n_loose * sizeof(*unkeyed) + 1);
     dispatch->buckets = rul_pool_alloc(pool, size * sizeof(*dispatch->buckets));
@@ -235,9 +235,9 @@ void rul_link(struct rul_loader *l)
     struct rul_decoders *set = l->set;
     link_lists(l);
     link_merged(l);
-    int rc = rul_names_finish(l->pool, &set->programs);
-    rc = rc == 0 ? rul_names_finish(l->pool, &set->subtags) : rc;
-    rc = rc == 0 ? rul_names_finish(l->pool, &set->formats) : rc;
+    int rc = rul_decode_names_finish(l->pool, &set->programs);
+    rc = rc == 0 ? rul_decode_names_finish(l->pool, &set->subtags) : rc;
+    rc = rc == 0 ? rul_decode_names_finish(l->pool, &set->formats) : rc;
     for (uint16_t i = 0; rc == 0 && i < set->n; i++) {
         rc = link_dispatch(l->pool, &set->all[i]);
     }

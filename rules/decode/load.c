@@ -18,152 +18,165 @@
 
 /* ---- match ---- */
 
-static void read_names(struct rul_loader *l, const struct rul_yaml *y,
+static void read_names(struct rul_loader *l, const struct rul_decode_yaml *y,
                        const yaml_node_t *value, const char *what,
-                       struct rul_names *names)
+                       struct rul_decode_names *names)
 {
     uint16_t n;
     const struct hd_slice *list = rul_declare_strings(l, y, value, what, &n);
     uint16_t index = (uint16_t)(l->dec - l->set->all);
     for (uint16_t i = 0; i < n; i++) {
-        if (rul_names_add(l->pool, names, list[i], index) != 0) {
+        if (rul_decode_names_add(l->pool, names, list[i], index) != 0) {
             l->err = HD_ENOMEM;
         }
     }
 }
 
-static void read_program(void *ctx, const struct rul_yaml *y, const yaml_node_t *value)
+static void read_program(void *ctx, const struct rul_decode_yaml *y,
+                         const yaml_node_t *value)
 {
     struct rul_loader *l = ctx;
-    const yaml_node_t *only = rul_yaml_item(y, value, 0);
-    if (only != NULL && hd_slice_eq(rul_yaml_text(y, only, "a program"), HD_SLICE("*"))) {
+    const yaml_node_t *only = rul_decode_yaml_item(y, value, 0);
+    if (only != NULL &&
+        hd_slice_eq(rul_decode_yaml_text(y, only, "a program"), HD_SLICE("*"))) {
         l->set->any_program = (uint16_t)(l->dec - l->set->all);
         return;
     }
     read_names(l, y, value, "a program", &l->set->programs);
 }
 
-static void read_subtag(void *ctx, const struct rul_yaml *y, const yaml_node_t *value)
+static void read_subtag(void *ctx, const struct rul_decode_yaml *y,
+                        const yaml_node_t *value)
 {
     struct rul_loader *l = ctx;
     l->dec->is_inner = true;
     read_names(l, y, value, "a subtag", &l->set->subtags);
 }
 
-static void read_format(void *ctx, const struct rul_yaml *y, const yaml_node_t *value)
+static void read_format(void *ctx, const struct rul_decode_yaml *y,
+                        const yaml_node_t *value)
 {
     struct rul_loader *l = ctx;
     read_names(l, y, value, "a format", &l->set->formats);
 }
 
-static void read_prefix(void *ctx, const struct rul_yaml *y, const yaml_node_t *value)
+static void read_prefix(void *ctx, const struct rul_decode_yaml *y,
+                        const yaml_node_t *value)
 {
     struct rul_loader *l = ctx;
     l->dec->is_inner = true;
     l->dec->prefixes = rul_declare_strings(l, y, value, "a prefix", &l->dec->n_prefixes);
 }
 
-static void read_shape(void *ctx, const struct rul_yaml *y, const yaml_node_t *value)
+static void read_shape(void *ctx, const struct rul_decode_yaml *y,
+                       const yaml_node_t *value)
 {
     struct rul_loader *l = ctx;
-    l->dec->shape = rul_pool_copy(l->pool, rul_yaml_text(y, value, "\"shape\""));
+    l->dec->shape = rul_pool_copy(l->pool, rul_decode_yaml_text(y, value, "\"shape\""));
     if (hd_slice_eq(l->dec->shape, HD_SLICE("*"))) {
-        rul_yaml_error(y, value, 0, "a shape needs a byte behind \"*\"");
+        rul_decode_yaml_error(y, value, 0, "a shape needs a byte behind \"*\"");
     }
 }
 
-static void read_source(void *ctx, const struct rul_yaml *y, const yaml_node_t *value)
+static void read_source(void *ctx, const struct rul_decode_yaml *y,
+                        const yaml_node_t *value)
 {
     struct rul_loader *l = ctx;
     l->dec->sources =
         rul_declare_strings(l, y, value, "a part of a source's name", &l->dec->n_sources);
 }
 
-static void read_json(void *ctx, const struct rul_yaml *y, const yaml_node_t *value)
+static void read_json(void *ctx, const struct rul_decode_yaml *y,
+                      const yaml_node_t *value)
 {
     struct rul_loader *l = ctx;
     l->dec->is_json = true;
     rul_declare_conds(l, y, value, &l->dec->json_match, &l->dec->n_json_match);
 }
 
-static const struct rul_yaml_key match_keys[] = {
+static const struct rul_decode_yaml_key match_keys[] = {
     {"program", false, read_program}, {"subtag", false, read_subtag},
     {"prefix", false, read_prefix},   {"format", false, read_format},
     {"shape", false, read_shape},     {"source", false, read_source},
     {"json", false, read_json},       {NULL, false, NULL}};
 
-static void read_match(void *ctx, const struct rul_yaml *y, const yaml_node_t *value)
+static void read_match(void *ctx, const struct rul_decode_yaml *y,
+                       const yaml_node_t *value)
 {
-    rul_yaml_mapping(y, value, "\"match\"", match_keys, ctx);
+    rul_decode_yaml_mapping(y, value, "\"match\"", match_keys, ctx);
 }
 
 /* ---- decoder ---- */
 
-static const char *name_of(struct rul_loader *l, const struct rul_yaml *y,
+static const char *name_of(struct rul_loader *l, const struct rul_decode_yaml *y,
                            const yaml_node_t *node, const char *what)
 {
-    struct hd_slice name = rul_yaml_text(y, node, what);
+    struct hd_slice name = rul_decode_yaml_text(y, node, what);
     bool is_good = name.len > 0 && name.len <= 64;
     for (size_t i = 0; is_good && i < name.len; i++) {
         is_good = hd_is_alnum(name.ptr[i]) || name.ptr[i] == '-' || name.ptr[i] == '_';
     }
     if (!is_good) {
-        rul_yaml_error(y, node, 0, "%s is 1 to 64 letters, digits, - and _", what);
+        rul_decode_yaml_error(y, node, 0, "%s is 1 to 64 letters, digits, - and _", what);
     }
     return (const char *)rul_pool_copy(l->pool, name).ptr;
 }
 
-static void read_decoder_name(void *ctx, const struct rul_yaml *y,
+static void read_decoder_name(void *ctx, const struct rul_decode_yaml *y,
                               const yaml_node_t *value)
 {
     struct rul_loader *l = ctx;
     l->dec->name = name_of(l, y, value, "a decoder's name");
     for (const struct rul_decoder *d = l->set->all; d < l->dec; d++) {
         if (strcmp(d->name, l->dec->name) == 0) {
-            rul_yaml_error(y, value, 0, "a decoder of this name is in %s:%u", d->file,
-                           d->line);
+            rul_decode_yaml_error(y, value, 0, "a decoder of this name is in %s:%u",
+                                  d->file, d->line);
         }
     }
 }
 
-static void read_null(void *ctx, const struct rul_yaml *y, const yaml_node_t *value)
+static void read_null(void *ctx, const struct rul_decode_yaml *y,
+                      const yaml_node_t *value)
 {
     struct rul_loader *l = ctx;
-    l->dec->null = rul_pool_copy(l->pool, rul_yaml_text(y, value, "\"null\""));
+    l->dec->null = rul_pool_copy(l->pool, rul_decode_yaml_text(y, value, "\"null\""));
 }
 
-static void read_logsource(void *ctx, const struct rul_yaml *y, const yaml_node_t *value)
+static void read_logsource(void *ctx, const struct rul_decode_yaml *y,
+                           const yaml_node_t *value)
 {
     struct rul_loader *l = ctx;
     l->dec->class_id = rul_declare_class(l, y, value);
 }
 
-static void read_set(void *ctx, const struct rul_yaml *y, const yaml_node_t *value)
+static void read_set(void *ctx, const struct rul_decode_yaml *y, const yaml_node_t *value)
 {
     struct rul_loader *l = ctx;
     rul_declare_consts(l, y, value, &l->dec->set, &l->dec->n_set);
 }
 
-static void read_map(void *ctx, const struct rul_yaml *y, const yaml_node_t *value)
+static void read_map(void *ctx, const struct rul_decode_yaml *y, const yaml_node_t *value)
 {
     rul_declare_map(ctx, y, value);
 }
 
-static void read_strip(void *ctx, const struct rul_yaml *y, const yaml_node_t *value)
+static void read_strip(void *ctx, const struct rul_decode_yaml *y,
+                       const yaml_node_t *value)
 {
     struct rul_loader *l = ctx;
     rul_declare_text(l, y, value, &l->dec->strip);
     l->dec->has_strip = true;
 }
 
-static void read_time(void *ctx, const struct rul_yaml *y, const yaml_node_t *value)
+static void read_time(void *ctx, const struct rul_decode_yaml *y,
+                      const yaml_node_t *value)
 {
     struct rul_loader *l = ctx;
     const yaml_node_t *item;
     uint16_t *times = NULL;
-    for (size_t i = 0; (item = rul_yaml_item(y, value, i)) != NULL; i++) {
+    for (size_t i = 0; (item = rul_decode_yaml_item(y, value, i)) != NULL; i++) {
         uint16_t field =
-            rul_declare_field(l, y, item, rul_yaml_text(y, item, "a field name"));
+            rul_declare_field(l, y, item, rul_decode_yaml_text(y, item, "a field name"));
         times = rul_pool_grow(l->pool, times, l->dec->n_times, sizeof(*times));
         if (times == NULL) {
             l->dec->n_times = 0;
@@ -176,19 +189,20 @@ static void read_time(void *ctx, const struct rul_yaml *y, const yaml_node_t *va
 
 /* ---- patterns ---- */
 
-static void read_pattern_id(void *ctx, const struct rul_yaml *y, const yaml_node_t *value)
+static void read_pattern_id(void *ctx, const struct rul_decode_yaml *y,
+                            const yaml_node_t *value)
 {
     struct rul_loader *l = ctx;
     l->pattern->id = name_of(l, y, value, "a pattern's id");
     for (uint16_t i = 0; i < l->dec->n_patterns; i++) {
         if (strcmp(l->dec->patterns[i].id, l->pattern->id) == 0) {
-            rul_yaml_error(y, value, 0, "a pattern of this id is in line %u",
-                           l->dec->patterns[i].line);
+            rul_decode_yaml_error(y, value, 0, "a pattern of this id is in line %u",
+                                  l->dec->patterns[i].line);
         }
     }
 }
 
-static void read_pattern_text(void *ctx, const struct rul_yaml *y,
+static void read_pattern_text(void *ctx, const struct rul_decode_yaml *y,
                               const yaml_node_t *value)
 {
     struct rul_loader *l = ctx;
@@ -196,28 +210,28 @@ static void read_pattern_text(void *ctx, const struct rul_yaml *y,
     l->pattern->has_text = true;
 }
 
-static void read_pattern_when(void *ctx, const struct rul_yaml *y,
+static void read_pattern_when(void *ctx, const struct rul_decode_yaml *y,
                               const yaml_node_t *value)
 {
     struct rul_loader *l = ctx;
     rul_declare_conds(l, y, value, &l->pattern->when, &l->pattern->n_when);
 }
 
-static void read_pattern_set(void *ctx, const struct rul_yaml *y,
+static void read_pattern_set(void *ctx, const struct rul_decode_yaml *y,
                              const yaml_node_t *value)
 {
     struct rul_loader *l = ctx;
     rul_declare_consts(l, y, value, &l->pattern->set, &l->pattern->n_set);
 }
 
-static void read_pattern_logsource(void *ctx, const struct rul_yaml *y,
+static void read_pattern_logsource(void *ctx, const struct rul_decode_yaml *y,
                                    const yaml_node_t *value)
 {
     struct rul_loader *l = ctx;
     l->pattern->class_id = rul_declare_class(l, y, value);
 }
 
-static const struct rul_yaml_key pattern_keys[] = {
+static const struct rul_decode_yaml_key pattern_keys[] = {
     {"id", true, read_pattern_id},
     {"text", false, read_pattern_text},
     {"when", false, read_pattern_when},
@@ -225,34 +239,35 @@ static const struct rul_yaml_key pattern_keys[] = {
     {"logsource", false, read_pattern_logsource},
     {NULL, false, NULL}};
 
-static void check_pattern(struct rul_loader *l, const struct rul_yaml *y,
+static void check_pattern(struct rul_loader *l, const struct rul_decode_yaml *y,
                           const yaml_node_t *node)
 {
     if (l->dec->is_json && (l->pattern->has_text || l->pattern->n_when == 0)) {
-        rul_yaml_error(y, node, 0,
-                       "a pattern of a JSON decoder needs \"when\", no \"text\"");
+        rul_decode_yaml_error(y, node, 0,
+                              "a pattern of a JSON decoder needs \"when\", no \"text\"");
     }
     if (!l->dec->is_json && (!l->pattern->has_text || l->pattern->n_when > 0)) {
-        rul_yaml_error(y, node, 0, "a pattern needs \"text\", no \"when\"");
+        rul_decode_yaml_error(y, node, 0, "a pattern needs \"text\", no \"when\"");
     }
 }
 
-static void read_patterns(void *ctx, const struct rul_yaml *y, const yaml_node_t *value)
+static void read_patterns(void *ctx, const struct rul_decode_yaml *y,
+                          const yaml_node_t *value)
 {
     struct rul_loader *l = ctx;
     struct rul_decoder *dec = l->dec;
     const yaml_node_t *item;
-    if (!rul_yaml_want(y, value, YAML_SEQUENCE_NODE, "\"patterns\"")) {
+    if (!rul_decode_yaml_want(y, value, YAML_SEQUENCE_NODE, "\"patterns\"")) {
         return;
     }
-    for (size_t i = 0; (item = rul_yaml_item(y, value, i)) != NULL; i++) {
+    for (size_t i = 0; (item = rul_decode_yaml_item(y, value, i)) != NULL; i++) {
         struct rul_decoder_pattern pattern = {.id = "",
                                               .line = (unsigned)item->start_mark.line + 1,
                                               .set = dec->set,
                                               .n_set = dec->n_set,
                                               .class_id = dec->class_id};
         l->pattern = &pattern;
-        rul_yaml_mapping(y, item, "a pattern", pattern_keys, l);
+        rul_decode_yaml_mapping(y, item, "a pattern", pattern_keys, l);
         check_pattern(l, y, item);
         struct rul_decoder_pattern *patterns =
             rul_pool_grow(l->pool, dec->patterns, dec->n_patterns, sizeof(*patterns));
@@ -266,46 +281,47 @@ static void read_patterns(void *ctx, const struct rul_yaml *y, const yaml_node_t
 
 /* ---- examples ---- */
 
-static void read_example_line(void *ctx, const struct rul_yaml *y,
+static void read_example_line(void *ctx, const struct rul_decode_yaml *y,
                               const yaml_node_t *value)
 {
     struct rul_loader *l = ctx;
-    l->example->line = rul_pool_copy(l->pool, rul_yaml_text(y, value, "\"line\""));
+    l->example->line = rul_pool_copy(l->pool, rul_decode_yaml_text(y, value, "\"line\""));
 }
 
-static void read_example_format(void *ctx, const struct rul_yaml *y,
+static void read_example_format(void *ctx, const struct rul_decode_yaml *y,
                                 const yaml_node_t *value)
 {
     struct rul_loader *l = ctx;
-    l->example->format = rul_pool_copy(l->pool, rul_yaml_text(y, value, "\"format\""));
+    l->example->format =
+        rul_pool_copy(l->pool, rul_decode_yaml_text(y, value, "\"format\""));
 }
 
-static void read_example_decoder(void *ctx, const struct rul_yaml *y,
+static void read_example_decoder(void *ctx, const struct rul_decode_yaml *y,
                                  const yaml_node_t *value)
 {
     struct rul_loader *l = ctx;
     l->example->want_decoder =
-        rul_pool_copy(l->pool, rul_yaml_text(y, value, "\"decoder\""));
+        rul_pool_copy(l->pool, rul_decode_yaml_text(y, value, "\"decoder\""));
 }
 
-static void read_example_pattern(void *ctx, const struct rul_yaml *y,
+static void read_example_pattern(void *ctx, const struct rul_decode_yaml *y,
                                  const yaml_node_t *value)
 {
     struct rul_loader *l = ctx;
     l->example->want_pattern =
-        rul_pool_copy(l->pool, rul_yaml_text(y, value, "\"pattern\""));
+        rul_pool_copy(l->pool, rul_decode_yaml_text(y, value, "\"pattern\""));
 }
 
-static void read_example_fields(void *ctx, const struct rul_yaml *y,
+static void read_example_fields(void *ctx, const struct rul_decode_yaml *y,
                                 const yaml_node_t *value)
 {
     struct rul_loader *l = ctx;
     const yaml_node_t *key, *item;
     struct rul_example_field *fields = NULL;
-    if (!rul_yaml_want(y, value, YAML_MAPPING_NODE, "\"fields\"")) {
+    if (!rul_decode_yaml_want(y, value, YAML_MAPPING_NODE, "\"fields\"")) {
         return;
     }
-    for (size_t i = 0; rul_yaml_pair(y, value, i, &key, &item); i++) {
+    for (size_t i = 0; rul_decode_yaml_pair(y, value, i, &key, &item); i++) {
         uint16_t n = l->example->n_fields;
         fields = rul_pool_grow(l->pool, fields, n, sizeof(*fields));
         if (fields == NULL) {
@@ -313,28 +329,29 @@ static void read_example_fields(void *ctx, const struct rul_yaml *y,
             return;
         }
         fields[n].field =
-            rul_declare_field(l, y, key, rul_yaml_text(y, key, "a field name"));
-        fields[n].is_absent = rul_yaml_is_null(item);
+            rul_declare_field(l, y, key, rul_decode_yaml_text(y, key, "a field name"));
+        fields[n].is_absent = rul_decode_yaml_is_null(item);
         fields[n].value =
-            rul_pool_copy(l->pool, rul_yaml_text(y, item, "a field's value"));
+            rul_pool_copy(l->pool, rul_decode_yaml_text(y, item, "a field's value"));
         l->example->n_fields++;
         l->example->fields = fields;
     }
 }
 
-static const struct rul_yaml_key example_keys[] = {
+static const struct rul_decode_yaml_key example_keys[] = {
     {"line", true, read_example_line},        {"format", false, read_example_format},
     {"decoder", false, read_example_decoder}, {"pattern", false, read_example_pattern},
     {"fields", false, read_example_fields},   {NULL, false, NULL}};
 
-static void read_examples(void *ctx, const struct rul_yaml *y, const yaml_node_t *value)
+static void read_examples(void *ctx, const struct rul_decode_yaml *y,
+                          const yaml_node_t *value)
 {
     struct rul_loader *l = ctx;
     const yaml_node_t *item;
     if (!l->keep_examples) {
         return;
     }
-    for (size_t i = 0; (item = rul_yaml_item(y, value, i)) != NULL; i++) {
+    for (size_t i = 0; (item = rul_decode_yaml_item(y, value, i)) != NULL; i++) {
         struct rul_example *examples = rul_pool_grow(
             l->pool, l->set->examples, l->set->n_examples, sizeof(*examples));
         if (examples == NULL || l->set->n_examples == UINT16_MAX) {
@@ -345,25 +362,26 @@ static void read_examples(void *ctx, const struct rul_yaml *y, const yaml_node_t
         *l->example =
             (struct rul_example){.decoder = (uint16_t)(l->dec - l->set->all),
                                  .line_no = (unsigned)item->start_mark.line + 1};
-        rul_yaml_mapping(y, item, "an example", example_keys, l);
+        rul_decode_yaml_mapping(y, item, "an example", example_keys, l);
     }
 }
 
-static const struct rul_yaml_key decoder_keys[] = {{"decoder", true, read_decoder_name},
-                                                   {"match", true, read_match},
-                                                   {"null", false, read_null},
-                                                   {"logsource", true, read_logsource},
-                                                   {"set", false, read_set},
-                                                   {"map", false, read_map},
-                                                   {"strip", false, read_strip},
-                                                   {"time", false, read_time},
-                                                   {"patterns", false, read_patterns},
-                                                   {"examples", false, read_examples},
-                                                   {NULL, false, NULL}};
+static const struct rul_decode_yaml_key decoder_keys[] = {
+    {"decoder", true, read_decoder_name},
+    {"match", true, read_match},
+    {"null", false, read_null},
+    {"logsource", true, read_logsource},
+    {"set", false, read_set},
+    {"map", false, read_map},
+    {"strip", false, read_strip},
+    {"time", false, read_time},
+    {"patterns", false, read_patterns},
+    {"examples", false, read_examples},
+    {NULL, false, NULL}};
 
 /* ---- files ---- */
 
-static void load_document(struct rul_loader *l, const struct rul_yaml *y,
+static void load_document(struct rul_loader *l, const struct rul_decode_yaml *y,
                           const yaml_node_t *root)
 {
     struct rul_decoders *set = l->set;
@@ -378,12 +396,12 @@ static void load_document(struct rul_loader *l, const struct rul_yaml *y,
         .name = "", .file = y->file, .line = (unsigned)root->start_mark.line + 1};
     l->edges = NULL;
     l->n_edges = 0;
-    rul_yaml_mapping(y, root, "a decoder", decoder_keys, l);
+    rul_decode_yaml_mapping(y, root, "a decoder", decoder_keys, l);
     set->n++;
 }
 
 static void report_syntax(struct rul_loader *l, const yaml_parser_t *parser,
-                          struct rul_yaml *y)
+                          struct rul_decode_yaml *y)
 {
     if (parser->error == YAML_MEMORY_ERROR) {
         l->err = HD_ENOMEM;
@@ -407,7 +425,7 @@ static void load_text(struct rul_loader *l, const char *file, struct hd_slice te
     }
     yaml_parser_set_input_string(&parser, text.ptr, text.len);
     while (is_more && l->err == 0) {
-        struct rul_yaml y = {&doc, file, diags};
+        struct rul_decode_yaml y = {&doc, file, diags};
         if (yaml_parser_load(&parser, &doc) == 0) {
             report_syntax(l, &parser, &y);
             break;

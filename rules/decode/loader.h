@@ -28,23 +28,24 @@ struct rul_loader {
 
 /* ---- declare.c ---- */
 
-uint16_t rul_declare_field(struct rul_loader *l, const struct rul_yaml *y,
+uint16_t rul_declare_field(struct rul_loader *l, const struct rul_decode_yaml *y,
                            const yaml_node_t *node, struct hd_slice name);
-void rul_declare_text(struct rul_loader *l, const struct rul_yaml *y,
+void rul_declare_text(struct rul_loader *l, const struct rul_decode_yaml *y,
                       const yaml_node_t *node, struct rul_compiled_text *out);
-void rul_declare_consts(struct rul_loader *l, const struct rul_yaml *y,
+void rul_declare_consts(struct rul_loader *l, const struct rul_decode_yaml *y,
                         const yaml_node_t *node, const struct rul_const **set,
                         uint16_t *n);
-void rul_declare_conds(struct rul_loader *l, const struct rul_yaml *y,
+void rul_declare_conds(struct rul_loader *l, const struct rul_decode_yaml *y,
                        const yaml_node_t *node, const struct rul_cond **conds,
                        uint16_t *n);
-void rul_declare_map(struct rul_loader *l, const struct rul_yaml *y,
+void rul_declare_map(struct rul_loader *l, const struct rul_decode_yaml *y,
                      const yaml_node_t *node);
 /* Class of the log sources at the node. */
-uint16_t rul_declare_class(struct rul_loader *l, const struct rul_yaml *y,
+uint16_t rul_declare_class(struct rul_loader *l, const struct rul_decode_yaml *y,
                            const yaml_node_t *node);
 /* A scalar or a list of scalars, copied into the pool. */
-const struct hd_slice *rul_declare_strings(struct rul_loader *l, const struct rul_yaml *y,
+const struct hd_slice *rul_declare_strings(struct rul_loader *l,
+                                           const struct rul_decode_yaml *y,
                                            const yaml_node_t *node, const char *what,
                                            uint16_t *n);
 

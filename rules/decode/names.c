@@ -6,7 +6,7 @@
 
 #include <haidang/hash.h>
 
-uint32_t rul_names_table_size(uint32_t n)
+uint32_t rul_decode_names_table_size(uint32_t n)
 {
     uint32_t size = 4;
     while (size < 2 * n + 2) {
@@ -15,20 +15,20 @@ uint32_t rul_names_table_size(uint32_t n)
     return size;
 }
 
-int rul_names_add(struct rul_pool *pool, struct rul_names *names, struct hd_slice name,
-                  uint16_t decoder)
+int rul_decode_names_add(struct rul_pool *pool, struct rul_decode_names *names,
+                         struct hd_slice name, uint16_t decoder)
 {
-    struct rul_name *entries =
+    struct rul_decode_name *entries =
         rul_pool_grow(pool, names->entries, names->n, sizeof(*entries));
     if (entries == NULL || names->n == RUL_NONE - 1U) {
         return HD_ENOMEM;
     }
     names->entries = entries;
-    names->entries[names->n++] = (struct rul_name){name, decoder, RUL_NONE};
+    names->entries[names->n++] = (struct rul_decode_name){name, decoder, RUL_NONE};
     return 0;
 }
 
-static uint32_t name_slot(const struct rul_names *names, struct hd_slice name)
+static uint32_t name_slot(const struct rul_decode_names *names, struct hd_slice name)
 {
     uint32_t slot = (uint32_t)hd_hash(name) & names->mask;
     while (names->slots[slot] != 0 &&
@@ -38,9 +38,9 @@ static uint32_t name_slot(const struct rul_names *names, struct hd_slice name)
     return slot;
 }
 
-int rul_names_finish(struct rul_pool *pool, struct rul_names *names)
+int rul_decode_names_finish(struct rul_pool *pool, struct rul_decode_names *names)
 {
-    uint32_t size = rul_names_table_size(names->n);
+    uint32_t size = rul_decode_names_table_size(names->n);
     names->slots = rul_pool_alloc(pool, size * sizeof(*names->slots));
     if (names->slots == NULL) {
         return HD_ENOMEM;
@@ -52,7 +52,7 @@ int rul_names_finish(struct rul_pool *pool, struct rul_names *names)
             names->slots[slot] = (uint16_t)(i + 1);
             continue;
         }
-        struct rul_name *last = &names->entries[names->slots[slot] - 1U];
+        struct rul_decode_name *last = &names->entries[names->slots[slot] - 1U];
         while (last->next != RUL_NONE) {
             last = &names->entries[last->next];
         }
@@ -61,7 +61,8 @@ int rul_names_finish(struct rul_pool *pool, struct rul_names *names)
     return 0;
 }
 
-const struct rul_name *rul_names_find(const struct rul_names *names, struct hd_slice name)
+const struct rul_decode_name *rul_decode_names_find(const struct rul_decode_names *names,
+                                                    struct hd_slice name)
 {
     uint16_t held = names->slots[name_slot(names, name)];
     return held == 0 ? NULL : &names->entries[held - 1U];

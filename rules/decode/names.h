@@ -8,8 +8,8 @@
 
 #define RUL_NONE UINT16_MAX
 
-struct rul_names {
-    struct rul_name {
+struct rul_decode_names {
+    struct rul_decode_name {
         struct hd_slice name;
         uint16_t decoder;
         uint16_t next; /* same name, RUL_NONE = last */
@@ -18,12 +18,13 @@ struct rul_names {
     uint16_t *slots; /* entry + 1 */
     uint32_t mask;
 };
-int rul_names_add(struct rul_pool *pool, struct rul_names *names, struct hd_slice name,
-                  uint16_t decoder) HD_MUST_USE;
-int rul_names_finish(struct rul_pool *pool, struct rul_names *names) HD_MUST_USE;
+int rul_decode_names_add(struct rul_pool *pool, struct rul_decode_names *names,
+                         struct hd_slice name, uint16_t decoder) HD_MUST_USE;
+int rul_decode_names_finish(struct rul_pool *pool,
+                            struct rul_decode_names *names) HD_MUST_USE;
 /* First entry with this name or NULL. */
-const struct rul_name *rul_names_find(const struct rul_names *names,
-                                      struct hd_slice name);
+const struct rul_decode_name *rul_decode_names_find(const struct rul_decode_names *names,
+                                                    struct hd_slice name);
 
 /* A power of two that leaves half of a table of n entries free. */
-uint32_t rul_names_table_size(uint32_t n);
+uint32_t rul_decode_names_table_size(uint32_t n);

@@ -10,8 +10,8 @@
 
 #define KEYS_MAX 24U
 
-void rul_yaml_error(const struct rul_yaml *y, const yaml_node_t *node, size_t offset,
-                    const char *fmt, ...)
+void rul_decode_yaml_error(const struct rul_decode_yaml *y, const yaml_node_t *node,
+                           size_t offset, const char *fmt, ...)
 {
     char text[400];
     va_list args;
@@ -27,13 +27,13 @@ void rul_yaml_error(const struct rul_yaml *y, const yaml_node_t *node, size_t of
                   (unsigned)column, "%s", text);
 }
 
-static const yaml_node_t *node_at(const struct rul_yaml *y, int index)
+static const yaml_node_t *node_at(const struct rul_decode_yaml *y, int index)
 {
     return yaml_document_get_node(y->doc, index);
 }
 
-const yaml_node_t *rul_yaml_item(const struct rul_yaml *y, const yaml_node_t *node,
-                                 size_t index)
+const yaml_node_t *rul_decode_yaml_item(const struct rul_decode_yaml *y,
+                                        const yaml_node_t *node, size_t index)
 {
     if (node->type != YAML_SEQUENCE_NODE) {
         return index == 0 ? node : NULL;
@@ -42,8 +42,9 @@ const yaml_node_t *rul_yaml_item(const struct rul_yaml *y, const yaml_node_t *no
     return index < n ? node_at(y, node->data.sequence.items.start[index]) : NULL;
 }
 
-bool rul_yaml_pair(const struct rul_yaml *y, const yaml_node_t *node, size_t index,
-                   const yaml_node_t **key, const yaml_node_t **value)
+bool rul_decode_yaml_pair(const struct rul_decode_yaml *y, const yaml_node_t *node,
+                          size_t index, const yaml_node_t **key,
+                          const yaml_node_t **value)
 {
     if (node->type != YAML_MAPPING_NODE) {
         return false;
@@ -65,14 +66,14 @@ static struct hd_slice scalar(const yaml_node_t *node)
                : HD_SLICE("");
 }
 
-struct hd_slice rul_yaml_text(const struct rul_yaml *y, const yaml_node_t *node,
-                              const char *what)
+struct hd_slice rul_decode_yaml_text(const struct rul_decode_yaml *y,
+                                     const yaml_node_t *node, const char *what)
 {
-    (void)rul_yaml_want(y, node, YAML_SCALAR_NODE, what);
+    (void)rul_decode_yaml_want(y, node, YAML_SCALAR_NODE, what);
     return scalar(node);
 }
 
-bool rul_yaml_is_null(const yaml_node_t *node)
+bool rul_decode_yaml_is_null(const yaml_node_t *node)
 {
     struct hd_slice text = scalar(node);
     return node->type == YAML_SCALAR_NODE &&
@@ -81,8 +82,8 @@ bool rul_yaml_is_null(const yaml_node_t *node)
             hd_slice_eq(text, HD_SLICE("~")));
 }
 
-bool rul_yaml_want(const struct rul_yaml *y, const yaml_node_t *node,
-                   yaml_node_type_t kind, const char *what)
+bool rul_decode_yaml_want(const struct rul_decode_yaml *y, const yaml_node_t *node,
+                          yaml_node_type_t kind, const char *what)
 {
     if (node->type == kind) {
         return true;
@@ -90,12 +91,12 @@ bool rul_yaml_want(const struct rul_yaml *y, const yaml_node_t *node,
     const char *name = kind == YAML_SCALAR_NODE     ? "a single value"
                        : kind == YAML_SEQUENCE_NODE ? "a list"
                                                     : "a mapping";
-    rul_yaml_error(y, node, 0, "%s must be %s", what, name);
+    rul_decode_yaml_error(y, node, 0, "%s must be %s", what, name);
     return false;
 }
 
-static void report_unknown(const struct rul_yaml *y, const yaml_node_t *key,
-                           const char *what, const struct rul_yaml_key *keys)
+static void report_unknown(const struct rul_decode_yaml *y, const yaml_node_t *key,
+                           const char *what, const struct rul_decode_yaml_key *keys)
 {
     const char *names[KEYS_MAX];
     size_t n = 0;
@@ -108,22 +109,22 @@ static void report_unknown(const struct rul_yaml *y, const yaml_node_t *key,
     (void)snprintf(word, sizeof(word), "%.*s", (int)(text.len < 47 ? text.len : 47),
                    (const char *)text.ptr);
     const char *near = hd_diag_nearest(word, names, n);
-    rul_yaml_error(y, key, 0, "%s has no key \"%s\"%s%s%s", what, word,
-                   near != NULL ? "; did you mean \"" : "", near != NULL ? near : "",
-                   near != NULL ? "\"?" : "");
+    rul_decode_yaml_error(y, key, 0, "%s has no key \"%s\"%s%s%s", what, word,
+                          near != NULL ? "; did you mean \"" : "",
+                          near != NULL ? near : "", near != NULL ? "\"?" : "");
 }
 
 /* The value of a key, NULL when it is not there; reports a second one. */
-static const yaml_node_t *find_key(const struct rul_yaml *y, const yaml_node_t *node,
-                                   const char *name)
+static const yaml_node_t *find_key(const struct rul_decode_yaml *y,
+                                   const yaml_node_t *node, const char *name)
 {
     const yaml_node_t *found = NULL, *key, *value;
-    for (size_t i = 0; rul_yaml_pair(y, node, i, &key, &value); i++) {
+    for (size_t i = 0; rul_decode_yaml_pair(y, node, i, &key, &value); i++) {
         if (!hd_slice_eq(scalar(key), hd_slice_str(name))) {
             continue;
         }
         if (found != NULL) {
-            rul_yaml_error(y, key, 0, "\"%s\" is given twice", name);
+            rul_decode_yaml_error(y, key, 0, "\"%s\" is given twice", name);
         } else {
             found = value;
         }
@@ -131,14 +132,15 @@ static const yaml_node_t *find_key(const struct rul_yaml *y, const yaml_node_t *
     return found;
 }
 
-void rul_yaml_mapping(const struct rul_yaml *y, const yaml_node_t *node, const char *what,
-                      const struct rul_yaml_key *keys, void *ctx)
+void rul_decode_yaml_mapping(const struct rul_decode_yaml *y, const yaml_node_t *node,
+                             const char *what, const struct rul_decode_yaml_key *keys,
+                             void *ctx)
 {
     const yaml_node_t *key, *value;
-    if (!rul_yaml_want(y, node, YAML_MAPPING_NODE, what)) {
+    if (!rul_decode_yaml_want(y, node, YAML_MAPPING_NODE, what)) {
         return;
     }
-    for (size_t i = 0; rul_yaml_pair(y, node, i, &key, &value); i++) {
+    for (size_t i = 0; rul_decode_yaml_pair(y, node, i, &key, &value); i++) {
         size_t k = 0;
         while (keys[k].name != NULL &&
                !hd_slice_eq(scalar(key), hd_slice_str(keys[k].name))) {
@@ -153,7 +155,7 @@ void rul_yaml_mapping(const struct rul_yaml *y, const yaml_node_t *node, const c
         if (value != NULL) {
             keys[k].read(ctx, y, value);
         } else if (keys[k].is_required) {
-            rul_yaml_error(y, node, 0, "%s needs \"%s\"", what, keys[k].name);
+            rul_decode_yaml_error(y, node, 0, "%s needs \"%s\"", what, keys[k].name);
         }
     }
 }

@@ -1,0 +1,443 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Dispatch: for each class of events the rules whose log source covers it, and per field
+ * what to look for. All that a class looks for is first collected as entries, sorted, and
+ * then laid out slot by slot.
+ */
+#include <stdlib.h>
+
+#include <haidang/hash.h>
+
+#include "rules/compile/build.h"
+
+#define LITERAL_MAX 256U /* bytes of a literal that the database sees */
+#define NO_RULE     UINT32_MAX
+
+enum entry_kind { ENTRY_LITERAL, ENTRY_EQUAL, ENTRY_RE, ENTRY_PRESENT };
+
+struct entry {
+    uint16_t field;
+    uint8_t kind; /* enum entry_kind */
+    uint32_t pred;
+    uint32_t rule; /* of the class; NO_RULE: an expression that is only evaluated */
+    struct hd_slice literal;
+};
+
+struct plan { /* one class being built */
+    struct rul_program *p;
+    struct rul_dispatch *d;
+    struct entry *entries;
+    uint32_t n_entries;
+    uint32_t n_uses, n_refs;
+    struct rul_access *access; /* scratch of RUL_ATOMS_MAX */
+    struct hd_slice *literals; /* scratch of the slot at hand */
+    uint32_t n_literals;
+};
+
+static bool covers(const struct rul_logsource *rule, const struct rul_class *class)
+{
+    for (uint16_t i = 0; i < class->n; i++) {
+        if (rul_logsource_covers(rule, &class->sources[i])) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* ---- collecting ---- */
+
+static int add_entry(struct plan *plan, struct entry entry)
+{
+    int err = rul_grow(&plan->entries, plan->n_entries, sizeof(*plan->entries));
+    if (err == 0) {
+        plan->entries[plan->n_entries++] = entry;
+    }
+    return err;
+}
+
+static int add_access(struct plan *plan, const struct rul_access *access, uint32_t rule)
+{
+    struct entry e = {.field = access->field, .pred = access->pred, .rule = rule};
+    if (access->pred == UINT32_MAX) {
+        e.kind = ENTRY_PRESENT;
+        e.pred = 0;
+        if (access->field == RUL_KEYWORD) { /* there is always a line */
+            plan->d->always[rule / 64] |= UINT64_C(1) << (rule % 64);
+            return 0;
+        }
+        return add_entry(plan, e);
+    }
+    const struct rul_pred *pred = &plan->p->preds[access->pred];
+    e.kind = pred->op == RUL_OP_EQ   ? ENTRY_EQUAL
+             : pred->op == RUL_OP_RE ? ENTRY_RE
+                                     : ENTRY_LITERAL;
+    if (e.kind == ENTRY_LITERAL) {
+        e.literal = hd_slice_head(rul_access_literal(plan->p, pred), LITERAL_MAX);
+    } else if (e.kind == ENTRY_EQUAL) {
+        e.literal = pred->text;
+    }
+    return add_entry(plan, e);
+}
+
+/* Every expression of a rule belongs into the database of its field. */
+static int add_expressions(struct plan *plan, uint32_t ref)
+{
+    if ((ref & RUL_REF_PRED) != 0) {
+        uint32_t index = ref & RUL_REF_INDEX;
+        const struct rul_pred *pred = &plan->p->preds[index];
+        plan->d->has_keywords |= pred->field == RUL_KEYWORD;
+        if (pred->op != RUL_OP_RE) {
+            return 0;
+        }
+        return add_entry(plan, (struct entry){.field = pred->field,
+                                              .kind = ENTRY_RE,
+                                              .pred = index,
+                                              .rule = NO_RULE});
+    }
+    const struct rul_node *node = &plan->p->nodes[ref];
+    int err = 0;
+    for (uint32_t i = 0; i < node->n && err == 0; i++) {
+        err = add_expressions(plan, plan->p->kids[node->first + i]);
+    }
+    return err;
+}
+
+static int add_rule(struct plan *plan, uint32_t local)
+{
+    uint32_t root = plan->p->roots[plan->d->rules[local]];
+    uint32_t n = 0;
+    int err = rul_access_choose(plan->p, root, plan->access, RUL_ATOMS_MAX, &n);
+    if (err == 0 && n == 0) {
+        plan->d->always[local / 64] |= UINT64_C(1) << (local % 64);
+    }
+    for (uint32_t i = 0; i < n && err == 0; i++) {
+        err = add_access(plan, &plan->access[i], local);
+    }
+    return err != 0 ? err : add_expressions(plan, root);
+}
+
+static int collect(struct plan *plan, const struct rul_class *class,
+                   struct rul_doc *const *docs)
+{
+    struct rul_program *p = plan->p;
+    struct rul_dispatch *d = plan->d;
+    d->rules = rul_arena_alloc(&p->arena, p->n_roots, sizeof(*d->rules));
+    if (d->rules == NULL) {
+        return HD_ENOMEM;
+    }
+    for (uint32_t i = 0; i < p->n_roots; i++) {
+        if (p->roots[i] != UINT32_MAX && covers(&docs[i]->logsource, class)) {
+            d->rules[d->n_rules++] = i;
+        }
+    }
+    d->n_words = (d->n_rules + 63) / 64;
+    d->always = rul_arena_alloc(&p->arena, d->n_words, sizeof(*d->always));
+    if (d->always == NULL) {
+        return HD_ENOMEM;
+    }
+    int err = 0;
+    for (uint32_t i = 0; i < d->n_rules && err == 0; i++) {
+        err = add_rule(plan, i);
+    }
+    return err;
+}
+
+static int compare(const void *a, const void *b)
+{
+    const struct entry *x = a, *y = b;
+    if (x->field != y->field) {
+        return x->field < y->field ? -1 : 1;
+    }
+    if (x->kind != y->kind) {
+        return x->kind < y->kind ? -1 : 1;
+    }
+    int order = hd_slice_cmp(x->literal, y->literal);
+    if (order != 0) {
+        return order;
+    }
+    if (x->pred != y->pred) {
+        return x->pred < y->pred ? -1 : 1;
+    }
+    return x->rule < y->rule ? -1 : x->rule > y->rule;
+}
+
+/* ---- laying out ---- */
+
+static int add_ref(struct plan *plan, uint32_t rule)
+{
+    int err = rul_grow(&plan->d->rule_refs, plan->n_refs, sizeof(*plan->d->rule_refs));
+    if (err == 0) {
+        plan->d->rule_refs[plan->n_refs++] = rule;
+    }
+    return err;
+}
+
+/* One use from the entries [from, to) of one predicate. */
+static int add_use(struct plan *plan, const struct entry *from, const struct entry *to,
+                   uint32_t *index)
+{
+    struct rul_dispatch *d = plan->d;
+    int err = rul_grow(&d->uses, plan->n_uses, sizeof(*d->uses));
+    if (err != 0) {
+        return err;
+    }
+    const struct rul_pred *pred = &plan->p->preds[from->pred];
+    bool whole = from->kind == ENTRY_LITERAL && from->literal.len == pred->text.len;
+    struct rul_use *use = &d->uses[plan->n_uses];
+    *use = (struct rul_use){.pred = from->pred,
+                            .op = whole ? pred->op : (uint8_t)RUL_OP_GLOB,
+                            .literal_len = (uint32_t)from->literal.len,
+                            .first_rule = plan->n_refs};
+    uint32_t last = NO_RULE;
+    for (; from < to && err == 0; from++) {
+        if (from->rule != NO_RULE && from->rule != last) {
+            err = add_ref(plan, from->rule);
+            last = from->rule;
+        }
+    }
+    use->n_rules = plan->n_refs - use->first_rule;
+    *index = plan->n_uses++;
+    return err;
+}
+
+static const struct entry *same_pred(const struct entry *from, const struct entry *end)
+{
+    const struct entry *to = from;
+    while (to < end && to->pred == from->pred) {
+        to++;
+    }
+    return to;
+}
+
+static int lay_literals(struct plan *plan, struct rul_slot *slot,
+                        const struct entry *from, const struct entry *end)
+{
+    size_t n = (size_t)(end - from);
+    slot->literal = rul_arena_alloc(&plan->p->arena, n, sizeof(*slot->literal));
+    plan->literals = rul_arena_alloc(&plan->p->arena, n, sizeof(*plan->literals));
+    if (slot->literal == NULL || plan->literals == NULL) {
+        return HD_ENOMEM;
+    }
+    plan->n_literals = 0;
+    while (from < end) {
+        struct hd_slice text = from->literal;
+        struct rul_literal *lit = &slot->literal[slot->n_literals++];
+        lit->first_use = plan->n_uses;
+        plan->literals[plan->n_literals++] = text;
+        while (from < end && hd_slice_eq(from->literal, text)) {
+            const struct entry *to = same_pred(from, end);
+            uint32_t use = 0;
+            int err = add_use(plan, from, to, &use);
+            if (err != 0) {
+                return err;
+            }
+            lit->n_uses++;
+            from = to;
+        }
+    }
+    return n == 0 ? 0 : rul_slot_compile_literals(slot, plan->literals, plan->n_literals);
+}
+
+static int lay_equal(struct plan *plan, struct rul_slot *slot, const struct entry *from,
+                     const struct entry *end)
+{
+    uint32_t size = 4;
+    while (size < 2 * (size_t)(end - from)) {
+        size *= 2;
+    }
+    slot->equal = rul_arena_alloc(&plan->p->arena, size, sizeof(*slot->equal));
+    if (slot->equal == NULL) {
+        return HD_ENOMEM;
+    }
+    slot->equal_mask = size - 1;
+    slot->equal_min = SIZE_MAX;
+    while (from < end) {
+        const struct entry *to = same_pred(from, end);
+        uint32_t use = 0;
+        int err = add_use(plan, from, to, &use);
+        if (err != 0) {
+            return err;
+        }
+        uint32_t at = (uint32_t)hd_hash(from->literal) & slot->equal_mask;
+        while (slot->equal[at] != 0) {
+            at = (at + 1) & slot->equal_mask;
+        }
+        slot->equal[at] = use + 1;
+        size_t len = from->literal.len;
+        slot->equal_min = len < slot->equal_min ? len : slot->equal_min;
+        slot->equal_max = len > slot->equal_max ? len : slot->equal_max;
+        from = to;
+    }
+    return 0;
+}
+
+static int lay_expressions(struct plan *plan, struct rul_slot *slot,
+                           const struct entry *from, const struct entry *end)
+{
+    size_t n = (size_t)(end - from);
+    slot->re_preds = rul_arena_alloc(&plan->p->arena, n, sizeof(*slot->re_preds));
+    slot->re_uses = rul_arena_alloc(&plan->p->arena, n, sizeof(*slot->re_uses));
+    if (slot->re_preds == NULL || slot->re_uses == NULL) {
+        return HD_ENOMEM;
+    }
+    while (from < end) {
+        const struct entry *to = same_pred(from, end);
+        uint32_t at = slot->n_re++;
+        slot->re_preds[at] = from->pred;
+        if (from->rule != NO_RULE) {
+            uint32_t use = 0;
+            int err = add_use(plan, from, to, &use);
+            if (err != 0) {
+                return err;
+            }
+            slot->re_uses[at] = use + 1;
+            slot->re_eager = true;
+        }
+        from = to;
+    }
+    return n == 0 ? 0 : rul_slot_compile_expressions(plan->p, slot);
+}
+
+/* Rules that are candidates whenever the field is there: what no database can find, and
+ * expressions that turned out to be too much for Hyperscan. */
+static int lay_present(struct plan *plan, struct rul_slot *slot, const struct entry *from,
+                       const struct entry *end)
+{
+    const struct rul_dispatch *d = plan->d;
+    size_t n = (size_t)(end - from);
+    for (uint32_t i = 0; i < slot->n_re; i++) {
+        n += slot->re_uses[i] != 0 ? d->uses[slot->re_uses[i] - 1].n_rules : 0;
+    }
+    slot->present = rul_arena_alloc(&plan->p->arena, n, sizeof(*slot->present));
+    if (slot->present == NULL) {
+        return HD_ENOMEM;
+    }
+    for (; from < end; from++) {
+        slot->present[slot->n_present++] = from->rule;
+    }
+    for (uint32_t i = 0; i < slot->n_re; i++) {
+        const struct rul_pred *pred = &plan->p->preds[slot->re_preds[i]];
+        if (slot->re_uses[i] == 0 ||
+            plan->p->expressions[pred->aux].mode != RUL_RE_SLOW) {
+            continue;
+        }
+        const struct rul_use *use = &d->uses[slot->re_uses[i] - 1];
+        for (uint32_t k = 0; k < use->n_rules; k++) {
+            slot->present[slot->n_present++] = d->rule_refs[use->first_rule + k];
+        }
+    }
+    return 0;
+}
+
+static int lay_slot(struct plan *plan, struct rul_slot *slot, const struct entry *from,
+                    const struct entry *end)
+{
+    const struct entry *bounds[5] = {from, NULL, NULL, NULL, end};
+    for (unsigned kind = 0; kind < 4; kind++) {
+        const struct entry *at = bounds[kind];
+        while (at < end && at->kind == kind) {
+            at++;
+        }
+        bounds[kind + 1] = at;
+    }
+    slot->field = from->field;
+    int err = lay_literals(plan, slot, bounds[0], bounds[1]);
+    if (err == 0 && bounds[1] < bounds[2]) {
+        err = lay_equal(plan, slot, bounds[1], bounds[2]);
+    }
+    if (err == 0) {
+        err = lay_expressions(plan, slot, bounds[2], bounds[3]);
+    }
+    return err != 0 ? err : lay_present(plan, slot, bounds[3], bounds[4]);
+}
+
+static int lay_out(struct plan *plan)
+{
+    struct rul_dispatch *d = plan->d;
+    const struct entry *end = plan->entries + plan->n_entries;
+    uint32_t fields = 0;
+    for (uint32_t i = 0; i < plan->n_entries; i++) {
+        fields += i == 0 || plan->entries[i].field != plan->entries[i - 1].field;
+    }
+    d->slots = rul_arena_alloc(&plan->p->arena, fields, sizeof(*d->slots));
+    if (d->slots == NULL) {
+        return HD_ENOMEM;
+    }
+    for (const struct entry *from = plan->entries; from < end;) {
+        const struct entry *to = from;
+        while (to < end && to->field == from->field) {
+            to++;
+        }
+        int err = lay_slot(plan, &d->slots[d->n_slots++], from, to);
+        if (err != 0) {
+            return err;
+        }
+        from = to;
+    }
+    return 0;
+}
+
+static int build_class(struct plan *plan, const struct rul_class *class,
+                       struct rul_doc *const *docs)
+{
+    plan->n_entries = plan->n_uses = plan->n_refs = 0;
+    int err = collect(plan, class, docs);
+    if (err != 0 || plan->n_entries == 0) {
+        return err;
+    }
+    qsort(plan->entries, plan->n_entries, sizeof(*plan->entries), compare);
+    return lay_out(plan);
+}
+
+static int self_test(const struct rul_program *p, const struct rul_dispatch *d,
+                     struct hd_diags *diags)
+{
+    for (uint32_t i = 0; i < d->n_slots; i++) {
+        char why[256];
+        int err = rul_slot_self_test(p, d, &d->slots[i], why);
+        if (err == HD_ECORRUPT) {
+            hd_diag_error(diags, NULL, 0, 0,
+                          "the pattern library (%s) fails the self-test: %s. Use another "
+                          "version of Hyperscan or Vectorscan",
+                          hs_version(), why);
+        }
+        if (err != 0) {
+            return err;
+        }
+    }
+    return 0;
+}
+
+int rul_dispatch_build(struct rul_program *p, const struct rul_compile_opts *opts,
+                       struct rul_doc *const *docs, struct hd_diags *diags)
+{
+    struct plan plan = {.p = p};
+    p->dispatch = calloc((size_t)opts->n_classes + 1, sizeof(*p->dispatch));
+    plan.access = calloc(RUL_ATOMS_MAX, sizeof(*plan.access));
+    if (p->dispatch == NULL || plan.access == NULL) {
+        free(plan.access);
+        return HD_ENOMEM;
+    }
+    p->n_classes = opts->n_classes;
+    int err = 0;
+    for (uint16_t i = 0; i < opts->n_classes && err == 0; i++) {
+        plan.d = &p->dispatch[i];
+        err = build_class(&plan, &opts->classes[i], docs);
+        if (err == 0 && !opts->no_self_test) {
+            err = self_test(p, plan.d, diags);
+        }
+    }
+    free(plan.access);
+    free(plan.entries);
+    return err;
+}
+
+void rul_dispatch_fini(struct rul_dispatch *d)
+{
+    for (uint32_t i = 0; i < d->n_slots; i++) {
+        (void)hs_free_database(d->slots[i].literals);
+        (void)hs_free_database(d->slots[i].expressions);
+    }
+    free(d->uses);
+    free(d->rule_refs);
+}

@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The compiled form of a set: predicates interned over all rules, expressions as arrays,
+ * and for each class of events the databases that find the few rules worth evaluating.
+ * Immutable once built; shared by threads.
+ *
+ * Glossary. access set: predicates of a rule of which at least one holds whenever the
+ * rule does; only they are looked for in every event. candidate: a rule with one of its
+ * access predicates found; candidates are evaluated exactly. slot: what a class looks for
+ * in one field.
+ */
+#pragma once
+#include <hs/hs.h>
+
+#include "rules/match/regex.h"
+#include "rules/parse/ast.h"
+
+/* The pseudo-field of keywords: the raw line and every value that is not a view of it. */
+#define RUL_KEYWORD RUL_FIELD_NONE
+
+struct rul_pred {
+    uint8_t op; /* enum rul_op */
+    bool cased;
+    uint16_t field;
+    uint32_t aux; /* index of glob, expression, network, number; or the other field */
+    struct hd_slice text;
+};
+
+struct rul_glob {
+    const struct rul_part *parts;
+    size_t n;
+};
+
+enum rul_re_mode {
+    RUL_RE_EXACT,     /* Hyperscan decides */
+    RUL_RE_PREFILTER, /* Hyperscan finds candidates, PCRE2 decides */
+    RUL_RE_SLOW       /* PCRE2 alone, whenever the rule is evaluated */
+};
+
+struct rul_expression {
+    struct hd_slice pattern;
+    const char *cstr; /* the same, NUL-terminated */
+    unsigned flags;   /* enum rul_re_flag */
+    enum rul_re_mode mode;
+    struct rul_regex *pcre; /* NULL while mode is RUL_RE_EXACT */
+};
+
+/* A reference is a predicate (top bit set) or a node. */
+#define RUL_REF_PRED  UINT32_C(0x80000000)
+#define RUL_REF_INDEX UINT32_C(0x7fffffff)
+
+struct rul_node {
+    enum rul_expr_kind kind; /* never RUL_EXPR_ATOM */
+    uint32_t at_least;
+    uint32_t first, n; /* in kids */
+};
+
+/* ---- what a class looks for ---- */
+
+struct rul_use { /* one access predicate of a class */
+    uint32_t pred;
+    uint8_t op;           /* RUL_OP_CONTAINS, _STARTS, _ENDS; else only a candidate */
+    uint32_t literal_len; /* of what is in the database */
+    uint32_t first_rule, n_rules; /* in rule_refs: rules of the class */
+};
+
+struct rul_literal {
+    uint32_t first_use, n_uses;
+};
+
+struct rul_slot {
+    uint16_t field;
+    hs_database_t *literals; /* NULL = none; ids are indexes into literal[] */
+    struct rul_literal *literal;
+    uint32_t n_literals;
+    uint32_t *equal; /* hash table of use + 1, 0 = free */
+    uint32_t equal_mask;
+    size_t equal_min, equal_max; /* lengths of the values in it */
+    hs_database_t *expressions;  /* ids are predicates */
+    uint32_t *re_preds; /* ascending; all expressions of the class in the field */
+    uint32_t *re_uses;  /* beside: use + 1, 0 = no access predicate */
+    uint32_t n_re;
+    bool re_eager;     /* some expression is an access predicate */
+    uint32_t *present; /* rules that are candidates when the field is there */
+    uint32_t n_present;
+};
+
+struct rul_dispatch { /* one class */
+    uint32_t *rules;  /* indexes in the set, ascending */
+    uint32_t n_rules;
+    uint64_t *always; /* bitmap over rules[]: no access set */
+    uint32_t n_words;
+    struct rul_slot *slots; /* ascending field; the keyword slot is the last */
+    uint32_t n_slots;
+    struct rul_use *uses;
+    uint32_t *rule_refs;
+    bool has_keywords;
+};
+
+struct rul_program {
+    struct rul_arena arena; /* texts, small arrays */
+    struct rul_pred *preds;
+    uint32_t n_preds;
+    struct rul_node *nodes;
+    uint32_t n_nodes;
+    uint32_t *kids;
+    uint32_t n_kids;
+    struct rul_glob *globs;
+    uint32_t n_globs;
+    struct rul_expression *expressions;
+    uint32_t n_expressions;
+    struct hd_cidr *networks;
+    uint32_t n_networks;
+    double *numbers;
+    uint32_t n_numbers;
+    uint32_t *roots; /* per rule of the set; UINT32_MAX = no detection */
+    uint32_t n_roots;
+    struct rul_dispatch *dispatch; /* per class id */
+    uint16_t n_classes;
+};
+
+struct rul_compile_opts {
+    struct rul_fields *fields;
+    const struct rul_class *classes;
+    uint16_t n_classes;
+    bool no_self_test;
+};
+
+/* docs[i] becomes root i. Reports what it refuses (HD_EPARSE), HD_ECORRUPT when the
+ * pattern library fails its test (reported with its version), HD_ENOMEM. */
+int rul_program_build(struct rul_program *p, const struct rul_compile_opts *opts,
+                      struct rul_doc *const *docs, uint32_t n_docs,
+                      struct hd_diags *diags) HD_MUST_USE;
+void rul_program_fini(struct rul_program *p);

@@ -1,0 +1,423 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Event -> rules: each field that the class looks at is scanned once, what is found makes
+ * rules candidates, candidates are evaluated. No allocation while values fit the scratch,
+ * which grows to the largest event seen.
+ */
+#include <stdlib.h>
+
+#include <haidang/hash.h>
+#include <haidang/utf8.h>
+
+#include "rules/match/scratch.h"
+
+/* ---- scratch ---- */
+
+static int add_databases(struct rul_scratch *s, const struct rul_dispatch *d)
+{
+    for (uint32_t i = 0; i < d->n_slots; i++) {
+        const struct rul_slot *slot = &d->slots[i];
+        if ((slot->literals != NULL &&
+             hs_alloc_scratch(slot->literals, &s->hs) != HS_SUCCESS) ||
+            (slot->expressions != NULL &&
+             hs_alloc_scratch(slot->expressions, &s->hs) != HS_SUCCESS)) {
+            return HD_ENOMEM;
+        }
+    }
+    return 0;
+}
+
+int rul_scratch_new(const struct rul_set *set, struct rul_scratch **out)
+{
+    const struct rul_program *p = &set->program;
+    struct rul_scratch *s = calloc(1, sizeof(*s));
+    if (s == NULL) {
+        return HD_ENOMEM;
+    }
+    s->program = p;
+    rul_arena_init(&s->folds, 0);
+    hd_buf_init(&s->fold_buf, 0);
+    uint32_t slots = 1, words = 1;
+    int err = rul_regex_scratch_new(&s->pcre);
+    for (uint16_t i = 0; i < p->n_classes && err == 0; i++) {
+        const struct rul_dispatch *d = &p->dispatch[i];
+        slots = d->n_slots > slots ? d->n_slots : slots;
+        words = d->n_words > words ? d->n_words : words;
+        err = add_databases(s, d);
+    }
+    s->memo = calloc((size_t)p->n_preds + 1, sizeof(*s->memo));
+    s->scanned = calloc(slots, sizeof(*s->scanned));
+    s->candidates = calloc(words, sizeof(*s->candidates));
+    if (s->memo == NULL || s->scanned == NULL || s->candidates == NULL) {
+        err = HD_ENOMEM;
+    }
+    if (err != 0) {
+        rul_scratch_free(s);
+        return err;
+    }
+    *out = s;
+    return 0;
+}
+
+void rul_scratch_free(struct rul_scratch *s)
+{
+    if (s == NULL) {
+        return;
+    }
+    (void)hs_free_scratch(s->hs);
+    rul_regex_scratch_free(s->pcre);
+    rul_arena_fini(&s->folds);
+    hd_buf_fini(&s->fold_buf);
+    free(s->memo);
+    free(s->scanned);
+    free(s->candidates);
+    free(s);
+}
+
+/* ---- folding ---- */
+
+#define ONES  UINT64_C(0x0101010101010101)
+#define HIGHS UINT64_C(0x8080808080808080)
+
+/* Eight ASCII bytes to lower case at once. */
+static uint64_t lower8(uint64_t x)
+{
+    uint64_t seven = x & ~HIGHS;
+    uint64_t above_z = seven + ONES * (0x7f - 'Z');
+    uint64_t from_a = seven + ONES * (0x80 - 'A');
+    uint64_t upper = (from_a ^ above_z) & ~x & HIGHS;
+    return x | upper >> 2;
+}
+
+/* Lower case into out[len]; false when some byte is not ASCII. */
+static bool lower_ascii(uint8_t *out, struct hd_slice s)
+{
+    uint64_t seen = 0;
+    size_t i = 0;
+    for (; i + 8 <= s.len; i += 8) {
+        uint64_t x;
+        memcpy(&x, s.ptr + i, 8);
+        seen |= x;
+        x = lower8(x);
+        memcpy(out + i, &x, 8);
+    }
+    for (; i < s.len; i++) {
+        seen |= s.ptr[i];
+        out[i] = hd_lower(s.ptr[i]);
+    }
+    return (seen & HIGHS) == 0;
+}
+
+struct hd_slice rul_fold_text(struct rul_scratch *s, struct hd_slice text)
+{
+    if (text.len == 0) {
+        return hd_slice("", 0);
+    }
+    uint8_t *out = rul_arena_bytes(&s->folds, text.len);
+    if (out == NULL) {
+        return text;
+    }
+    if (lower_ascii(out, text)) {
+        return hd_slice(out, text.len);
+    }
+    hd_buf_clear(&s->fold_buf);
+    hd_utf8_fold(&s->fold_buf, text);
+    if (s->fold_buf.err != 0) {
+        return text;
+    }
+    return rul_arena_copy(&s->folds, hd_buf_slice(&s->fold_buf));
+}
+
+struct hd_slice rul_fold_field(const struct rul_matcher *m, uint16_t field)
+{
+    struct rul_scratch *s = m->s;
+    if (s->fold_epoch[field] != s->epoch) {
+        s->fold_epoch[field] = s->epoch;
+        s->fold[field] = rul_fold_text(s, m->ev->values[field]);
+    }
+    return s->fold[field];
+}
+
+/* ---- scanning ---- */
+
+struct scan {
+    const struct rul_matcher *m;
+    const struct rul_slot *slot;
+    size_t len; /* of the text */
+};
+
+static void make_candidates(const struct rul_matcher *m, const struct rul_use *use)
+{
+    const uint32_t *refs = m->d->rule_refs + use->first_rule;
+    for (uint32_t i = 0; i < use->n_rules; i++) {
+        m->s->candidates[refs[i] / 64] |= UINT64_C(1) << (refs[i] % 64);
+    }
+}
+
+static void found_literal(const struct rul_matcher *m, const struct rul_use *use,
+                          bool at_start, bool at_end)
+{
+    switch (use->op) {
+    case RUL_OP_STARTS:
+        if (!at_start) {
+            return;
+        }
+        break;
+    case RUL_OP_ENDS:
+        if (!at_end) {
+            return;
+        }
+        break;
+    case RUL_OP_CONTAINS:
+        break;
+    default:
+        make_candidates(m, use); /* only a piece of it was found */
+        return;
+    }
+    if (m->s->memo[use->pred] != (m->s->epoch << 2 | RUL_TRUE)) {
+        rul_memo_set(m->s, use->pred, RUL_TRUE);
+        make_candidates(m, use);
+    }
+}
+
+static int on_literal(unsigned id, unsigned long long from, unsigned long long to,
+                      unsigned flags, void *ctx)
+{
+    const struct scan *scan = ctx;
+    const struct rul_literal *lit = &scan->slot->literal[id];
+    (void)from;
+    (void)flags;
+    for (uint32_t i = 0; i < lit->n_uses; i++) {
+        const struct rul_use *use = &scan->m->d->uses[lit->first_use + i];
+        found_literal(scan->m, use, to == use->literal_len, to == scan->len);
+    }
+    return 0;
+}
+
+static int on_expression(unsigned id, unsigned long long from, unsigned long long to,
+                         unsigned flags, void *ctx)
+{
+    const struct scan *scan = ctx;
+    const struct rul_matcher *m = scan->m;
+    uint32_t pred = scan->slot->re_preds[id];
+    uint32_t use = scan->slot->re_uses[id];
+    (void)from;
+    (void)to;
+    (void)flags;
+    if (m->s->memo[pred] >> 2 == m->s->epoch) {
+        return 0;
+    }
+    bool exact = m->p->expressions[m->p->preds[pred].aux].mode == RUL_RE_EXACT;
+    rul_memo_set(m->s, pred, exact ? RUL_TRUE : RUL_MAYBE);
+    if (use != 0) {
+        make_candidates(m, &m->d->uses[use - 1]);
+    }
+    return 0;
+}
+
+/* A scan that fails (it never should) costs speed, not detections. */
+static void all_candidates(const struct rul_matcher *m)
+{
+    for (uint32_t i = 0; i < m->d->n_rules; i++) {
+        m->s->candidates[i / 64] |= UINT64_C(1) << (i % 64);
+    }
+}
+
+static void scan_database(const struct rul_matcher *m, const struct rul_slot *slot,
+                          const hs_database_t *db, match_event_handler on_match,
+                          struct hd_slice text)
+{
+    struct scan scan = {m, slot, text.len};
+    const char *ptr = text.ptr != NULL ? (const char *)text.ptr : "";
+    if (hs_scan(db, ptr, (unsigned)text.len, 0, m->s->hs, on_match, &scan) !=
+        HS_SUCCESS) {
+        all_candidates(m);
+    }
+}
+
+void rul_scan_expressions(const struct rul_matcher *m, uint32_t index)
+{
+    const struct rul_slot *slot = &m->d->slots[index];
+    if (m->s->scanned[index] == m->s->epoch) {
+        return;
+    }
+    m->s->scanned[index] = m->s->epoch;
+    if (slot->expressions == NULL) {
+        return;
+    }
+    if (slot->field != RUL_KEYWORD) {
+        scan_database(m, slot, slot->expressions, on_expression,
+                      m->ev->values[slot->field]);
+        return;
+    }
+    for (size_t i = 0; i < m->s->n_texts; i++) {
+        scan_database(m, slot, slot->expressions, on_expression, m->s->texts[i].raw);
+    }
+}
+
+static void look_up(const struct rul_matcher *m, const struct rul_slot *slot,
+                    struct hd_slice folded)
+{
+    if (folded.len < slot->equal_min || folded.len > slot->equal_max) {
+        return;
+    }
+    uint32_t at = (uint32_t)hd_hash(folded) & slot->equal_mask;
+    for (; slot->equal[at] != 0; at = (at + 1) & slot->equal_mask) {
+        const struct rul_use *use = &m->d->uses[slot->equal[at] - 1];
+        if (hd_slice_eq(m->p->preds[use->pred].text, folded)) {
+            rul_memo_set(m->s, use->pred, RUL_TRUE);
+            make_candidates(m, use);
+            return;
+        }
+    }
+}
+
+static void scan_slot(const struct rul_matcher *m, uint32_t index)
+{
+    const struct rul_slot *slot = &m->d->slots[index];
+    if (slot->field == RUL_KEYWORD) {
+        for (size_t i = 0; i < m->s->n_texts && slot->literals != NULL; i++) {
+            scan_database(m, slot, slot->literals, on_literal, m->s->texts[i].folded);
+        }
+    } else if (!rul_event_has(m->ev, slot->field)) {
+        return;
+    } else {
+        if (slot->literals != NULL) {
+            scan_database(m, slot, slot->literals, on_literal,
+                          rul_fold_field(m, slot->field));
+        }
+        if (slot->equal != NULL) {
+            look_up(m, slot, rul_fold_field(m, slot->field));
+        }
+    }
+    for (uint32_t i = 0; i < slot->n_present; i++) {
+        m->s->candidates[slot->present[i] / 64] |= UINT64_C(1) << (slot->present[i] % 64);
+    }
+    if (slot->re_eager) {
+        rul_scan_expressions(m, index);
+    }
+}
+
+/* ---- one event ---- */
+
+static void add_text(struct rul_scratch *s, struct hd_slice raw)
+{
+    s->texts[s->n_texts++] = (struct rul_keyword_text){raw, rul_fold_text(s, raw)};
+}
+
+static bool is_view(struct hd_slice whole, struct hd_slice part)
+{
+    uintptr_t from = (uintptr_t)whole.ptr, at = (uintptr_t)part.ptr;
+    return whole.ptr != NULL && at >= from && at + part.len <= from + whole.len;
+}
+
+bool rul_matcher_begin(struct rul_matcher *m, const struct rul_set *set,
+                       struct rul_scratch *s, const struct rul_event *ev)
+{
+    const struct rul_program *p = &set->program;
+    if (hd_fails(s->program == p) || ev->class_id >= p->n_classes ||
+        p->dispatch[ev->class_id].n_rules == 0) {
+        return false;
+    }
+    *m = (struct rul_matcher){p, &p->dispatch[ev->class_id], s, ev};
+    if (++s->epoch > RUL_EPOCH_MAX) {
+        memset(s->memo, 0, (size_t)p->n_preds * sizeof(*s->memo));
+        memset(s->fold_epoch, 0, sizeof(s->fold_epoch));
+        for (uint16_t i = 0; i < p->n_classes; i++) {
+            memset(s->scanned, 0, p->dispatch[i].n_slots * sizeof(*s->scanned));
+        }
+        s->epoch = 1;
+    }
+    rul_arena_reset(&s->folds);
+    s->n_texts = 0;
+    if (m->d->has_keywords) {
+        if (ev->raw.len > 0) {
+            add_text(s, ev->raw);
+        }
+        for (uint16_t i = 0; i < ev->n; i++) {
+            if (!is_view(ev->raw, ev->values[ev->ids[i]])) {
+                add_text(s, ev->values[ev->ids[i]]);
+            }
+        }
+    }
+    return true;
+}
+
+void rul_match(const struct rul_set *set, struct rul_scratch *scratch,
+               const struct rul_event *ev, rul_on_hit hit, void *ctx)
+{
+    struct rul_matcher m;
+    if (!rul_matcher_begin(&m, set, scratch, ev)) {
+        return;
+    }
+    memcpy(scratch->candidates, m.d->always, m.d->n_words * sizeof(*scratch->candidates));
+    for (uint32_t i = 0; i < m.d->n_slots; i++) {
+        scan_slot(&m, i);
+    }
+    for (uint32_t word = 0; word < m.d->n_words; word++) {
+        uint64_t bits = scratch->candidates[word];
+        for (; bits != 0; bits &= bits - 1) {
+            uint32_t local = word * 64 + (uint32_t)__builtin_ctzll(bits);
+            uint32_t rule = m.d->rules[local];
+            if (rul_eval(&m, m.p->roots[rule])) {
+                hit(ctx, &set->rules[rule], ev);
+            }
+        }
+    }
+}
+
+/* ---- for people ---- */
+
+struct explain {
+    const struct rul_matcher *m;
+    uint16_t *ids;
+    size_t n, cap;
+};
+
+static void add_field(struct explain *x, uint16_t field)
+{
+    for (size_t i = 0; i < x->n; i++) {
+        if (x->ids[i] == field) {
+            return;
+        }
+    }
+    if (x->n < x->cap && field != RUL_KEYWORD) {
+        x->ids[x->n++] = field;
+    }
+}
+
+/* Fields of the positive predicates that hold, in the parts that hold. */
+static void explain(struct explain *x, uint32_t ref)
+{
+    if (!rul_eval(x->m, ref)) {
+        return;
+    }
+    if ((ref & RUL_REF_PRED) != 0) {
+        const struct rul_pred *pred = &x->m->p->preds[ref & RUL_REF_INDEX];
+        if (pred->op != RUL_OP_NULL) {
+            add_field(x, pred->field);
+        }
+        return;
+    }
+    const struct rul_node *node = &x->m->p->nodes[ref];
+    for (uint32_t i = 0; i < node->n && node->kind != RUL_EXPR_NOT; i++) {
+        explain(x, x->m->p->kids[node->first + i]);
+    }
+}
+
+size_t rul_explain_fields(const struct rul_set *set, const struct rul_rule *rule,
+                          const struct rul_event *ev, uint16_t *ids, size_t cap)
+{
+    struct rul_scratch *scratch = NULL;
+    struct rul_matcher m;
+    uint32_t root = set->program.roots[rule->index];
+    if (root == UINT32_MAX || rul_scratch_new(set, &scratch) != 0) {
+        return 0;
+    }
+    struct explain x = {.m = &m, .ids = ids, .cap = cap};
+    if (rul_matcher_begin(&m, set, scratch, ev)) {
+        explain(&x, root);
+    }
+    rul_scratch_free(scratch);
+    return x.n;
+}

@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What a Sigma document says, normalised: modifiers are expanded, wildcards classified,
+ * names of the condition resolved. Strings of expressions live as long as the load;
+ * strings of `struct rul_rule` as long as the set.
+ */
+#pragma once
+#include "rules/parse/expr.h"
+#include "rules/parse/yaml.h"
+#include "rules/set.h"
+
+#define RUL_GROUP_MAX   8U  /* group-by fields */
+#define RUL_VALUES_MAX  4U  /* fields of a value_count */
+#define RUL_REFS_MAX    64U /* rules of one correlation */
+#define RUL_ALIASES_MAX 16U
+
+struct rul_name { /* a word of the file and where it stands */
+    struct hd_slice text;
+    unsigned line, column;
+};
+
+struct rul_alias {
+    struct hd_slice name;
+    size_t n;
+    struct {
+        struct rul_name rule;
+        struct hd_slice field;
+    } map[RUL_REFS_MAX];
+};
+
+/* What a count is compared with: min <= count <= max and count != not_equal. */
+struct rul_bounds {
+    uint64_t min, max;  /* max: UINT64_MAX = none */
+    uint64_t not_equal; /* UINT64_MAX = none */
+};
+
+struct rul_corr_ast {
+    struct rul_name rules[RUL_REFS_MAX];
+    size_t n_rules;
+    struct rul_name group[RUL_GROUP_MAX];
+    size_t n_group;
+    struct rul_name values[RUL_VALUES_MAX];
+    size_t n_values;
+    struct rul_alias aliases[RUL_ALIASES_MAX];
+    size_t n_aliases;
+    int64_t timespan_ns;
+    struct rul_bounds bounds;
+    bool generate;
+};
+
+struct rul_example { /* lives as long as the set */
+    struct rul_example *next;
+    bool must_match;
+    struct hd_slice *lines;
+    size_t n_lines;
+    const char *format, *host;
+    uint32_t repeat;  /* the lines are played so often */
+    int64_t every_ns; /* between two lines */
+    unsigned line;
+};
+
+struct rul_doc {
+    struct rul_doc *next;
+    struct rul_rule rule;
+    struct rul_logsource logsource;
+    struct rul_expr *expr;     /* detections */
+    struct rul_corr_ast *corr; /* correlations */
+    struct rul_example *examples;
+    unsigned column;
+};
+
+/* Where a document is read from and what its pieces live in. */
+struct rul_reader {
+    struct rul_arena *load; /* trees: until the set is compiled */
+    struct rul_arena *keep; /* texts of the rule: as long as the set */
+    const char *file;
+    struct hd_diags *diags;
+    size_t atoms; /* of the rule being read */
+};
+
+/* Reports at a node. Returns HD_EPARSE. */
+int rul_refuse(const struct rul_reader *r, const struct rul_yaml *at, const char *fmt,
+               ...) HD_PRINTF(3, 4);
+
+/* One YAML document -> rule. HD_EPARSE (reported) or HD_ENOMEM. */
+int rul_doc_read(struct rul_reader *r, const struct rul_yaml *root,
+                 struct rul_doc **out) HD_MUST_USE;
+/* The `detection` map -> expression. */
+int rul_detection_read(struct rul_reader *r, const struct rul_yaml *detection,
+                       struct rul_expr **out) HD_MUST_USE;
+/* One field with its modifiers and values -> expression; key NULL = keywords. */
+int rul_item_read(struct rul_reader *r, const struct rul_yaml *key,
+                  const struct rul_yaml *value, struct rul_expr **out) HD_MUST_USE;
+int rul_correlation_read(struct rul_reader *r, const struct rul_yaml *node,
+                         struct rul_doc *doc) HD_MUST_USE;
+int rul_examples_read(struct rul_reader *r, const struct rul_yaml *node,
+                      struct rul_example **out) HD_MUST_USE;
+
+struct rul_expr *rul_expr_new(struct rul_reader *r, enum rul_expr_kind kind, size_t n);

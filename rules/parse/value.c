@@ -1,0 +1,387 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "rules/parse/value.h"
+
+#include <haidang/utf8.h>
+
+/* ---- building ---- */
+
+static struct rul_text *new_text(struct rul_arena *arena, size_t parts)
+{
+    struct rul_text *text = rul_arena_alloc(arena, 1, sizeof(*text));
+    if (text != NULL) {
+        text->parts = rul_arena_alloc(arena, parts + 1, sizeof(*text->parts));
+    }
+    return text == NULL || text->parts == NULL ? NULL : text;
+}
+
+static void add_part(struct rul_text *text, enum rul_part_kind kind, struct hd_slice s)
+{
+    text->parts[text->n++] = (struct rul_part){kind, s};
+}
+
+static size_t count_wildcards(struct hd_slice s)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < s.len; i++) {
+        n += s.ptr[i] == '*' || s.ptr[i] == '?';
+    }
+    return n;
+}
+
+int rul_text_parse(struct rul_arena *arena, struct hd_slice written,
+                   struct rul_text **out)
+{
+    struct rul_text *text = new_text(arena, 2 * count_wildcards(written) + 1);
+    uint8_t *buf = rul_arena_bytes(arena, written.len);
+    if (text == NULL || buf == NULL) {
+        return HD_ENOMEM;
+    }
+    size_t start = 0, len = 0;
+    for (size_t i = 0; i < written.len; i++) {
+        uint8_t c = written.ptr[i];
+        uint8_t following = i + 1 < written.len ? written.ptr[i + 1] : 0;
+        if (c == '\\' && (following == '*' || following == '?' || following == '\\')) {
+            buf[len++] = following;
+            i++;
+        } else if (c == '*' || c == '?') {
+            if (len > start) {
+                add_part(text, RUL_PART_TEXT, hd_slice(buf + start, len - start));
+            }
+            start = len;
+            add_part(text, c == '*' ? RUL_PART_MANY : RUL_PART_ONE, HD_SLICE_EMPTY);
+        } else {
+            buf[len++] = c;
+        }
+    }
+    if (len > start) {
+        add_part(text, RUL_PART_TEXT, hd_slice(buf + start, len - start));
+    }
+    *out = text;
+    return 0;
+}
+
+/* ---- windash: each dash or slash that starts a word, in all five forms ---- */
+
+static bool is_word_byte(uint8_t c)
+{
+    return hd_is_alnum(c) || c == '_' || c >= 0x80;
+}
+
+static bool is_dash(struct hd_slice s, size_t i)
+{
+    return (s.ptr[i] == '-' || s.ptr[i] == '/') &&
+           (i == 0 || !is_word_byte(s.ptr[i - 1])) && i + 1 < s.len &&
+           is_word_byte(s.ptr[i + 1]);
+}
+
+static size_t count_dashes(const struct rul_text *text)
+{
+    size_t n = 0;
+    for (size_t p = 0; p < text->n; p++) {
+        struct hd_slice s = text->parts[p].text;
+        for (size_t i = 0; i < s.len; i++) {
+            n += is_dash(s, i);
+        }
+    }
+    return n;
+}
+
+/* `choice` in base 5 says which form each dash takes, first dash = lowest digit. */
+static struct rul_text *with_dashes(struct rul_arena *arena, const struct rul_text *from,
+                                    size_t choice)
+{
+    static const char *const forms[] = {"-", "/", "\xe2\x80\x93", "\xe2\x80\x94",
+                                        "\xe2\x80\x95"};
+    struct rul_text *text = new_text(arena, from->n);
+    for (size_t p = 0; text != NULL && p < from->n; p++) {
+        struct hd_slice s = from->parts[p].text;
+        uint8_t *buf = rul_arena_bytes(arena, 3 * s.len);
+        if (buf == NULL) {
+            return NULL;
+        }
+        size_t len = 0;
+        for (size_t i = 0; i < s.len; i++) {
+            if (!is_dash(s, i)) {
+                buf[len++] = s.ptr[i];
+                continue;
+            }
+            for (const char *form = forms[choice % 5]; *form != 0; form++) {
+                buf[len++] = (uint8_t)*form;
+            }
+            choice /= 5;
+        }
+        add_part(text, from->parts[p].kind, hd_slice(buf, len));
+    }
+    return text;
+}
+
+int rul_text_windash(struct rul_arena *arena, struct rul_text **list)
+{
+    struct rul_text *out = NULL, **tail = &out;
+    size_t made = 0;
+    for (const struct rul_text *t = *list; t != NULL; t = t->next) {
+        size_t forms = 1;
+        for (size_t n = count_dashes(t); n > 0 && forms <= RUL_EXPANSION_MAX; n--) {
+            forms *= 5;
+        }
+        made += forms;
+        if (made > RUL_EXPANSION_MAX) {
+            return HD_ELIMIT;
+        }
+        for (size_t choice = 0; choice < forms; choice++) {
+            *tail = with_dashes(arena, t, choice);
+            if (*tail == NULL) {
+                return HD_ENOMEM;
+            }
+            tail = &(*tail)->next;
+        }
+    }
+    *list = out;
+    return 0;
+}
+
+/* ---- encodings ---- */
+
+static size_t put_unit(uint8_t *out, uint32_t unit, bool big)
+{
+    out[big ? 0 : 1] = (uint8_t)(unit >> 8);
+    out[big ? 1 : 0] = (uint8_t)unit;
+    return 2;
+}
+
+/* The code point of a valid sequence of `len` bytes. */
+static uint32_t code_point(const uint8_t *at, size_t len)
+{
+    static const uint8_t lead[] = {0, 0x7f, 0x1f, 0x0f, 0x07};
+    uint32_t cp = at[0] & lead[len];
+    for (size_t i = 1; i < len; i++) {
+        cp = cp << 6 | (at[i] & 0x3fU);
+    }
+    return cp;
+}
+
+/* HD_EINVAL when the text is not UTF-8. */
+static int to_utf16(struct rul_arena *arena, enum rul_utf16 form, struct hd_slice *s)
+{
+    bool big = form == RUL_UTF16_BE;
+    uint8_t *buf = rul_arena_bytes(arena, 2 * s->len + 2);
+    if (buf == NULL) {
+        return HD_ENOMEM;
+    }
+    size_t n = form == RUL_UTF16_BOM ? put_unit(buf, 0xfeff, false) : 0;
+    for (struct hd_slice rest = *s; rest.len > 0;) {
+        size_t len = hd_utf8_step(rest);
+        if (len == 0) {
+            return HD_EINVAL;
+        }
+        uint32_t cp = code_point(rest.ptr, len);
+        if (cp > 0xffff) {
+            n += put_unit(buf + n, 0xd800 + ((cp - 0x10000) >> 10), big);
+            cp = 0xdc00 + ((cp - 0x10000) & 0x3ff);
+        }
+        n += put_unit(buf + n, cp, big);
+        rest = hd_slice_from(rest, len);
+    }
+    *s = hd_slice(buf, n);
+    return 0;
+}
+
+static int parts_to_utf16(struct rul_arena *arena, enum rul_utf16 form,
+                          struct rul_text *t)
+{
+    int err = 0;
+    for (size_t p = 0; p < t->n && err == 0; p++) {
+        if (t->parts[p].kind == RUL_PART_TEXT) {
+            err = to_utf16(arena, form, &t->parts[p].text);
+        }
+    }
+    return err;
+}
+
+int rul_text_utf16(struct rul_arena *arena, enum rul_utf16 form, struct rul_text **list)
+{
+    int err = 0;
+    for (struct rul_text *t = *list; t != NULL && err == 0; t = t->next) {
+        err = parts_to_utf16(arena, form, t);
+    }
+    return err;
+}
+
+/* RFC 4648 section 4. */
+static struct hd_slice encode_base64(struct rul_arena *arena, struct hd_slice s)
+{
+    static const char digits[] =
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    uint8_t *out = rul_arena_bytes(arena, (s.len + 2) / 3 * 4);
+    size_t n = 0;
+    for (size_t i = 0; out != NULL && i < s.len; i += 3) {
+        uint32_t group = (uint32_t)s.ptr[i] << 16;
+        group |= i + 1 < s.len ? (uint32_t)s.ptr[i + 1] << 8 : 0;
+        group |= i + 2 < s.len ? s.ptr[i + 2] : 0;
+        out[n++] = (uint8_t)digits[group >> 18];
+        out[n++] = (uint8_t)digits[group >> 12 & 63];
+        out[n++] = i + 1 < s.len ? (uint8_t)digits[group >> 6 & 63] : '=';
+        out[n++] = i + 2 < s.len ? (uint8_t)digits[group & 63] : '=';
+    }
+    return hd_slice(out, n);
+}
+
+static bool is_one_text(const struct rul_text *t)
+{
+    return t->n == 1 && t->parts[0].kind == RUL_PART_TEXT;
+}
+
+int rul_text_base64(struct rul_arena *arena, struct rul_text **list)
+{
+    for (struct rul_text *t = *list; t != NULL; t = t->next) {
+        if (!is_one_text(t)) {
+            return HD_EINVAL;
+        }
+        t->parts[0].text = encode_base64(arena, t->parts[0].text);
+    }
+    return arena->failed ? HD_ENOMEM : 0;
+}
+
+/* The characters of the encoding that depend on the text alone, when `shift` unknown
+ * bytes stand before it in its group of three. */
+static struct rul_text *at_offset(struct rul_arena *arena, struct hd_slice s,
+                                  size_t shift)
+{
+    static const size_t cut_front[] = {0, 2, 3}, cut_back[] = {0, 3, 2};
+    struct rul_text *text = new_text(arena, 1);
+    uint8_t *shifted = rul_arena_bytes(arena, s.len + shift);
+    if (text == NULL || shifted == NULL) {
+        return NULL;
+    }
+    memset(shifted, ' ', shift);
+    memcpy(shifted + shift, s.ptr, s.len);
+    struct hd_slice code = encode_base64(arena, hd_slice(shifted, s.len + shift));
+    size_t back = cut_back[(s.len + shift) % 3];
+    if (code.len < cut_front[shift] + back) {
+        return NULL;
+    }
+    code = hd_slice_from(hd_slice_head(code, code.len - back), cut_front[shift]);
+    add_part(text, RUL_PART_TEXT, code);
+    return text;
+}
+
+int rul_text_base64_offset(struct rul_arena *arena, struct rul_text **list)
+{
+    struct rul_text *out = NULL, **tail = &out;
+    for (const struct rul_text *t = *list; t != NULL; t = t->next) {
+        if (!is_one_text(t) || t->parts[0].text.len < 2) {
+            return HD_EINVAL;
+        }
+        for (size_t shift = 0; shift < 3; shift++) {
+            *tail = at_offset(arena, t->parts[0].text, shift);
+            if (*tail == NULL) {
+                return arena->failed ? HD_ENOMEM : HD_EINVAL;
+            }
+            tail = &(*tail)->next;
+        }
+    }
+    *list = out;
+    return 0;
+}
+
+int rul_text_open(struct rul_arena *arena, bool front, bool back, struct rul_text **list)
+{
+    for (struct rul_text *t = *list; t != NULL; t = t->next) {
+        struct rul_text *wide = new_text(arena, t->n + 2);
+        if (wide == NULL) {
+            return HD_ENOMEM;
+        }
+        if (front) {
+            add_part(wide, RUL_PART_MANY, HD_SLICE_EMPTY);
+        }
+        for (size_t p = 0; p < t->n; p++) {
+            wide->parts[wide->n++] = t->parts[p];
+        }
+        if (back) {
+            add_part(wide, RUL_PART_MANY, HD_SLICE_EMPTY);
+        }
+        t->parts = wide->parts;
+        t->n = wide->n;
+    }
+    return 0;
+}
+
+/* ---- classification ---- */
+
+static int fold(struct rul_arena *arena, struct hd_slice *s)
+{
+    struct hd_buf buf;
+    hd_buf_init(&buf, 0);
+    hd_utf8_fold(&buf, *s);
+    int err = buf.err;
+    *s = rul_arena_copy(arena, hd_buf_slice(&buf));
+    hd_buf_fini(&buf);
+    return err != 0 || arena->failed ? HD_ENOMEM : 0;
+}
+
+/* Folds texts, drops empty texts and "*" behind "*". */
+static int normalise(struct rul_arena *arena, const struct rul_text *text, bool cased,
+                     struct rul_text **out)
+{
+    struct rul_text *t = new_text(arena, text->n);
+    if (t == NULL) {
+        return HD_ENOMEM;
+    }
+    for (size_t i = 0; i < text->n; i++) {
+        struct rul_part part = text->parts[i];
+        if (part.kind == RUL_PART_TEXT && part.text.len == 0) {
+            continue;
+        }
+        if (part.kind == RUL_PART_TEXT && !cased) {
+            int err = fold(arena, &part.text);
+            if (err != 0) {
+                return err;
+            }
+        }
+        if (part.kind == RUL_PART_MANY && t->n > 0 &&
+            t->parts[t->n - 1].kind == RUL_PART_MANY) {
+            continue;
+        }
+        t->parts[t->n++] = part;
+    }
+    *out = t;
+    return 0;
+}
+
+static bool is_kind(const struct rul_text *t, size_t i, enum rul_part_kind kind)
+{
+    return t->parts[i].kind == kind;
+}
+
+int rul_text_classify(struct rul_arena *arena, const struct rul_text *text,
+                      struct rul_atom *atom)
+{
+    struct rul_text *t = NULL;
+    int err = normalise(arena, text, atom->cased, &t);
+    if (err != 0) {
+        return err;
+    }
+    atom->op = RUL_OP_GLOB;
+    if (t->n == 0) {
+        atom->op = RUL_OP_EQ;
+    } else if (t->n == 1 && !is_kind(t, 0, RUL_PART_ONE)) {
+        atom->op = is_kind(t, 0, RUL_PART_TEXT) ? RUL_OP_EQ : RUL_OP_PRESENT;
+        atom->text = t->parts[0].text;
+    } else if (t->n == 2 && is_kind(t, 0, RUL_PART_TEXT) &&
+               is_kind(t, 1, RUL_PART_MANY)) {
+        atom->op = RUL_OP_STARTS;
+        atom->text = t->parts[0].text;
+    } else if (t->n == 2 && is_kind(t, 0, RUL_PART_MANY) &&
+               is_kind(t, 1, RUL_PART_TEXT)) {
+        atom->op = RUL_OP_ENDS;
+        atom->text = t->parts[1].text;
+    } else if (t->n == 3 && is_kind(t, 0, RUL_PART_MANY) &&
+               is_kind(t, 1, RUL_PART_TEXT) && is_kind(t, 2, RUL_PART_MANY)) {
+        atom->op = RUL_OP_CONTAINS;
+        atom->text = t->parts[1].text;
+    } else {
+        atom->parts = t->parts;
+        atom->n_parts = t->n;
+    }
+    return 0;
+}
