@@ -61,7 +61,7 @@ const char *col_tls_version_text(uint16_t version, char scratch[8])
         scratch[0] = '0';
         scratch[1] = 'x';
         for (unsigned i = 0; i < 4; i++) {
-            scratch[2 + i] = hex[(version >> (12 - 4 * i)) & 15U];
+            scratch[2 + i] = hex[((unsigned)version >> (12 - 4 * i)) & 15U];
         }
         scratch[6] = '\0';
         return scratch;

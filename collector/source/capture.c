@@ -1,0 +1,541 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Packets as a source: frames from an interface or a capture file through the packet
+ * engine, its records into the sink as JSON lines. Agent loop thread only.
+ *
+ * When the sink is full, records wait in `outbox` and no more frames are read: of an
+ * interface the kernel's ring then overflows, which is counted; a file just waits. At
+ * most FRAMES_PER_TURN frames are worked on before that is looked at, so the outbox is
+ * small. The timer runs only while flows are open.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+
+#include <haidang/buf.h>
+#include <haidang/clock.h>
+#include <haidang/hash.h>
+#include <haidang/log.h>
+#include <haidang/loop.h>
+
+#include "collector/packet/inspect.h"
+#include "collector/source/capture_open.h"
+#include "collector/source/source.h"
+
+#define FRAMES_PER_TURN 64
+#define TURNS_PER_WAKE  16 /* then the loop's other work has its turn */
+#define FLOWS_PER_TURN  64U
+#define OUTBOX_MAX      (4U << 20)
+#define TIMER_FLOOR_MS  1000
+#define TIMER_CEIL_MS   INT64_C(60000)
+
+static const struct hd_backoff reopen_backoff = {
+    .base_ms = 1000, .cap_ms = 60000, .floor_ms = 500};
+
+/* An open interface. Apart from the capture, because it may go and come again. */
+struct device {
+    struct hd_owner owner;
+    uv_poll_t poll;
+    pcap_t *pcap;
+    struct capture *capture; /* borrowed; used only until the device is closed */
+};
+
+enum phase {
+    PHASE_OPEN,  /* frames come */
+    PHASE_LOST,  /* the interface went away; tried again by the timer */
+    PHASE_ENDS,  /* the file is read; flows are being ended */
+    PHASE_ENDED, /* all of the file is delivered */
+};
+
+struct capture {
+    struct col_source source;
+    struct hd_owner owner;
+    uv_timer_t timer; /* interface: flows that time out, or the next try to open */
+    uv_idle_t idle;   /* file: the next frames */
+    const struct col_source_env *env;
+    const struct col_conf_packet *conf;
+    struct hd_batch_source batch_source;
+    struct col_inspector *inspector;
+    struct device *device; /* interface */
+    pcap_t *file;
+    enum phase phase;
+    bool is_paused;  /* by the sink's owner */
+    bool is_blocked; /* the sink was full */
+    struct hd_backoff backoff;
+    struct hd_buf outbox; /* 32-bit length, record, ... */
+    size_t outbox_at;     /* what lies before was delivered */
+    uint64_t lines, bytes, dropped;
+    uint64_t kernel_dropped; /* by interfaces that were closed meanwhile */
+    void (*closed)(void *ctx);
+    void *closed_ctx;
+};
+
+static struct capture *capture_of(struct col_source *source)
+{
+    return HD_CONTAINER(source, struct capture, source);
+}
+
+static bool is_stalled(const struct capture *c)
+{
+    return c->is_paused || c->is_blocked;
+}
+
+/* ---- records ---- */
+
+/* False: the sink is full. */
+static bool deliver(struct capture *c, struct hd_slice line)
+{
+    int err = c->env->sink->add(c->env->sink->ctx, &c->batch_source, hd_clock_wall_ns(),
+                                0, line);
+    if (err == HD_EFULL) {
+        return false;
+    }
+    if (err != HD_OK) {
+        c->dropped++;
+        return true;
+    }
+    c->lines++;
+    c->bytes += line.len;
+    return true;
+}
+
+static void keep(struct capture *c, struct hd_slice line)
+{
+    size_t before = c->outbox.len;
+    hd_buf_le32(&c->outbox, (uint32_t)line.len);
+    hd_buf_slice_add(&c->outbox, line);
+    if (c->outbox.err != 0) {
+        c->outbox.len = before;
+        c->outbox.err = 0;
+        c->dropped++;
+    }
+}
+
+static void record(void *ctx, struct hd_slice line)
+{
+    struct capture *c = ctx;
+    if (c->is_blocked || !deliver(c, line)) {
+        c->is_blocked = true;
+        keep(c, line);
+    }
+}
+
+/* Delivers what waits; false when the sink is still full. */
+static bool empty_outbox(struct capture *c)
+{
+    while (c->outbox_at < c->outbox.len) {
+        const uint8_t *p = c->outbox.ptr + c->outbox_at;
+        uint32_t len = (uint32_t)p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 |
+                       (uint32_t)p[3] << 24;
+        if (!deliver(c, hd_slice(p + 4, len))) {
+            return false;
+        }
+        c->outbox_at += 4 + (size_t)len;
+    }
+    hd_buf_fini(&c->outbox); /* it is needed rarely: give the memory back */
+    c->outbox_at = 0;
+    c->is_blocked = false;
+    return true;
+}
+
+static void inspect(struct capture *c, pcap_t *pcap, const struct pcap_pkthdr *header,
+                    const u_char *bytes)
+{
+    struct col_captured captured = {
+        .ns = col_capture_ns(pcap, header),
+        .wire_len = header->len,
+        .link = pcap_datalink(pcap),
+        .bytes = hd_slice(bytes, header->caplen),
+    };
+    col_inspect_frame(c->inspector, &captured);
+}
+
+/* ---- an interface ---- */
+
+static void timer_fired(uv_timer_t *timer);
+
+/* Wakes when the next flow is due; not at all without flows. */
+static void arm_timer(struct capture *c)
+{
+    int64_t due = col_inspect_deadline(c->inspector);
+    if (due == INT64_MAX || uv_is_active((uv_handle_t *)&c->timer)) {
+        return;
+    }
+    int64_t wait_ms = due / HD_NS_PER_MS - hd_clock_wall_ns() / HD_NS_PER_MS;
+    wait_ms = wait_ms < TIMER_FLOOR_MS ? TIMER_FLOOR_MS : wait_ms;
+    wait_ms = wait_ms > TIMER_CEIL_MS ? TIMER_CEIL_MS : wait_ms;
+    (void)uv_timer_start(&c->timer, timer_fired, (uint64_t)wait_ms, 0);
+}
+
+static void device_freed(void *ctx)
+{
+    struct device *device = ctx;
+    pcap_close(device->pcap);
+    free(device);
+}
+
+static uint64_t device_dropped(const struct device *device)
+{
+    struct pcap_stat stat = {0};
+    return pcap_stats(device->pcap, &stat) == 0 ? stat.ps_drop : 0;
+}
+
+/* The device frees itself; the capture knows it no more. */
+static void device_close(struct capture *c)
+{
+    struct device *device = c->device;
+    c->device = NULL;
+    if (device != NULL) {
+        c->kernel_dropped += device_dropped(device);
+        hd_owner_close(&device->owner, (uv_handle_t *)&device->poll);
+    }
+}
+
+static void device_lost(struct capture *c)
+{
+    HD_LOG(WARN, "capture", "interface lost", HD_KV_STR("interface", c->source.name),
+           HD_KV_STR("reason", pcap_geterr(c->device->pcap)));
+    device_close(c);
+    c->phase = PHASE_LOST;
+    c->backoff = reopen_backoff;
+    (void)uv_timer_stop(&c->timer);
+    (void)uv_timer_start(&c->timer, timer_fired, hd_backoff_next_ms(&c->backoff), 0);
+}
+
+static void device_frame(u_char *user, const struct pcap_pkthdr *header,
+                         const u_char *bytes)
+{
+    struct capture *c = (struct capture *)(void *)user;
+    inspect(c, c->device->pcap, header, bytes);
+}
+
+static void device_readable(uv_poll_t *poll, int status, int events)
+{
+    struct hd_owner *owner = poll->data;
+    struct capture *c = HD_CONTAINER(owner, struct device, owner)->capture;
+    (void)status; /* libpcap says more about an error */
+    (void)events;
+    int got = FRAMES_PER_TURN;
+    for (int i = 0; i < TURNS_PER_WAKE && got == FRAMES_PER_TURN && !is_stalled(c); i++) {
+        got = pcap_dispatch(c->device->pcap, FRAMES_PER_TURN, device_frame,
+                            (u_char *)(void *)c);
+    }
+    if (got < 0) {
+        device_lost(c);
+        return;
+    }
+    if (is_stalled(c)) {
+        (void)uv_poll_stop(poll);
+    }
+    arm_timer(c);
+}
+
+static int device_watch(struct device *device)
+{
+    return hd_err_from_uv(uv_poll_start(&device->poll, UV_READABLE, device_readable));
+}
+
+static int device_open(struct capture *c, char why[256])
+{
+    struct device *device = calloc(1, sizeof(*device));
+    if (device == NULL) {
+        (void)snprintf(why, 256, "out of memory");
+        return HD_ENOMEM;
+    }
+    int err = col_capture_open_interface(c->conf, &device->pcap, why);
+    if (err != HD_OK) {
+        free(device);
+        return err;
+    }
+    device->capture = c;
+    hd_owner_init(&device->owner, device_freed, device);
+    err = hd_err_from_uv(
+        uv_poll_init(c->env->loop, &device->poll, pcap_get_selectable_fd(device->pcap)));
+    if (err != HD_OK) {
+        (void)snprintf(why, 256, "%s: %s", c->source.name, hd_err_text(err));
+        pcap_close(device->pcap);
+        free(device);
+        return err;
+    }
+    hd_owner_add(&device->owner, (uv_handle_t *)&device->poll);
+    c->device = device;
+    c->phase = PHASE_OPEN;
+    if (!is_stalled(c) && device_watch(device) != HD_OK) {
+        (void)snprintf(why, 256, "%s: cannot be polled", c->source.name);
+        device_close(c);
+        return HD_EUNSUPPORTED;
+    }
+    return HD_OK;
+}
+
+static void reopen(struct capture *c)
+{
+    char why[256];
+    if (device_open(c, why) == HD_OK) {
+        HD_LOG(INFO, "capture", "interface is back",
+               HD_KV_STR("interface", c->source.name));
+        arm_timer(c);
+        return;
+    }
+    c->phase = PHASE_LOST;
+    HD_LOG(DEBUG, "capture", "interface still missing", HD_KV_STR("reason", why));
+    (void)uv_timer_start(&c->timer, timer_fired, hd_backoff_next_ms(&c->backoff), 0);
+}
+
+static void timer_fired(uv_timer_t *timer)
+{
+    struct capture *c =
+        HD_CONTAINER((struct hd_owner *)timer->data, struct capture, owner);
+    if (!is_stalled(c)) {
+        (void)col_inspect_tick(c->inspector, hd_clock_wall_ns(), FLOWS_PER_TURN);
+    }
+    if (c->phase == PHASE_LOST) {
+        reopen(c);
+    } else {
+        arm_timer(c);
+    }
+}
+
+/* ---- a file ---- */
+
+static void file_frame(u_char *user, const struct pcap_pkthdr *header,
+                       const u_char *bytes)
+{
+    struct capture *c = (struct capture *)(void *)user;
+    inspect(c, c->file, header, bytes);
+}
+
+/* A file is read once: its mark is what it looked like when all of it was delivered. */
+static bool file_mark(const struct capture *c, char key[32], char mark[64])
+{
+    struct stat st;
+    if (stat(c->conf->file, &st) != 0) {
+        return false;
+    }
+    (void)snprintf(key, 32, "capture:%016llx",
+                   (unsigned long long)hd_hash_stable(hd_slice_str(c->conf->file), 0));
+    (void)snprintf(mark, 64, "%lld %lld.%09ld", (long long)st.st_size,
+                   (long long)st.st_mtim.tv_sec, st.st_mtim.tv_nsec);
+    return true;
+}
+
+static bool file_was_read(const struct capture *c)
+{
+    char key[32];
+    char mark[64];
+    const struct col_sink *sink = c->env->sink;
+    return sink->last_mark != NULL && file_mark(c, key, mark) &&
+           hd_slice_eq(sink->last_mark(sink->ctx, hd_slice_str(key)), hd_slice_str(mark));
+}
+
+static void file_ended(struct capture *c)
+{
+    char key[32];
+    char mark[64];
+    const struct col_sink *sink = c->env->sink;
+    c->phase = PHASE_ENDED;
+    (void)uv_idle_stop(&c->idle);
+    if (sink->mark != NULL && file_mark(c, key, mark)) {
+        sink->mark(sink->ctx, hd_slice_str(key), hd_slice_str(mark));
+    }
+    HD_LOG(INFO, "capture", "file read", HD_KV_STR("file", c->source.name),
+           HD_KV_UINT("records", c->lines));
+    if (c->env->at_end != NULL) {
+        c->env->at_end(c->env->ctx);
+    }
+}
+
+static void file_step(uv_idle_t *idle)
+{
+    struct capture *c =
+        HD_CONTAINER((struct hd_owner *)idle->data, struct capture, owner);
+    if (c->phase == PHASE_OPEN) {
+        int got =
+            pcap_dispatch(c->file, FRAMES_PER_TURN, file_frame, (u_char *)(void *)c);
+        if (got < 0) {
+            HD_LOG(WARN, "capture", "file is damaged; what comes before was read",
+                   HD_KV_STR("file", c->source.name),
+                   HD_KV_STR("reason", pcap_geterr(c->file)));
+        }
+        if (got <= 0) {
+            c->phase = PHASE_ENDS;
+        }
+    } else if (col_inspect_flush(c->inspector, FLOWS_PER_TURN) == 0) {
+        file_ended(c);
+        return;
+    }
+    if (is_stalled(c)) {
+        (void)uv_idle_stop(idle);
+    }
+}
+
+/* ---- the source ---- */
+
+static void go_on(struct capture *c)
+{
+    if (is_stalled(c)) {
+        return;
+    }
+    if (c->file != NULL && c->phase != PHASE_ENDED) {
+        (void)uv_idle_start(&c->idle, file_step);
+    } else if (c->device != NULL && device_watch(c->device) != HD_OK) {
+        device_lost(c);
+    }
+}
+
+static void capture_pause(struct col_source *source)
+{
+    struct capture *c = capture_of(source);
+    c->is_paused = true;
+    (void)uv_idle_stop(&c->idle);
+    if (c->device != NULL) {
+        (void)uv_poll_stop(&c->device->poll);
+    }
+}
+
+static void capture_resume(struct col_source *source)
+{
+    struct capture *c = capture_of(source);
+    c->is_paused = false;
+    if (empty_outbox(c)) {
+        go_on(c);
+    }
+}
+
+static void capture_stats(const struct col_source *source, struct col_source_stats *out)
+{
+    static const char *const names[] = {[PHASE_OPEN] = "open",
+                                        [PHASE_LOST] = "waiting for the interface",
+                                        [PHASE_ENDS] = "open",
+                                        [PHASE_ENDED] = "read to its end"};
+    const struct capture *c = (const struct capture *)(const void *)source;
+    *out = (struct col_source_stats){.lines = c->lines, .bytes = c->bytes};
+    out->dropped = c->dropped + c->kernel_dropped;
+    if (c->device != NULL) {
+        out->dropped += device_dropped(c->device);
+    }
+    out->state = is_stalled(c) ? "paused" : names[c->phase];
+}
+
+static void capture_freed(void *ctx)
+{
+    struct capture *c = ctx;
+    void (*closed)(void *) = c->closed;
+    void *closed_ctx = c->closed_ctx;
+    if (c->file != NULL) {
+        pcap_close(c->file);
+    }
+    col_inspector_free(c->inspector);
+    hd_buf_fini(&c->outbox);
+    free(c->source.name);
+    free(c);
+    if (closed != NULL) {
+        closed(closed_ctx);
+    }
+}
+
+static void shut(struct capture *c)
+{
+    device_close(c);
+    hd_owner_close(&c->owner, (uv_handle_t *)&c->idle);
+    hd_owner_close(&c->owner, (uv_handle_t *)&c->timer);
+}
+
+static void capture_close(struct col_source *source, void (*closed)(void *ctx), void *ctx)
+{
+    struct capture *c = capture_of(source);
+    c->closed = closed;
+    c->closed_ctx = ctx;
+    (void)empty_outbox(c);
+    while (col_inspect_flush(c->inspector, FLOWS_PER_TURN) > 0) {
+    }
+    if (!empty_outbox(c)) {
+        HD_LOG(WARN, "capture", "the last records are lost: the spool is full",
+               HD_KV_STR("source", c->source.name),
+               HD_KV_UINT("bytes", c->outbox.len - c->outbox_at));
+    }
+    shut(c);
+}
+
+static const struct col_source_ops capture_ops = {
+    .kind = "packet",
+    .pause = capture_pause,
+    .resume = capture_resume,
+    .stats = capture_stats,
+    .close = capture_close,
+};
+
+static int start(struct capture *c, char why[256])
+{
+    if (c->conf->file == NULL) {
+        return device_open(c, why);
+    }
+    if (file_was_read(c)) {
+        c->phase = PHASE_ENDED;
+        HD_LOG(INFO, "capture", "file was read before",
+               HD_KV_STR("file", c->source.name));
+        if (c->env->at_end != NULL) {
+            c->env->at_end(c->env->ctx);
+        }
+        return HD_OK;
+    }
+    int err = col_capture_open_file(c->conf, &c->file, why);
+    go_on(c);
+    return err;
+}
+
+static void add_handles(struct capture *c)
+{
+    hd_owner_init(&c->owner, capture_freed, c);
+    (void)uv_timer_init(c->env->loop, &c->timer); /* neither can fail */
+    hd_owner_add(&c->owner, (uv_handle_t *)&c->timer);
+    (void)uv_idle_init(c->env->loop, &c->idle);
+    hd_owner_add(&c->owner, (uv_handle_t *)&c->idle);
+}
+
+static int make_inspector(struct capture *c)
+{
+    struct col_inspect_opts opts = {
+        .flows_max = (uint32_t)c->conf->flows_max,
+        .interface = c->conf->file == NULL ? c->source.name : NULL,
+        .emit = record,
+        .ctx = c,
+    };
+    return col_inspector_new(&opts, &c->inspector);
+}
+
+int col_capture_open(const struct col_source_env *env, const struct col_conf_source *conf,
+                     struct col_source **out, char why[256])
+{
+    const struct col_conf_packet *packet = &conf->packet;
+    struct capture *c = calloc(1, sizeof(*c));
+    *out = NULL;
+    if (c == NULL) {
+        (void)snprintf(why, 256, "out of memory");
+        return HD_ENOMEM;
+    }
+    c->env = env;
+    c->conf = packet;
+    c->source.ops = &capture_ops;
+    c->source.name = hd_slice_dup(
+        hd_slice_str(packet->file != NULL ? packet->file : packet->interface));
+    hd_buf_init(&c->outbox, OUTBOX_MAX);
+    int err = c->source.name == NULL ? HD_ENOMEM : make_inspector(c);
+    if (err != HD_OK) {
+        (void)snprintf(why, 256, "packet capture: %s", hd_err_text(err));
+        capture_freed(c);
+        return err;
+    }
+    c->batch_source = (struct hd_batch_source){.host = env->host,
+                                               .kind = HD_SLICE("packet"),
+                                               .name = hd_slice_str(c->source.name),
+                                               .format = HD_SLICE("haidang-packet")};
+    add_handles(c);
+    err = start(c, why);
+    if (err != HD_OK) {
+        shut(c); /* frees it when the loop runs */
+        return err;
+    }
+    *out = &c->source;
+    return HD_OK;
+}
