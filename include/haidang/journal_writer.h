@@ -16,7 +16,8 @@ struct hd_journal_writer_opts {
     uv_loop_t *loop;      /* whose thread submits and is called back */
     uint64_t queue_bytes; /* in flight at most; 0 = 8 MiB */
     /* On the loop, in order of submission. err: HD_OK = durable; HD_ENOSPC, HD_EIO: not
-     * written, nothing after it in the same group either. `token` as submitted. */
+     * written, nothing after it in the same group either. HD_EINVAL: this one alone is
+     * not what a journal takes. `token` as submitted. */
     void (*on_durable)(void *ctx, int err, uint64_t index, void *token);
     void (*on_drain)(void *ctx); /* room again after HD_EFULL; may be NULL */
     void *ctx;
@@ -26,7 +27,8 @@ int hd_journal_writer_open(const struct hd_journal_writer_opts *opts,
                            struct hd_journal_writer **out,
                            struct hd_journal_recovery *recovery) HD_MUST_USE;
 
-/* Copies meta and payload. HD_EFULL: wait for on_drain. Loop thread. */
+/* Copies meta and payload. HD_EFULL: wait for on_drain. HD_ECLOSED: after close. Loop
+ * thread. */
 int hd_journal_writer_submit(struct hd_journal_writer *w,
                              const struct hd_journal_entry *entry,
                              void *token) HD_MUST_USE;
@@ -37,6 +39,8 @@ uint64_t hd_journal_writer_queued(
     const struct hd_journal_writer *w);                              /* bytes in flight */
 uint64_t hd_journal_writer_bytes(const struct hd_journal_writer *w); /* on disk */
 uint64_t hd_journal_writer_syncs(const struct hd_journal_writer *w);
+/* Entries that retention removed although a named reader had not read them. */
+uint64_t hd_journal_writer_removed_unread(const struct hd_journal_writer *w);
 
 /* Finishes what was submitted, closes the journal, then calls `closed` on the loop and
  * frees the writer. */
