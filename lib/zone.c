@@ -206,7 +206,7 @@ static bool rule_s(const struct rule *rule, int year, int64_t *seconds)
     return true;
 }
 
-static int footer_offset_s(const struct footer *footer, int64_t at_s)
+static int footer_offset_s(const struct footer *footer, int64_t wall_ns, int64_t at_s)
 {
     struct hd_civil civil;
     int64_t start = 0;
@@ -214,7 +214,7 @@ static int footer_offset_s(const struct footer *footer, int64_t at_s)
     if (!footer->has_dst) {
         return footer->std_s;
     }
-    hd_clock_to_civil(at_s * HD_NS_PER_SEC, &civil);
+    hd_clock_to_civil(wall_ns, &civil);
     /* near New Year the local year may be another one; no zone changes its time then */
     if (!rule_s(&footer->start, civil.year, &start) ||
         !rule_s(&footer->end, civil.year, &end)) {
@@ -437,7 +437,7 @@ int hd_zone_offset_s(const struct hd_zone *zone, int64_t wall_ns)
         }
     }
     if (low == zone->n && zone->footer.given) {
-        return footer_offset_s(&zone->footer, at_s);
+        return footer_offset_s(&zone->footer, wall_ns, at_s);
     }
     return low == 0 ? zone->first_s : zone->transition[low - 1].offset_s;
 }

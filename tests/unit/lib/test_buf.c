@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tests/support/support.h"
 
+#include "tests/support/alloc.h"
 #include <haidang/buf.h>
 
 static void appends(void **state)
@@ -93,6 +94,35 @@ static void grows_past_many_doublings(void **state)
     hd_buf_fini(&buf);
 }
 
+static void out_of_memory_sticks(void **state)
+{
+    (void)state;
+    if (!hd_test_alloc_can_fail()) {
+        hd_test_skip("the sanitizer has the allocator");
+    }
+    struct hd_buf buf;
+    hd_buf_init(&buf, 0);
+    hd_buf_str(&buf, "kept");
+    hd_test_alloc_fail_at(1);
+    hd_buf_printf(&buf, "%1000d", 1);
+    hd_test_alloc_stop();
+    assert_int_equal(buf.err, HD_ENOMEM);
+    hd_buf_byte(&buf, 'x');
+    assert_true(hd_slice_eq(hd_buf_slice(&buf), HD_SLICE("kept")));
+    hd_buf_fini(&buf);
+}
+
+static void fixed_storage_never_grows(void **state)
+{
+    (void)state;
+    uint8_t storage[4];
+    struct hd_buf buf = hd_buf_fixed(storage, sizeof(storage));
+    hd_buf_str(&buf, "abcd");
+    assert_ptr_equal(buf.ptr, storage);
+    hd_buf_byte(&buf, 'e');
+    assert_int_equal(buf.err, HD_ELIMIT);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -101,6 +131,8 @@ int main(void)
         cmocka_unit_test(limit_sticks),
         cmocka_unit_test(consumes),
         cmocka_unit_test(grows_past_many_doublings),
+        cmocka_unit_test(out_of_memory_sticks),
+        cmocka_unit_test(fixed_storage_never_grows),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

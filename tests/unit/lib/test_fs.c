@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "tests/support/alloc.h"
 #include <haidang/fs.h>
 
 static const char *in_dir(const char *dir, const char *name)
@@ -135,6 +136,34 @@ static void lists_in_byte_order(void **state)
     assert_int_equal(hd_fs_each(in_dir(dir, "none"), take_name, &names), HD_ENOENT);
 }
 
+static int count_name(void *ctx, const char *name)
+{
+    (void)name;
+    ++*(int *)ctx;
+    return 0;
+}
+
+static void out_of_memory(void **state)
+{
+    (void)state;
+    const char *dir = hd_test_tmpdir();
+    const char *file = in_dir(dir, "f");
+    assert_int_equal(hd_fs_write_atomic(file, HD_SLICE("data"), 0600), HD_OK);
+    HD_TEST_ALLOC_EACH(n)
+    {
+        struct hd_buf buf;
+        int names = 0;
+        hd_buf_init(&buf, 0);
+        int read = hd_fs_read(file, 10, &buf);
+        int list = hd_fs_each(dir, count_name, &names);
+        hd_test_alloc_stop();
+        assert_true(read == HD_OK || read == HD_ENOMEM);
+        assert_true(list == HD_ENOMEM || (list == HD_OK && names == 1));
+        assert_int_equal(read != HD_OK || list != HD_OK, hd_test_alloc_failed());
+        hd_buf_fini(&buf);
+    }
+}
+
 static void descriptor_closes_itself(void **state)
 {
     (void)state;
@@ -158,6 +187,7 @@ int main(void)
         cmocka_unit_test(secrets),
         cmocka_unit_test(lists_in_byte_order),
         cmocka_unit_test(descriptor_closes_itself),
+        cmocka_unit_test(out_of_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "tests/support/alloc.h"
 #include <haidang/clock.h>
 #include <haidang/log.h>
 
@@ -153,6 +154,20 @@ static void threads_do_not_mix(void **state)
     }
 }
 
+static void needs_no_memory(void **state)
+{
+    (void)state;
+    for (int json = 0; json < 2; json++) {
+        use(HD_LOG_INFO, json, 0);
+        hd_test_alloc_fail_at(1);
+        HD_LOG(ERROR, "m", "all is lost", HD_KV_STR("s", "\x01\"quoted\""),
+               HD_KV_ERR(HD_ENOMEM));
+        hd_test_alloc_stop();
+        assert_false(hd_test_alloc_failed());
+        assert_non_null(strstr(written(), "all is lost"));
+    }
+}
+
 static void a_closed_descriptor_is_survived(void **state)
 {
     (void)state;
@@ -169,6 +184,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_site_is_limited, setup, teardown),
         cmocka_unit_test_setup_teardown(long_lines_stay_whole, setup, teardown),
         cmocka_unit_test_setup_teardown(threads_do_not_mix, setup, teardown),
+        cmocka_unit_test_setup_teardown(needs_no_memory, setup, teardown),
         cmocka_unit_test(a_closed_descriptor_is_survived),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 
+#include "tests/support/alloc.h"
 #include <haidang/slice.h>
 
 #define S(text) HD_SLICE(text)
@@ -88,6 +89,11 @@ static void duplicates(void **state)
     free(text);
     text = hd_slice_dup(HD_SLICE_EMPTY);
     assert_string_equal(text, "");
+    free(text);
+    hd_test_alloc_fail_at(1);
+    text = hd_slice_dup(S("abc"));
+    hd_test_alloc_stop();
+    assert_true((text == NULL) == hd_test_alloc_failed());
     free(text);
 }
 
