@@ -100,8 +100,8 @@ static void stream_gone(struct hd_stream *stream)
     hd_owner_finish(&stream->owner);
 }
 
-static void stream_set_why(struct hd_stream *stream, int err, const char *fmt,
-                           va_list args)
+static HD_PRINTF(3, 0) void stream_set_why(struct hd_stream *stream, int err,
+                                           const char *fmt, va_list args)
 {
     stream->err = err;
     (void)vsnprintf(stream->why, sizeof(stream->why), fmt, args);
