@@ -121,23 +121,21 @@ static bool parse_v6(struct hd_slice text, uint8_t out[16])
     }
     while (text.len > 0) {
         size_t colon = hd_slice_find_byte(text, ':');
-        bool is_last = colon == HD_NPOS;
-        if (!take_group(&p, hd_slice_head(text, colon), is_last)) {
+        if (!take_group(&p, hd_slice_head(text, colon), colon == HD_NPOS)) {
             return false;
         }
-        text = is_last ? HD_SLICE_EMPTY : hd_slice_from(text, colon);
-        if (is_last) {
+        if (colon == HD_NPOS) {
             break;
         }
-        size_t before = text.len;
-        if (!take_gap(&p, &text)) {
-            return false;
-        }
-        if (text.len == before) {
-            text = hd_slice_from(text, 1);
-            if (text.len == 0) {
+        text = hd_slice_from(text, colon);
+        if (hd_slice_starts(text, HD_SLICE("::"))) {
+            if (!take_gap(&p, &text)) {
                 return false;
             }
+        } else if (text.len > 1) {
+            text = hd_slice_from(text, 1);
+        } else {
+            return false;
         }
     }
     if (p.gap == HD_NPOS ? p.used != 16 : p.used > 14) {

@@ -123,6 +123,10 @@ void hd_utf8_escape(struct hd_buf *out, struct hd_slice s)
     size_t start = 0; /* of what can be copied as it is */
     size_t i = 0;
     while (i < s.len) {
+        if (s.ptr[i] >= 0x20 && s.ptr[i] < 0x7f) {
+            i++;
+            continue;
+        }
         size_t step = hd_utf8_step(hd_slice_from(s, i));
         uint32_t point = step == 0 ? s.ptr[i] : decode(s.ptr + i, step);
         if (step != 0 && !is_unsafe(point)) {
