@@ -11,6 +11,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 
 #include "lib/stream_core.h"
 
@@ -426,8 +427,39 @@ static void take_bytes(struct hd_stream *stream, struct hd_slice data)
     say_drain(stream);
 }
 
+static void read_failed(struct hd_stream *stream, int status)
+{
+    if (stream->state == HD_STREAM_LINGER &&
+        (stream->err != HD_ECLOSED || is_drained(stream))) {
+        stream_gone(stream);
+        return;
+    }
+    hd_stream_fail(stream, hd_err_from_uv(status), "read from %s: %s%s", stream->peer,
+                   uv_strerror(status),
+                   stream->state == HD_STREAM_HANDSHAKE ? " (during the TLS handshake)"
+                                                        : "");
+}
+
+/* libuv says EOF for a reset that follows a short read; the socket knows better. */
+static int hidden_error(const struct hd_stream *stream)
+{
+    uv_os_fd_t fd;
+    int errnum = 0;
+    socklen_t len = sizeof(errnum);
+    if (uv_fileno((const uv_handle_t *)&stream->tcp, &fd) != 0 ||
+        getsockopt(fd, SOL_SOCKET, SO_ERROR, &errnum, &len) != 0) {
+        return 0;
+    }
+    return -errnum;
+}
+
 static void peer_ended(struct hd_stream *stream)
 {
+    int status = hidden_error(stream);
+    if (status != 0) {
+        read_failed(stream, status);
+        return;
+    }
     (void)uv_read_stop((uv_stream_t *)&stream->tcp);
     stream->has_peer_fin = true;
     switch (stream->state) {
@@ -448,19 +480,6 @@ static void peer_ended(struct hd_stream *stream)
             end_softly(stream, HD_ECLOSED, "closed by the peer");
         }
     }
-}
-
-static void read_failed(struct hd_stream *stream, int status)
-{
-    if (stream->state == HD_STREAM_LINGER &&
-        (stream->err != HD_ECLOSED || is_drained(stream))) {
-        stream_gone(stream);
-        return;
-    }
-    hd_stream_fail(stream, hd_err_from_uv(status), "read from %s: %s%s", stream->peer,
-                   uv_strerror(status),
-                   stream->state == HD_STREAM_HANDSHAKE ? " (during the TLS handshake)"
-                                                        : "");
 }
 
 static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *buf)
@@ -522,7 +541,9 @@ static void name_peer(struct hd_stream *stream)
     uint16_t port;
     if (uv_tcp_getpeername(&stream->tcp, (struct sockaddr *)&addr, &len) != 0 ||
         hd_sockaddr_ip((const struct sockaddr *)&addr, &ip, &port) != HD_OK) {
-        return; /* it has gone again; the first read will say so */
+        /* it has gone again; the first read will say so */
+        (void)snprintf(stream->peer, sizeof(stream->peer), "a peer that has left");
+        return;
     }
     (void)hd_ip_format(&ip, stream->peer_ip);
     (void)snprintf(stream->peer, sizeof(stream->peer),
@@ -559,7 +580,9 @@ static void begin_plain(struct hd_stream *stream)
 
 void hd_stream_begin(struct hd_stream *stream)
 {
-    name_peer(stream);
+    if (stream->peer[0] == '\0') {
+        name_peer(stream);
+    }
     (void)uv_tcp_nodelay(&stream->tcp, 1);
     (void)uv_tcp_keepalive(&stream->tcp, 1, KEEPALIVE_S);
     if (stream->tls != NULL) {
@@ -587,6 +610,7 @@ int hd_stream_accept(uv_stream_t *server, const struct hd_stream_opts *opts,
         hd_stream_discard(stream);
         return hd_err_from_uv(status);
     }
+    name_peer(stream);
     timer_start(stream, 0); /* the caller gets *out before any callback */
     *out = stream;
     return HD_OK;

@@ -14,7 +14,7 @@ enum hd_stream_state {
     HD_STREAM_RESOLVING,
     HD_STREAM_CONNECTING,
     HD_STREAM_RETRYING,  /* the handle of a failed attempt is closing */
-    HD_STREAM_OPENING,   /* accepted, plain: on_open comes with the next timer */
+    HD_STREAM_OPENING,   /* accepted: it begins with the next timer */
     HD_STREAM_HANDSHAKE, /* TLS */
     HD_STREAM_OPEN,
     HD_STREAM_LINGER, /* sends what is left, then waits for the peer's end */
