@@ -19,7 +19,9 @@ struct rul_correlator_opts {
 struct rul_detection {
     const struct rul_rule *rule;
     int64_t first_ns, last_ns; /* event times of the first and last contributing event */
-    uint64_t count;            /* events, or distinct values, in the window */
+    uint64_t count;            /* events, or distinct values, in the window; a window that
+                                  fires while counting up counts no further than needed */
+    uint64_t suppressed; /* events since it fired last, while the condition held on */
     size_t n_group;
     struct rul_group_value {
         const char *field; /* as written in group-by */
@@ -39,16 +41,26 @@ void rul_correlator_free(struct rul_correlator *c);
  * unchanged is kept. */
 int rul_correlator_use(struct rul_correlator *c, struct rul_set *set) HD_MUST_USE;
 
-/* One hit of a detection rule. `position` identifies the event ("agent/boot/seq"). */
+/* One hit of a detection rule of the set in use (HD_EINVAL otherwise, and for event times
+ * before 1970 or after 2116). `position`
+ * identifies the event ("agent/boot/seq"); hits of one event come one after another. Also
+ * fires what rul_correlator_close would. */
 int rul_correlate(struct rul_correlator *c, const struct rul_rule *rule,
                   const struct rul_event_copy *ev, struct hd_slice position,
                   rul_on_detection fire, void *ctx) HD_MUST_USE;
 
-/* The largest event time seen so far over all detectors; closes windows. */
+/* The largest event time seen so far over all detectors: time goes on without hits. */
 void rul_correlator_advance(struct rul_correlator *c, int64_t watermark_ns);
+/* Tests the windows that have ended (conditions with lt, lte, eq, neq). Call it after
+ * advancing. */
+void rul_correlator_close(struct rul_correlator *c, rul_on_detection fire, void *ctx);
 
 struct rul_correlator_stats {
-    uint64_t groups, bytes, evicted, late, no_group, fired;
+    uint64_t groups, bytes; /* now */
+    uint64_t evicted;       /* groups that went for lack of memory */
+    uint64_t late;          /* hits behind the watermark by more than the lateness */
+    uint64_t no_group;      /* hits without a group-by or counted field */
+    uint64_t fired;
 };
 void rul_correlator_stats(const struct rul_correlator *c,
                           struct rul_correlator_stats *out);

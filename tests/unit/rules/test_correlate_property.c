@@ -1,0 +1,357 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Correlation against a quadratic reference: the reference keeps every event and counts
+ * again from the definition in docs/correlation.md; both must say the same, in the same
+ * order, on random streams with late and equal times.
+ */
+#include "tests/unit/rules/kit.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <haidang/num.h>
+
+#include "rules/correlate/correlate.h"
+
+#define STEPS    4000
+#define GROUPS   3
+#define LATENESS 30
+#define SEC      INT64_C(1000000000)
+
+struct past { /* an event that was accepted */
+    int64_t time;
+    int arrival, group, value;
+};
+
+struct outcome {
+    int64_t first, last;
+    uint64_t count, suppressed;
+    int group;
+    int first_arrival;
+};
+
+struct outcomes {
+    struct outcome list[4 * STEPS];
+    size_t n;
+};
+
+struct spec { /* the rule under test, as the reference sees it */
+    bool values, closing;
+    int64_t span;
+    uint64_t min, max, not_equal;
+};
+
+struct reference {
+    struct past past[STEPS];
+    int n;
+    int64_t seen;
+    struct {
+        int64_t newest, fired;
+        bool armed, any;
+        uint64_t swallowed;
+    } groups[GROUPS];
+    int64_t closed_to; /* windows that ended up to here are done */
+    uint64_t late;
+};
+
+static int by_time(const void *a, const void *b)
+{
+    const struct past *x = a, *y = b;
+    if (x->time != y->time) {
+        return x->time < y->time ? -1 : 1;
+    }
+    return x->arrival - y->arrival;
+}
+
+/* Events of a group in [from, to), one (the last) for each value when values count. */
+static int collect(const struct reference *r, const struct spec *spec, int group,
+                   int64_t from, int64_t to, struct past *out)
+{
+    int n = 0;
+    for (int i = 0; i < r->n; i++) {
+        const struct past *p = &r->past[i];
+        if (p->group != group || p->time < from || p->time >= to) {
+            continue;
+        }
+        bool superseded = false;
+        for (int k = 0; spec->values && k < r->n; k++) {
+            const struct past *q = &r->past[k];
+            superseded |= q->group == group && q->value == p->value && q->time >= from &&
+                          q->time < to && by_time(p, q) < 0;
+        }
+        if (!superseded) {
+            out[n++] = *p;
+        }
+    }
+    qsort(out, (size_t)n, sizeof(*out), by_time);
+    return n;
+}
+
+static void step_sliding(struct reference *r, const struct spec *spec,
+                         const struct past *event, struct outcomes *out)
+{
+    static struct past window[STEPS];
+    int g = event->group, needed = (int)spec->min;
+    if (!r->groups[g].any || event->time > r->groups[g].newest) {
+        r->groups[g].newest = event->time;
+    }
+    int64_t newest = r->groups[g].newest, edge = newest - spec->span;
+    int before = collect(r, spec, g, edge + 1, INT64_MAX, window);
+    if (!r->groups[g].any || before < needed || r->groups[g].fired <= edge) {
+        r->groups[g].armed = true;
+    }
+    if (before < needed) {
+        r->groups[g].swallowed = 0;
+    }
+    r->groups[g].any = true;
+    r->past[r->n++] = *event;
+    int after = collect(r, spec, g, edge + 1, INT64_MAX, window);
+    if (after < needed) {
+        return;
+    }
+    if (!r->groups[g].armed) {
+        r->groups[g].swallowed++;
+        return;
+    }
+    const struct past *first = &window[after - needed];
+    out->list[out->n++] = (struct outcome){.first = first->time,
+                                           .last = newest,
+                                           .count = (uint64_t)needed,
+                                           .suppressed = r->groups[g].swallowed,
+                                           .group = g,
+                                           .first_arrival = first->arrival};
+    r->groups[g].armed = false;
+    r->groups[g].fired = newest;
+    r->groups[g].swallowed = 0;
+}
+
+/* One window of one group that has ended. */
+static void close_window(const struct reference *r, const struct spec *spec, int group,
+                         int64_t index, struct outcomes *out)
+{
+    static struct past window[STEPS];
+    const struct spec all = {.values = false};
+    int64_t from = index * spec->span, to = from + spec->span;
+    int n = collect(r, &all, group, from, to, window);
+    if (n == 0) {
+        return;
+    }
+    struct outcome o = {.first = window[0].time,
+                        .last = window[n - 1].time,
+                        .group = group,
+                        .first_arrival = window[0].arrival};
+    uint64_t count = (uint64_t)collect(r, spec, group, from, to, window);
+    if (count >= spec->min && count <= spec->max && count != spec->not_equal) {
+        o.count = count;
+        out->list[out->n++] = o;
+    }
+}
+
+static void close_windows(struct reference *r, const struct spec *spec,
+                          struct outcomes *out)
+{
+    int64_t watermark = r->seen - LATENESS * SEC;
+    while (r->closed_to + spec->span <= watermark) {
+        for (int g = 0; g < GROUPS; g++) {
+            close_window(r, spec, g, r->closed_to / spec->span, out);
+        }
+        r->closed_to += spec->span;
+    }
+}
+
+static void step(struct reference *r, const struct spec *spec, const struct past *event,
+                 struct outcomes *out)
+{
+    r->seen = event->time > r->seen ? event->time : r->seen;
+    if (spec->closing) {
+        close_windows(r, spec, out);
+    }
+    if (event->time < r->seen - LATENESS * SEC) {
+        r->late++;
+    } else if (spec->closing) {
+        r->past[r->n++] = *event;
+    } else {
+        step_sliding(r, spec, event, out);
+    }
+}
+
+/* ---- the engine ---- */
+
+static void on_detection(void *ctx, const struct rul_detection *d,
+                         const struct rul_event_copy *last)
+{
+    struct outcomes *out = ctx;
+    uint32_t arrival = 0;
+    (void)last;
+    assert_true(hd_slice_starts(d->first_position, HD_SLICE("a/b/")));
+    assert_int_equal(hd_num_u32(hd_slice_from(d->first_position, 4), STEPS, &arrival), 0);
+    out->list[out->n++] = (struct outcome){
+        .first = d->first_ns,
+        .last = d->last_ns,
+        .count = d->count,
+        .suppressed = d->suppressed,
+        .group = d->group[0].value.ptr[1] - '0',
+        .first_arrival = (int)arrival,
+    };
+}
+
+static void feed(struct kit *kit, struct rul_correlator *c, const struct past *event,
+                 struct outcomes *out)
+{
+    char position[64], user[8], value[8];
+    struct rul_event_copy *copy = NULL;
+    (void)snprintf(position, sizeof(position), "a/b/%d", event->arrival);
+    (void)snprintf(user, sizeof(user), "g%d", event->group);
+    (void)snprintf(value, sizeof(value), "v%d", event->value);
+    kit_event(kit, "p", "", "");
+    kit->ev->time_ns = event->time;
+    rul_event_set(kit->ev, RUL_F_USER_NAME, hd_slice_str(user));
+    rul_event_set(kit->ev, RUL_F_HOST_NAME, hd_slice_str(value));
+    assert_int_equal(rul_event_copy(kit->ev, &copy), 0);
+    assert_int_equal(rul_correlate(c, rul_set_rule(kit->set, 0), copy,
+                                   hd_slice_str(position), on_detection, out),
+                     0);
+    free(copy);
+}
+
+static int by_window(const void *a, const void *b)
+{
+    return memcmp(a, b, sizeof(struct outcome));
+}
+
+static uint32_t next_random(uint64_t *seed)
+{
+    *seed = *seed * UINT64_C(6364136223846793005) + 1442695040888963407U;
+    return (uint32_t)(*seed >> 33);
+}
+
+static void compare(struct outcomes *got, struct outcomes *expected, bool closing,
+                    uint64_t seed)
+{
+    if (closing) { /* windows that end together have no order among them */
+        qsort(got->list, got->n, sizeof(got->list[0]), by_window);
+        qsort(expected->list, expected->n, sizeof(expected->list[0]), by_window);
+    }
+    for (size_t i = 0; i < got->n && i < expected->n; i++) {
+        const struct outcome *a = &got->list[i], *b = &expected->list[i];
+        if (a->first != b->first || a->last != b->last || a->count != b->count ||
+            a->suppressed != b->suppressed || a->group != b->group ||
+            a->first_arrival != b->first_arrival) {
+            fail_msg("seed %llu, detection %zu: got first %lld last %lld count %llu "
+                     "suppressed %llu group %d position %d, expected %lld %lld %llu %llu "
+                     "%d %d",
+                     (unsigned long long)seed, i, (long long)a->first, (long long)a->last,
+                     (unsigned long long)a->count, (unsigned long long)a->suppressed,
+                     a->group, a->first_arrival, (long long)b->first, (long long)b->last,
+                     (unsigned long long)b->count, (unsigned long long)b->suppressed,
+                     b->group, b->first_arrival);
+        }
+    }
+    assert_int_equal(got->n, expected->n);
+}
+
+static void run(const char *rule, const struct spec *spec, uint64_t seed, int steps)
+{
+    static struct outcomes got, expected;
+    static struct reference reference;
+    struct kit kit;
+    struct rul_correlator *c = NULL;
+    const struct rul_correlator_opts opts = {.memory_max = 64U << 20};
+    char yaml[2048];
+    (void)snprintf(yaml, sizeof(yaml),
+                   "title: base\nname: base\nlogsource: {product: p}\ndetection: {s: {F: "
+                   "x}, condition: s}\n---\ntitle: corr\ncorrelation: {rules: base, "
+                   "group-by: user.name, %s}\n",
+                   rule);
+    kit_load(&kit, yaml);
+    assert_int_equal(kit.errors, 0);
+    assert_int_equal(rul_correlator_new(&opts, &c), 0);
+    assert_int_equal(rul_correlator_use(c, kit.set), 0);
+    memset(&got, 0, sizeof(got));
+    memset(&expected, 0, sizeof(expected));
+    memset(&reference, 0, sizeof(reference));
+    uint64_t state = seed;
+    int64_t now = 1000 * SEC;
+    reference.seen = INT64_MIN;
+    for (int i = 0; i < steps; i++) {
+        struct past event = {.arrival = i,
+                             .group = (int)(next_random(&state) % GROUPS),
+                             .value = (int)(next_random(&state) % 7)};
+        now +=
+            (int64_t)(next_random(&state) % 5 == 0 ? next_random(&state) % 12 : 0) * SEC;
+        uint32_t kind = next_random(&state) % 20;
+        event.time = kind < 14   ? now
+                     : kind < 19 ? now - (int64_t)(next_random(&state) % 31) * SEC
+                                 : now - (int64_t)(next_random(&state) % 60) * SEC;
+        step(&reference, spec, &event, &expected);
+        feed(&kit, c, &event, &got);
+    }
+    struct rul_correlator_stats stats;
+    rul_correlator_stats(c, &stats);
+    assert_int_equal(stats.late, reference.late);
+    assert_int_equal(stats.evicted, 0);
+    compare(&got, &expected, spec->closing, seed);
+    assert_true(got.n > 0);
+    rul_correlator_free(c);
+    kit_free(&kit);
+}
+
+#define NONE UINT64_MAX
+
+static void test_sliding(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *rule;
+        struct spec spec;
+    } rows[] = {
+        {"type: event_count, timespan: 10s, condition: {gte: 1}",
+         {false, false, 10 * SEC, 1, NONE, NONE}},
+        {"type: event_count, timespan: 10s, condition: {gte: 3}",
+         {false, false, 10 * SEC, 3, NONE, NONE}},
+        {"type: event_count, timespan: 45s, condition: {gt: 8}",
+         {false, false, 45 * SEC, 9, NONE, NONE}},
+        {"type: value_count, timespan: 15s, condition: {field: host.name, gte: 3}",
+         {true, false, 15 * SEC, 3, NONE, NONE}},
+        {"type: value_count, timespan: 1m, condition: {field: host.name, gt: 4}",
+         {true, false, 60 * SEC, 5, NONE, NONE}},
+    };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        for (uint64_t seed = 1; seed <= 12; seed++) {
+            run(rows[i].rule, &rows[i].spec, seed * 7919, 900);
+        }
+    }
+}
+
+static void test_closing(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *rule;
+        struct spec spec;
+    } rows[] = {
+        {"type: event_count, timespan: 10s, condition: {lt: 4}",
+         {false, true, 10 * SEC, 0, 3, NONE}},
+        {"type: event_count, timespan: 20s, condition: {gte: 3, lte: 9, neq: 5}",
+         {false, true, 20 * SEC, 3, 9, 5}},
+        {"type: value_count, timespan: 20s, condition: {field: host.name, eq: 3}",
+         {true, true, 20 * SEC, 3, 3, NONE}},
+        {"type: value_count, timespan: 40s, condition: {field: host.name, lte: 5}",
+         {true, true, 40 * SEC, 0, 5, NONE}},
+    };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        for (uint64_t seed = 1; seed <= 12; seed++) {
+            run(rows[i].rule, &rows[i].spec, seed * 104729, 900);
+        }
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_sliding),
+        cmocka_unit_test(test_closing),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
