@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Every command, its words and its options. To add one: a file, a row.
+ */
+#include "console/command.h"
+
+#define SHOW_OPTIONS                                                                     \
+    {                                                                                    \
+        "lang",                                                                          \
+        'l',                                                                             \
+        CON_VALUE,                                                                       \
+        "LANG",                                                                          \
+        "language: en or vi (default: from the environment)",                            \
+        "en vi"},                                                                        \
+    {                                                                                    \
+        "utc", 0, CON_FLAG, NULL, "times in UTC instead of Asia/Ho_Chi_Minh", NULL       \
+    }
+
+#define DECODERS_OPTION                                                                  \
+    {                                                                                    \
+        "decoders", 'd', CON_VALUE, "DIR",                                               \
+            "directory of decoders (default: as installed)", "@dirs"                     \
+    }
+
+static const struct con_option tail_options[] = {
+    {"dir", 0, CON_VALUE, "DIR", "the correlator's alert journal", "@dirs"},
+    {"severity", 's', CON_VALUE, "LEVEL", "at least: low, medium, high, critical",
+     "low medium high critical"},
+    {"rule", 'r', CON_VALUE, "WORD", "rule's id or part of its title", NULL},
+    {"host", 'H', CON_VALUE, "WORD", "part of a host name or address", NULL},
+    {"system", 'S', CON_VALUE, "WORD", "part of the information system's id or name",
+     NULL},
+    {"agency", 'a', CON_VALUE, "WORD", "part of the agency's name", NULL},
+    {"text", 't', CON_VALUE, "WORD", "anywhere in the alert", NULL},
+    {"since", 0, CON_VALUE, "DURATION", "begin so far back: 10m, 2h, 3d", NULL},
+    {"all", 0, CON_FLAG, NULL, "begin with the oldest alert", NULL},
+    {"no-follow", 'n', CON_FLAG, NULL, "end when everything was shown", NULL},
+    {"json", 'j', CON_FLAG, NULL, "alerts as JSON, one a line", NULL},
+    SHOW_OPTIONS,
+    {0},
+};
+
+static const struct con_option status_options[] = {
+    {"run-dir", 0, CON_VALUE, "DIR",
+     "directory of the programs' sockets (default: /run/haidang)", "@dirs"},
+    {"json", 'j', CON_FLAG, NULL, "what the programs say, as one JSON object", NULL},
+    SHOW_OPTIONS,
+    {0},
+};
+
+static const struct con_option decode_options[] = {
+    DECODERS_OPTION,
+    {"format", 'f', CON_VALUE, "NAME", "format of the lines (default: auto)", NULL},
+    {"host", 'H', CON_VALUE, "NAME", "host the lines come from (default: localhost)",
+     NULL},
+    {"zone", 'z', CON_VALUE, "ZONE",
+     "time zone of times without one (default: Asia/Ho_Chi_Minh)", NULL},
+    {0},
+};
+
+static const struct con_option rules_options[] = {DECODERS_OPTION, {0}};
+
+static const struct con_option rules_list_options[] = {
+    DECODERS_OPTION,
+    {"json", 'j', CON_FLAG, NULL, "one JSON object a line", NULL},
+    {"lang", 'l', CON_VALUE, "LANG", "language of the titles: en or vi", "en vi"},
+    {0},
+};
+
+static const struct con_option ca_init_options[] = {
+    {"dir", 'd', CON_VALUE, "DIR", "directory of the CA (default: /etc/haidang/ca)",
+     "@dirs"},
+    {"name", 0, CON_VALUE, "NAME", "the CA's common name", NULL},
+    {"days", 0, CON_VALUE, "N", "valid for so many days (default: 3650)", NULL},
+    {0},
+};
+
+static const struct con_option ca_issue_options[] = {
+    {"dir", 'd', CON_VALUE, "DIR", "directory of the CA (default: /etc/haidang/ca)",
+     "@dirs"},
+    {"server", 's', CON_FLAG, NULL,
+     "for a correlator or another server (default: an agent)", NULL},
+    {"host", 'H', CON_LIST, "NAME", "host name or address clients call it by; repeatable",
+     NULL},
+    {"days", 0, CON_VALUE, "N", "valid for so many days (default: 825)", NULL},
+    {"out", 'o', CON_VALUE, "DIR",
+     "where to put NAME.crt and NAME.key (default: DIR/issued)", "@dirs"},
+    {0},
+};
+
+static const struct con_option ca_revoke_options[] = {
+    {"dir", 'd', CON_VALUE, "DIR", "directory of the CA (default: /etc/haidang/ca)",
+     "@dirs"},
+    {0},
+};
+
+const struct con_command con_commands[] = {
+    {"tail", "", "shows alerts as they come",
+     "Filters compare as one types: without case and diacritics. On a terminal in "
+     "colour\n"
+     "(not with NO_COLOR set); with --json for pipes. Ends with Ctrl-C.",
+     tail_options, 0, 0, con_run_tail},
+    {"status", "", "how the programs, agents and destinations are",
+     "Exit status 0 when all that answer are well, 1 when something needs attention.",
+     status_options, 0, 0, con_run_status},
+    {"decode", "FILE|-", "log lines in, events as JSON out",
+     "For each line the decoder and pattern that knew it and the fields it gave, as one "
+     "JSON\n"
+     "object a line. decoder is null for lines that none knew.",
+     decode_options, 1, 1, con_run_decode},
+    {"rules check", "[PATH...]", "checks rules: every error with file, line and column",
+     "PATH is a Sigma rule file or a directory of them; without one, the installed "
+     "rules.",
+     rules_options, 0, 1000, con_run_rules_check},
+    {"rules list", "[PATH...]", "lists rules", NULL, rules_list_options, 0, 1000,
+     con_run_rules_list},
+    {"rules test", "[PATH...]", "runs the examples that rules carry",
+     "Every line under haidang.examples.match must fire its rule, none under no_match "
+     "may.",
+     rules_options, 0, 1000, con_run_rules_test},
+    {"ca init", "", "makes a certification authority", NULL, ca_init_options, 0, 0,
+     con_run_ca_init},
+    {"ca issue", "NAME", "makes a key and certificate for an agent or a server",
+     "An agent's NAME is the name it reports under. Copy NAME.crt, NAME.key and ca.crt "
+     "to the\n"
+     "machine; the key is readable by its owner only and must stay so.",
+     ca_issue_options, 1, 1, con_run_ca_issue},
+    {"ca revoke", "NAME", "revokes the certificates of NAME", NULL, ca_revoke_options, 1,
+     1, con_run_ca_revoke},
+    {"completion", "bash", "prints the shell's completion script", NULL, NULL, 1, 1,
+     con_run_completion},
+    {"man", "", "prints the manual page (roff)", NULL, NULL, 0, 0, con_run_man},
+    {0},
+};

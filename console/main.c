@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * haidang: what people type. Finds the command, parses its options, runs it.
+ */
+#include <haidang/log.h>
+#include <haidang/main.h>
+
+#include <stdio.h>
+#include <string.h>
+
+#include "console/command.h"
+
+static int help(int argc, char **argv)
+{
+    int words = 0;
+    const struct con_command *command = con_command_find(argc, argv, &words);
+    if (argc > 0 && command == NULL) {
+        return con_fail(HD_EXIT_USAGE, "no command '%s'; see 'haidang help'", argv[0]);
+    }
+    if (command != NULL) {
+        con_command_help(command, stdout);
+    } else {
+        con_overview(stdout);
+    }
+    return HD_EXIT_OK;
+}
+
+static int dispatch(int argc, char **argv)
+{
+    if (argc < 2) {
+        con_overview(stderr);
+        return HD_EXIT_USAGE;
+    }
+    if (strcmp(argv[1], "help") == 0 || strcmp(argv[1], "--help") == 0 ||
+        strcmp(argv[1], "-h") == 0) {
+        return help(argc - 2, argv + 2);
+    }
+    if (strcmp(argv[1], "--version") == 0) {
+        (void)printf("haidang %s\n", hd_version);
+        return HD_EXIT_OK;
+    }
+    int words = 0;
+    const struct con_command *command = con_command_find(argc - 1, argv + 1, &words);
+    if (command == NULL) {
+        return con_fail(HD_EXIT_USAGE, "no command '%s'; see 'haidang help'", argv[1]);
+    }
+    struct con_args args;
+    bool wants_help = false;
+    if (con_args_parse(command, argc - words, argv + words, &args, &wants_help) != 0) {
+        return HD_EXIT_USAGE;
+    }
+    if (wants_help) {
+        con_command_help(command, stdout);
+        return HD_EXIT_OK;
+    }
+    return command->run(&args);
+}
+
+int main(int argc, char **argv)
+{
+    const struct hd_log_opts quiet = {.level = HD_LOG_WARN, .fd = 2, .burst = 10};
+    hd_log_setup(&quiet);
+    return dispatch(argc, argv);
+}
