@@ -12,6 +12,7 @@
 #include "collector/packet/dissect.h"
 
 #define DNS_PORT        53U
+#define NETBIOS_PORT    137U /* looks like DNS (RFC 1002) and is not */
 #define HEADER_LEN      12U
 #define NAME_WIRE_MAX   255U
 #define LABEL_MAX       63U
@@ -395,9 +396,14 @@ static void write_record(struct col_dissect *d, const struct col_dns *dns)
 
 /* ---- datagrams ---- */
 
+static bool has_port(const struct col_flow *flow, uint16_t port)
+{
+    return flow->key.port[0] == port || flow->key.port[1] == port;
+}
+
 static bool has_dns_port(const struct col_flow *flow)
 {
-    return flow->key.port[0] == DNS_PORT || flow->key.port[1] == DNS_PORT;
+    return has_port(flow, DNS_PORT);
 }
 
 /* On another port only a message that is a query from end to end is believed. */
@@ -414,7 +420,7 @@ static enum hd_parse probe_datagram(const struct col_flow *flow, struct hd_slice
     uint16_t odd = (uint16_t)(dns.flags & ~(COL_DNS_RD | 0x0030U)); /* AD, CD: RFC 4035 */
     size_t at = dns.answers_at;
     if (odd != 0 || dns.answers != 0 || dns.authorities != 0 || dns.additional > 2 ||
-        (dns.class_ & ~CLASS_MDNS_FLAG) != 1 || at == 0) {
+        (dns.class_ & ~CLASS_MDNS_FLAG) != 1 || at == 0 || has_port(flow, NETBIOS_PORT)) {
         return HD_PARSE_BAD;
     }
     struct col_dns_answer opt;

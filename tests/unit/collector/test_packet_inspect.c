@@ -310,6 +310,9 @@ static void test_dns_query_and_answer(void **state)
     t.server_port = 5353;
     hd_test_udp(&t, 0, hd_slice(bytes, hd_test_dns("printer.local", 28, NULL, bytes)));
     assert_int_equal(records_count(&r, "dns"), 3);
+    t.server_port = 137;
+    hd_test_udp(&t, 0, hd_slice(bytes, hd_test_dns("FHEPFCELFDBO", 32, NULL, bytes)));
+    assert_int_equal(records_count(&r, "dns"), 3);
     t.server_port = 9999;
     hd_test_udp(&t, 0, HD_SLICE("this is surely no question of names"));
     assert_int_equal(records_count(&r, "dns"), 3);
