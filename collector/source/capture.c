@@ -30,7 +30,7 @@
 #define TIMER_CEIL_MS   INT64_C(60000)
 
 static const struct hd_backoff reopen_backoff = {
-    .base_ms = 1000, .cap_ms = 60000, .floor_ms = 500};
+    .base_ms = 1000, .cap_ms = 10000, .floor_ms = 500};
 
 /* An open interface. Apart from the capture, because it may go and come again. */
 struct device {
@@ -154,15 +154,16 @@ static void inspect(struct capture *c, pcap_t *pcap, const struct pcap_pkthdr *h
 
 static void timer_fired(uv_timer_t *timer);
 
-/* Wakes when the next flow is due; not at all without flows. */
-static void arm_timer(struct capture *c)
+/* Wakes when the next flow is due, but not before `floor_ms`; not at all without flows.
+ */
+static void arm_timer(struct capture *c, int64_t floor_ms)
 {
     int64_t due = col_inspect_deadline(c->inspector);
     if (due == INT64_MAX || uv_is_active((uv_handle_t *)&c->timer)) {
         return;
     }
     int64_t wait_ms = due / HD_NS_PER_MS - hd_clock_wall_ns() / HD_NS_PER_MS;
-    wait_ms = wait_ms < TIMER_FLOOR_MS ? TIMER_FLOOR_MS : wait_ms;
+    wait_ms = wait_ms < floor_ms ? floor_ms : wait_ms;
     wait_ms = wait_ms > TIMER_CEIL_MS ? TIMER_CEIL_MS : wait_ms;
     (void)uv_timer_start(&c->timer, timer_fired, (uint64_t)wait_ms, 0);
 }
@@ -193,8 +194,9 @@ static void device_close(struct capture *c)
 
 static void device_lost(struct capture *c)
 {
+    const char *reason = pcap_geterr(c->device->pcap);
     HD_LOG(WARN, "capture", "interface lost", HD_KV_STR("interface", c->source.name),
-           HD_KV_STR("reason", pcap_geterr(c->device->pcap)));
+           HD_KV_STR("reason", reason[0] != '\0' ? reason : "it went down"));
     device_close(c);
     c->phase = PHASE_LOST;
     c->backoff = reopen_backoff;
@@ -213,21 +215,22 @@ static void device_readable(uv_poll_t *poll, int status, int events)
 {
     struct hd_owner *owner = poll->data;
     struct capture *c = HD_CONTAINER(owner, struct device, owner)->capture;
-    (void)status; /* libpcap says more about an error */
-    (void)events;
     int got = FRAMES_PER_TURN;
+    (void)events;
     for (int i = 0; i < TURNS_PER_WAKE && got == FRAMES_PER_TURN && !is_stalled(c); i++) {
         got = pcap_dispatch(c->device->pcap, FRAMES_PER_TURN, device_frame,
                             (u_char *)(void *)c);
     }
-    if (got < 0) {
+    /* The kernel reports once that an interface went down, and nothing when it goes away
+     * afterwards: opening it again is what tells. */
+    if (got < 0 || status < 0) {
         device_lost(c);
         return;
     }
     if (is_stalled(c)) {
         (void)uv_poll_stop(poll);
     }
-    arm_timer(c);
+    arm_timer(c, TIMER_FLOOR_MS);
 }
 
 static int device_watch(struct device *device)
@@ -274,7 +277,7 @@ static void reopen(struct capture *c)
     if (device_open(c, why) == HD_OK) {
         HD_LOG(INFO, "capture", "interface is back",
                HD_KV_STR("interface", c->source.name));
-        arm_timer(c);
+        arm_timer(c, TIMER_FLOOR_MS);
         return;
     }
     c->phase = PHASE_LOST;
@@ -286,13 +289,14 @@ static void timer_fired(uv_timer_t *timer)
 {
     struct capture *c =
         HD_CONTAINER((struct hd_owner *)timer->data, struct capture, owner);
+    unsigned ended = 0;
     if (!is_stalled(c)) {
-        (void)col_inspect_tick(c->inspector, hd_clock_wall_ns(), FLOWS_PER_TURN);
+        ended = col_inspect_tick(c->inspector, hd_clock_wall_ns(), FLOWS_PER_TURN);
     }
     if (c->phase == PHASE_LOST) {
         reopen(c);
     } else {
-        arm_timer(c);
+        arm_timer(c, ended == FLOWS_PER_TURN ? 1 : TIMER_FLOOR_MS);
     }
 }
 
