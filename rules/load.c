@@ -19,7 +19,7 @@ struct loader {
     const struct rul_set_opts *opts;
     struct rul_set *set;
     struct hd_diags *diags;
-    struct rul_arena load;
+    struct hd_arena load;
     struct hd_buf hashes; /* of all files, in order */
     struct rul_doc *first, **tail;
     uint32_t n_docs;
@@ -78,7 +78,7 @@ static int read_file(struct loader *l, const char *path)
     struct rul_reader r = {
         .load = &l->load,
         .keep = &l->set->keep,
-        .file = rul_arena_str(&l->set->keep, hd_slice_str(path)),
+        .file = hd_arena_str(&l->set->keep, hd_slice_str(path)),
         .diags = l->diags,
     };
     const struct rul_yaml *docs = NULL;
@@ -182,7 +182,7 @@ static int make_classes(struct loader *l)
 {
     struct rul_set *set = l->set;
     struct rul_class *classes =
-        rul_arena_alloc(&set->keep, (size_t)l->n_docs + 1, sizeof(*classes));
+        hd_arena_alloc(&set->keep, (size_t)l->n_docs + 1, sizeof(*classes));
     if (classes == NULL) {
         return HD_ENOMEM;
     }
@@ -197,9 +197,9 @@ static int make_classes(struct loader *l)
         class->id = set->n_classes++;
         class->n = 1;
         class->sources[0] =
-            (struct rul_logsource){rul_arena_copy(&set->keep, d->logsource.product),
-                                   rul_arena_copy(&set->keep, d->logsource.category),
-                                   rul_arena_copy(&set->keep, d->logsource.service)};
+            (struct rul_logsource){hd_arena_copy(&set->keep, d->logsource.product),
+                                   hd_arena_copy(&set->keep, d->logsource.category),
+                                   hd_arena_copy(&set->keep, d->logsource.service)};
     }
     return set->keep.failed ? HD_ENOMEM : 0;
 }
@@ -296,10 +296,10 @@ static int compile_rules(struct loader *l)
 {
     struct rul_set *set = l->set;
     size_t n = (size_t)l->n_docs + 1;
-    struct rul_doc **docs = rul_arena_alloc(&l->load, n, sizeof(struct rul_doc *));
-    set->rules = rul_arena_alloc(&set->keep, n, sizeof(*set->rules));
-    set->examples = rul_arena_alloc(&set->keep, n, sizeof(struct rul_example *));
-    set->corrs = rul_arena_alloc(&set->keep, n, sizeof(*set->corrs));
+    struct rul_doc **docs = hd_arena_alloc(&l->load, n, sizeof(struct rul_doc *));
+    set->rules = hd_arena_alloc(&set->keep, n, sizeof(*set->rules));
+    set->examples = hd_arena_alloc(&set->keep, n, sizeof(struct rul_example *));
+    set->corrs = hd_arena_alloc(&set->keep, n, sizeof(*set->corrs));
     if (docs == NULL || set->rules == NULL || set->examples == NULL ||
         set->corrs == NULL) {
         return HD_ENOMEM;
@@ -361,11 +361,11 @@ int rul_set_load(const struct rul_set_opts *opts, struct rul_set **out,
     }
     atomic_init(&l.set->refs, 1);
     l.tail = &l.first;
-    rul_arena_init(&l.load, 0);
-    rul_arena_init(&l.set->keep, 0);
+    hd_arena_init(&l.load, 0);
+    hd_arena_init(&l.set->keep, 0);
     hd_buf_init(&l.hashes, 0);
     int err = load_all(&l);
-    rul_arena_fini(&l.load);
+    hd_arena_fini(&l.load);
     hd_buf_fini(&l.hashes);
     if (err != 0) {
         rul_set_unref(l.set);

@@ -25,7 +25,7 @@ void rul_set_unref(struct rul_set *set)
     rul_decoders_free(set->decoders);
     rul_fields_free(set->fields);
     rul_names_free(set->names);
-    rul_arena_fini(&set->keep);
+    hd_arena_fini(&set->keep);
     free(set);
 }
 

@@ -27,7 +27,7 @@ struct rul_corr {
 
 struct rul_set {
     atomic_uint refs;
-    struct rul_arena keep; /* texts of rules, examples, correlations */
+    struct hd_arena keep; /* texts of rules, examples, correlations */
     struct rul_fields *fields;
     struct rul_decoders *decoders; /* NULL: classes are made from the rules */
     const struct rul_class *classes;

@@ -121,7 +121,7 @@ static int collect(struct plan *plan, const struct rul_class *class,
 {
     struct rul_program *p = plan->p;
     struct rul_dispatch *d = plan->d;
-    d->rules = rul_arena_alloc(&p->arena, p->n_roots, sizeof(*d->rules));
+    d->rules = hd_arena_alloc(&p->arena, p->n_roots, sizeof(*d->rules));
     if (d->rules == NULL) {
         return HD_ENOMEM;
     }
@@ -131,7 +131,7 @@ static int collect(struct plan *plan, const struct rul_class *class,
         }
     }
     d->n_words = (d->n_rules + 63) / 64;
-    d->always = rul_arena_alloc(&p->arena, d->n_words, sizeof(*d->always));
+    d->always = hd_arena_alloc(&p->arena, d->n_words, sizeof(*d->always));
     if (d->always == NULL) {
         return HD_ENOMEM;
     }
@@ -213,8 +213,8 @@ static int lay_literals(struct plan *plan, struct rul_slot *slot,
                         const struct entry *from, const struct entry *end)
 {
     size_t n = (size_t)(end - from);
-    slot->literal = rul_arena_alloc(&plan->p->arena, n, sizeof(*slot->literal));
-    plan->literals = rul_arena_alloc(&plan->p->arena, n, sizeof(*plan->literals));
+    slot->literal = hd_arena_alloc(&plan->p->arena, n, sizeof(*slot->literal));
+    plan->literals = hd_arena_alloc(&plan->p->arena, n, sizeof(*plan->literals));
     if (slot->literal == NULL || plan->literals == NULL) {
         return HD_ENOMEM;
     }
@@ -245,7 +245,7 @@ static int lay_equal(struct plan *plan, struct rul_slot *slot, const struct entr
     while (size < 2 * (size_t)(end - from)) {
         size *= 2;
     }
-    slot->equal = rul_arena_alloc(&plan->p->arena, size, sizeof(*slot->equal));
+    slot->equal = hd_arena_alloc(&plan->p->arena, size, sizeof(*slot->equal));
     if (slot->equal == NULL) {
         return HD_ENOMEM;
     }
@@ -275,8 +275,8 @@ static int lay_expressions(struct plan *plan, struct rul_slot *slot,
                            const struct entry *from, const struct entry *end)
 {
     size_t n = (size_t)(end - from);
-    slot->re_preds = rul_arena_alloc(&plan->p->arena, n, sizeof(*slot->re_preds));
-    slot->re_uses = rul_arena_alloc(&plan->p->arena, n, sizeof(*slot->re_uses));
+    slot->re_preds = hd_arena_alloc(&plan->p->arena, n, sizeof(*slot->re_preds));
+    slot->re_uses = hd_arena_alloc(&plan->p->arena, n, sizeof(*slot->re_uses));
     if (slot->re_preds == NULL || slot->re_uses == NULL) {
         return HD_ENOMEM;
     }
@@ -308,7 +308,7 @@ static int lay_present(struct plan *plan, struct rul_slot *slot, const struct en
     for (uint32_t i = 0; i < slot->n_re; i++) {
         n += slot->re_uses[i] != 0 ? d->uses[slot->re_uses[i] - 1].n_rules : 0;
     }
-    slot->present = rul_arena_alloc(&plan->p->arena, n, sizeof(*slot->present));
+    slot->present = hd_arena_alloc(&plan->p->arena, n, sizeof(*slot->present));
     if (slot->present == NULL) {
         return HD_ENOMEM;
     }
@@ -359,7 +359,7 @@ static int lay_out(struct plan *plan)
     for (uint32_t i = 0; i < plan->n_entries; i++) {
         fields += i == 0 || plan->entries[i].field != plan->entries[i - 1].field;
     }
-    d->slots = rul_arena_alloc(&plan->p->arena, fields, sizeof(*d->slots));
+    d->slots = hd_arena_alloc(&plan->p->arena, fields, sizeof(*d->slots));
     if (d->slots == NULL) {
         return HD_ENOMEM;
     }

@@ -14,7 +14,7 @@ struct rul_interner {
     struct rul_program *p;
     struct rul_fields *fields;
     struct hd_buf key;         /* canonical bytes of the atom at hand */
-    struct rul_arena keys;     /* those of all predicates */
+    struct hd_arena keys;      /* those of all predicates */
     struct hd_slice *pred_key; /* per predicate */
     uint32_t *slots;           /* predicate + 1; 0 = free */
     uint32_t mask;
@@ -48,7 +48,7 @@ int rul_interner_new(struct rul_program *p, struct rul_fields *fields,
     in->mask = 1023;
     in->slots = calloc(in->mask + 1U, sizeof(*in->slots));
     hd_buf_init(&in->key, 0);
-    rul_arena_init(&in->keys, 0);
+    hd_arena_init(&in->keys, 0);
     if (in->slots == NULL) {
         rul_interner_free(in);
         return HD_ENOMEM;
@@ -63,7 +63,7 @@ void rul_interner_free(struct rul_interner *in)
         free(in->slots);
         free(in->pred_key);
         hd_buf_fini(&in->key);
-        rul_arena_fini(&in->keys);
+        hd_arena_fini(&in->keys);
         free(in);
     }
 }
@@ -95,14 +95,14 @@ static void make_key(struct rul_interner *in, const struct rul_atom *atom, uint1
 
 static int fill_glob(struct rul_program *p, const struct rul_atom *atom, uint32_t *index)
 {
-    struct rul_part *parts = rul_arena_alloc(&p->arena, atom->n_parts, sizeof(*parts));
+    struct rul_part *parts = hd_arena_alloc(&p->arena, atom->n_parts, sizeof(*parts));
     int err = rul_grow(&p->globs, p->n_globs, sizeof(*p->globs));
     if (parts == NULL || err != 0) {
         return HD_ENOMEM;
     }
     for (size_t i = 0; i < atom->n_parts; i++) {
         parts[i].kind = atom->parts[i].kind;
-        parts[i].text = rul_arena_copy(&p->arena, atom->parts[i].text);
+        parts[i].text = hd_arena_copy(&p->arena, atom->parts[i].text);
     }
     *index = p->n_globs;
     p->globs[p->n_globs++] = (struct rul_glob){parts, atom->n_parts};
@@ -123,7 +123,7 @@ static int fill_expression(struct rul_program *p, const struct rul_atom *atom,
     if (err != 0) {
         return err;
     }
-    const char *cstr = rul_arena_str(&p->arena, atom->text);
+    const char *cstr = hd_arena_str(&p->arena, atom->text);
     p->expressions[p->n_expressions++] = (struct rul_expression){
         .pattern = hd_slice(cstr, atom->text.len), .cstr = cstr, .flags = atom->re_flags};
     return 0;
@@ -176,7 +176,7 @@ static int fill_pred(struct rul_interner *in, const struct rul_atom *atom,
         pred->aux = other;
         return err;
     default:
-        pred->text = rul_arena_copy(&in->p->arena, atom->text);
+        pred->text = hd_arena_copy(&in->p->arena, atom->text);
         return in->p->arena.failed ? HD_ENOMEM : 0;
     }
 }
@@ -217,7 +217,7 @@ static int add_pred(struct rul_interner *in, const struct rul_atom *atom, uint16
     if (err != 0) {
         return err;
     }
-    in->pred_key[p->n_preds] = rul_arena_copy(&in->keys, hd_buf_slice(&in->key));
+    in->pred_key[p->n_preds] = hd_arena_copy(&in->keys, hd_buf_slice(&in->key));
     p->preds[p->n_preds++] = pred;
     *slot = p->n_preds;
     if (in->keys.failed) {

@@ -30,7 +30,7 @@ int rul_program_build(struct rul_program *p, const struct rul_compile_opts *opts
                       struct hd_diags *diags)
 {
     *p = (struct rul_program){0};
-    rul_arena_init(&p->arena, 0);
+    hd_arena_init(&p->arena, 0);
     p->roots = calloc((size_t)n_docs + 1, sizeof(*p->roots));
     if (p->roots == NULL) {
         return HD_ENOMEM;
@@ -63,6 +63,6 @@ void rul_program_fini(struct rul_program *p)
     free(p->kids);
     free(p->nodes);
     free(p->preds);
-    rul_arena_fini(&p->arena);
+    hd_arena_fini(&p->arena);
     *p = (struct rul_program){0};
 }

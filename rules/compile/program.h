@@ -98,7 +98,7 @@ struct rul_dispatch { /* one class */
 };
 
 struct rul_program {
-    struct rul_arena arena; /* texts, small arrays */
+    struct hd_arena arena; /* texts, small arrays */
     struct rul_pred *preds;
     uint32_t n_preds;
     struct rul_node *nodes;

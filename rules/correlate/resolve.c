@@ -78,7 +78,7 @@ int rul_corr_resolve(struct rul_set *set, struct rul_doc *doc, uint32_t index,
 {
     const struct rul_corr_ast *ast = doc->corr;
     const struct resolver r = {set, doc, ast, diags};
-    struct rul_corr_ref *refs = rul_arena_alloc(&set->keep, ast->n_rules, sizeof(*refs));
+    struct rul_corr_ref *refs = hd_arena_alloc(&set->keep, ast->n_rules, sizeof(*refs));
     if (refs == NULL) {
         return HD_ENOMEM;
     }
@@ -99,7 +99,7 @@ int rul_corr_resolve(struct rul_set *set, struct rul_doc *doc, uint32_t index,
         return err;
     }
     for (size_t i = 0; i < ast->n_group; i++) {
-        out->group_names[i] = rul_arena_str(&set->keep, ast->group[i].text);
+        out->group_names[i] = hd_arena_str(&set->keep, ast->group[i].text);
     }
     uint64_t hash = doc->rule.hash;
     for (size_t i = 0; i < ast->n_rules; i++) {

@@ -35,7 +35,7 @@ int rul_scratch_new(const struct rul_set *set, struct rul_scratch **out)
         return HD_ENOMEM;
     }
     s->program = p;
-    rul_arena_init(&s->folds, 0);
+    hd_arena_init(&s->folds, 0);
     hd_buf_init(&s->fold_buf, 0);
     uint32_t slots = 1, words = 1;
     int err = rul_regex_scratch_new(&s->pcre);
@@ -66,7 +66,7 @@ void rul_scratch_free(struct rul_scratch *s)
     }
     (void)hs_free_scratch(s->hs);
     rul_regex_scratch_free(s->pcre);
-    rul_arena_fini(&s->folds);
+    hd_arena_fini(&s->folds);
     hd_buf_fini(&s->fold_buf);
     free(s->memo);
     free(s->scanned);
@@ -113,7 +113,7 @@ struct hd_slice rul_fold_text(struct rul_scratch *s, struct hd_slice text)
     if (text.len == 0) {
         return hd_slice("", 0);
     }
-    uint8_t *out = rul_arena_bytes(&s->folds, text.len);
+    uint8_t *out = hd_arena_bytes(&s->folds, text.len);
     if (out == NULL) {
         return text;
     }
@@ -125,7 +125,7 @@ struct hd_slice rul_fold_text(struct rul_scratch *s, struct hd_slice text)
     if (s->fold_buf.err != 0) {
         return text;
     }
-    return rul_arena_copy(&s->folds, hd_buf_slice(&s->fold_buf));
+    return hd_arena_copy(&s->folds, hd_buf_slice(&s->fold_buf));
 }
 
 struct hd_slice rul_fold_field(const struct rul_matcher *m, uint16_t field)
@@ -328,7 +328,7 @@ bool rul_matcher_begin(struct rul_matcher *m, const struct rul_set *set,
         }
         s->epoch = 1;
     }
-    rul_arena_reset(&s->folds);
+    hd_arena_reset(&s->folds);
     s->n_texts = 0;
     if (m->d->has_keywords) {
         if (ev->raw.len > 0) {

@@ -15,10 +15,10 @@ struct rul_scratch {
     hs_scratch_t *hs;
     struct rul_regex_scratch *pcre;
     uint32_t epoch;
-    uint32_t *memo;         /* per predicate: epoch << 2 | truth */
-    uint32_t *scanned;      /* per slot of the class: epoch of its expressions' scan */
-    uint64_t *candidates;   /* bitmap over the rules of the class */
-    struct rul_arena folds; /* folded values of this event */
+    uint32_t *memo;        /* per predicate: epoch << 2 | truth */
+    uint32_t *scanned;     /* per slot of the class: epoch of its expressions' scan */
+    uint64_t *candidates;  /* bitmap over the rules of the class */
+    struct hd_arena folds; /* folded values of this event */
     struct hd_buf fold_buf;
     size_t n_texts; /* what keywords are sought in */
     struct rul_keyword_text {

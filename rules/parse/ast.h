@@ -71,8 +71,8 @@ struct rul_doc {
 
 /* Where a document is read from and what its pieces live in. */
 struct rul_reader {
-    struct rul_arena *load; /* trees: until the set is compiled */
-    struct rul_arena *keep; /* texts of the rule: as long as the set */
+    struct hd_arena *load; /* trees: until the set is compiled */
+    struct hd_arena *keep; /* texts of the rule: as long as the set */
     const char *file;
     struct hd_diags *diags;
     size_t atoms; /* of the rule being read */

@@ -217,7 +217,7 @@ static int read_member(struct rul_reader *r, const struct rul_yaml *v,
 int rul_correlation_read(struct rul_reader *r, const struct rul_yaml *node,
                          struct rul_doc *doc)
 {
-    struct rul_corr_ast *corr = rul_arena_alloc(r->load, 1, sizeof(*corr));
+    struct rul_corr_ast *corr = hd_arena_alloc(r->load, 1, sizeof(*corr));
     if (corr == NULL) {
         return HD_ENOMEM;
     }

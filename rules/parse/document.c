@@ -24,7 +24,7 @@ static int read_text(struct rul_reader *r, const struct rul_yaml *map, const cha
     if (node->type != RUL_YAML_SCALAR || hd_slice_find_byte(node->text, 0) != HD_NPOS) {
         return rul_refuse(r, node, "'%s' must be text", key);
     }
-    *out = rul_arena_str(r->keep, hd_slice_trim(node->text));
+    *out = hd_arena_str(r->keep, hd_slice_trim(node->text));
     return r->keep->failed ? HD_ENOMEM : 0;
 }
 
@@ -54,7 +54,7 @@ static int read_tags(struct rul_reader *r, const struct rul_yaml *root,
     if (node->type != RUL_YAML_LIST || node->n > TAGS_MAX) {
         return rul_refuse(r, node, "'tags' must be a list of at most %u words", TAGS_MAX);
     }
-    const char **tags = rul_arena_alloc(r->keep, node->n, sizeof(*tags));
+    const char **tags = hd_arena_alloc(r->keep, node->n, sizeof(*tags));
     if (tags == NULL) {
         return HD_ENOMEM;
     }
@@ -62,7 +62,7 @@ static int read_tags(struct rul_reader *r, const struct rul_yaml *root,
         if (t->type != RUL_YAML_SCALAR) {
             return rul_refuse(r, t, "a tag must be a word");
         }
-        tags[rule->n_tags++] = rul_arena_str(r->keep, t->text);
+        tags[rule->n_tags++] = hd_arena_str(r->keep, t->text);
     }
     rule->tags = tags;
     return r->keep->failed ? HD_ENOMEM : 0;
@@ -262,7 +262,7 @@ int rul_doc_read(struct rul_reader *r, const struct rul_yaml *root, struct rul_d
     if (err != 0) {
         return err;
     }
-    struct rul_doc *doc = rul_arena_alloc(r->load, 1, sizeof(*doc));
+    struct rul_doc *doc = hd_arena_alloc(r->load, 1, sizeof(*doc));
     if (doc == NULL) {
         return HD_ENOMEM;
     }

@@ -28,7 +28,7 @@ static int read_lines(struct rul_reader *r, const struct rul_yaml *node,
         return rul_refuse(r, node, "an example has one line, or 1 to %u lines",
                           LINES_MAX);
     }
-    ex->lines = rul_arena_alloc(r->keep, n, sizeof(*ex->lines));
+    ex->lines = hd_arena_alloc(r->keep, n, sizeof(*ex->lines));
     if (ex->lines == NULL) {
         return HD_ENOMEM;
     }
@@ -41,7 +41,7 @@ static int read_lines(struct rul_reader *r, const struct rul_yaml *node,
         while (text.len > 0 && text.ptr[text.len - 1] == '\n') {
             text.len--;
         }
-        ex->lines[ex->n_lines++] = rul_arena_copy(r->keep, text);
+        ex->lines[ex->n_lines++] = hd_arena_copy(r->keep, text);
     }
     return r->keep->failed ? HD_ENOMEM : 0;
 }
@@ -56,11 +56,11 @@ static int read_member(struct rul_reader *r, const struct rul_yaml *v,
         return rul_refuse(r, v, "a single value was expected here");
     }
     if (rul_yaml_is(v->key, "format")) {
-        ex->format = rul_arena_str(r->keep, v->text);
+        ex->format = hd_arena_str(r->keep, v->text);
         return 0;
     }
     if (rul_yaml_is(v->key, "host")) {
-        ex->host = rul_arena_str(r->keep, v->text);
+        ex->host = hd_arena_str(r->keep, v->text);
         return 0;
     }
     if (rul_yaml_is(v->key, "repeat")) {
@@ -81,7 +81,7 @@ static int read_member(struct rul_reader *r, const struct rul_yaml *v,
 static int read_example(struct rul_reader *r, const struct rul_yaml *node,
                         bool must_match, struct rul_example **out)
 {
-    struct rul_example *ex = rul_arena_alloc(r->keep, 1, sizeof(*ex));
+    struct rul_example *ex = hd_arena_alloc(r->keep, 1, sizeof(*ex));
     if (ex == NULL) {
         return HD_ENOMEM;
     }

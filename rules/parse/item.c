@@ -106,12 +106,12 @@ int rul_refuse(const struct rul_reader *r, const struct rul_yaml *at, const char
 
 struct rul_expr *rul_expr_new(struct rul_reader *r, enum rul_expr_kind kind, size_t n)
 {
-    struct rul_expr *expr = rul_arena_alloc(r->load, 1, sizeof(*expr));
+    struct rul_expr *expr = hd_arena_alloc(r->load, 1, sizeof(*expr));
     if (expr == NULL) {
         return NULL;
     }
     expr->kind = kind;
-    expr->kids = rul_arena_alloc(r->load, n, sizeof(struct rul_expr *));
+    expr->kids = hd_arena_alloc(r->load, n, sizeof(struct rul_expr *));
     return expr->kids == NULL ? NULL : expr;
 }
 
@@ -202,12 +202,12 @@ static int check_modifiers(const struct rul_reader *r, const struct item *item)
 }
 
 /* Sigma names fields without the spaces that some products put into them. */
-static struct hd_slice without_spaces(struct rul_arena *arena, struct hd_slice name)
+static struct hd_slice without_spaces(struct hd_arena *arena, struct hd_slice name)
 {
     if (hd_slice_find_byte(name, ' ') == HD_NPOS) {
         return name;
     }
-    uint8_t *buf = rul_arena_bytes(arena, name.len);
+    uint8_t *buf = hd_arena_bytes(arena, name.len);
     size_t n = 0;
     for (size_t i = 0; buf != NULL && i < name.len; i++) {
         if (name.ptr[i] != ' ') {
@@ -245,7 +245,7 @@ static int add_atom(struct rul_reader *r, const struct item *item,
     if (++r->atoms > RUL_ATOMS_MAX) {
         return rul_refuse(r, value, "rule has more than %u comparisons", RUL_ATOMS_MAX);
     }
-    struct rul_atom *atom = rul_arena_alloc(r->load, 1, sizeof(*atom));
+    struct rul_atom *atom = hd_arena_alloc(r->load, 1, sizeof(*atom));
     if (atom == NULL) {
         return HD_ENOMEM;
     }
@@ -257,7 +257,7 @@ static int add_atom(struct rul_reader *r, const struct item *item,
     return 0;
 }
 
-static int apply(struct rul_arena *arena, const struct item *item, enum mod mod,
+static int apply(struct hd_arena *arena, const struct item *item, enum mod mod,
                  struct rul_text **list)
 {
     bool keyword = item->field.len == 0;

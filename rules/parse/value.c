@@ -5,11 +5,11 @@
 
 /* ---- building ---- */
 
-static struct rul_text *new_text(struct rul_arena *arena, size_t parts)
+static struct rul_text *new_text(struct hd_arena *arena, size_t parts)
 {
-    struct rul_text *text = rul_arena_alloc(arena, 1, sizeof(*text));
+    struct rul_text *text = hd_arena_alloc(arena, 1, sizeof(*text));
     if (text != NULL) {
-        text->parts = rul_arena_alloc(arena, parts + 1, sizeof(*text->parts));
+        text->parts = hd_arena_alloc(arena, parts + 1, sizeof(*text->parts));
     }
     return text == NULL || text->parts == NULL ? NULL : text;
 }
@@ -28,11 +28,10 @@ static size_t count_wildcards(struct hd_slice s)
     return n;
 }
 
-int rul_text_parse(struct rul_arena *arena, struct hd_slice written,
-                   struct rul_text **out)
+int rul_text_parse(struct hd_arena *arena, struct hd_slice written, struct rul_text **out)
 {
     struct rul_text *text = new_text(arena, 2 * count_wildcards(written) + 1);
-    uint8_t *buf = rul_arena_bytes(arena, written.len);
+    uint8_t *buf = hd_arena_bytes(arena, written.len);
     if (text == NULL || buf == NULL) {
         return HD_ENOMEM;
     }
@@ -87,7 +86,7 @@ static size_t count_dashes(const struct rul_text *text)
 }
 
 /* `choice` in base 5 says which form each dash takes, first dash = lowest digit. */
-static struct rul_text *with_dashes(struct rul_arena *arena, const struct rul_text *from,
+static struct rul_text *with_dashes(struct hd_arena *arena, const struct rul_text *from,
                                     size_t choice)
 {
     static const char *const forms[] = {"-", "/", "\xe2\x80\x93", "\xe2\x80\x94",
@@ -95,7 +94,7 @@ static struct rul_text *with_dashes(struct rul_arena *arena, const struct rul_te
     struct rul_text *text = new_text(arena, from->n);
     for (size_t p = 0; text != NULL && p < from->n; p++) {
         struct hd_slice s = from->parts[p].text;
-        uint8_t *buf = rul_arena_bytes(arena, 3 * s.len);
+        uint8_t *buf = hd_arena_bytes(arena, 3 * s.len);
         if (buf == NULL) {
             return NULL;
         }
@@ -115,7 +114,7 @@ static struct rul_text *with_dashes(struct rul_arena *arena, const struct rul_te
     return text;
 }
 
-int rul_text_windash(struct rul_arena *arena, struct rul_text **list)
+int rul_text_windash(struct hd_arena *arena, struct rul_text **list)
 {
     struct rul_text *out = NULL, **tail = &out;
     size_t made = 0;
@@ -161,10 +160,10 @@ static uint32_t code_point(const uint8_t *at, size_t len)
 }
 
 /* HD_EINVAL when the text is not UTF-8. */
-static int to_utf16(struct rul_arena *arena, enum rul_utf16 form, struct hd_slice *s)
+static int to_utf16(struct hd_arena *arena, enum rul_utf16 form, struct hd_slice *s)
 {
     bool big = form == RUL_UTF16_BE;
-    uint8_t *buf = rul_arena_bytes(arena, 2 * s->len + 2);
+    uint8_t *buf = hd_arena_bytes(arena, 2 * s->len + 2);
     if (buf == NULL) {
         return HD_ENOMEM;
     }
@@ -186,8 +185,7 @@ static int to_utf16(struct rul_arena *arena, enum rul_utf16 form, struct hd_slic
     return 0;
 }
 
-static int parts_to_utf16(struct rul_arena *arena, enum rul_utf16 form,
-                          struct rul_text *t)
+static int parts_to_utf16(struct hd_arena *arena, enum rul_utf16 form, struct rul_text *t)
 {
     int err = 0;
     for (size_t p = 0; p < t->n && err == 0; p++) {
@@ -198,7 +196,7 @@ static int parts_to_utf16(struct rul_arena *arena, enum rul_utf16 form,
     return err;
 }
 
-int rul_text_utf16(struct rul_arena *arena, enum rul_utf16 form, struct rul_text **list)
+int rul_text_utf16(struct hd_arena *arena, enum rul_utf16 form, struct rul_text **list)
 {
     int err = 0;
     for (struct rul_text *t = *list; t != NULL && err == 0; t = t->next) {
@@ -208,11 +206,11 @@ int rul_text_utf16(struct rul_arena *arena, enum rul_utf16 form, struct rul_text
 }
 
 /* RFC 4648 section 4. */
-static struct hd_slice encode_base64(struct rul_arena *arena, struct hd_slice s)
+static struct hd_slice encode_base64(struct hd_arena *arena, struct hd_slice s)
 {
     static const char digits[] =
         "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    uint8_t *out = rul_arena_bytes(arena, (s.len + 2) / 3 * 4);
+    uint8_t *out = hd_arena_bytes(arena, (s.len + 2) / 3 * 4);
     size_t n = 0;
     for (size_t i = 0; out != NULL && i < s.len; i += 3) {
         uint32_t group = (uint32_t)s.ptr[i] << 16;
@@ -231,7 +229,7 @@ static bool is_one_text(const struct rul_text *t)
     return t->n == 1 && t->parts[0].kind == RUL_PART_TEXT;
 }
 
-int rul_text_base64(struct rul_arena *arena, struct rul_text **list)
+int rul_text_base64(struct hd_arena *arena, struct rul_text **list)
 {
     for (struct rul_text *t = *list; t != NULL; t = t->next) {
         if (!is_one_text(t)) {
@@ -244,12 +242,11 @@ int rul_text_base64(struct rul_arena *arena, struct rul_text **list)
 
 /* The characters of the encoding that depend on the text alone, when `shift` unknown
  * bytes stand before it in its group of three. */
-static struct rul_text *at_offset(struct rul_arena *arena, struct hd_slice s,
-                                  size_t shift)
+static struct rul_text *at_offset(struct hd_arena *arena, struct hd_slice s, size_t shift)
 {
     static const size_t cut_front[] = {0, 2, 3}, cut_back[] = {0, 3, 2};
     struct rul_text *text = new_text(arena, 1);
-    uint8_t *shifted = rul_arena_bytes(arena, s.len + shift);
+    uint8_t *shifted = hd_arena_bytes(arena, s.len + shift);
     if (text == NULL || shifted == NULL) {
         return NULL;
     }
@@ -265,7 +262,7 @@ static struct rul_text *at_offset(struct rul_arena *arena, struct hd_slice s,
     return text;
 }
 
-int rul_text_base64_offset(struct rul_arena *arena, struct rul_text **list)
+int rul_text_base64_offset(struct hd_arena *arena, struct rul_text **list)
 {
     struct rul_text *out = NULL, **tail = &out;
     for (const struct rul_text *t = *list; t != NULL; t = t->next) {
@@ -284,7 +281,7 @@ int rul_text_base64_offset(struct rul_arena *arena, struct rul_text **list)
     return 0;
 }
 
-int rul_text_open(struct rul_arena *arena, bool front, bool back, struct rul_text **list)
+int rul_text_open(struct hd_arena *arena, bool front, bool back, struct rul_text **list)
 {
     for (struct rul_text *t = *list; t != NULL; t = t->next) {
         struct rul_text *wide = new_text(arena, t->n + 2);
@@ -308,19 +305,19 @@ int rul_text_open(struct rul_arena *arena, bool front, bool back, struct rul_tex
 
 /* ---- classification ---- */
 
-static int fold(struct rul_arena *arena, struct hd_slice *s)
+static int fold(struct hd_arena *arena, struct hd_slice *s)
 {
     struct hd_buf buf;
     hd_buf_init(&buf, 0);
     hd_utf8_fold(&buf, *s);
     int err = buf.err;
-    *s = rul_arena_copy(arena, hd_buf_slice(&buf));
+    *s = hd_arena_copy(arena, hd_buf_slice(&buf));
     hd_buf_fini(&buf);
     return err != 0 || arena->failed ? HD_ENOMEM : 0;
 }
 
 /* Folds texts, drops empty texts and "*" behind "*". */
-static int normalise(struct rul_arena *arena, const struct rul_text *text, bool cased,
+static int normalise(struct hd_arena *arena, const struct rul_text *text, bool cased,
                      struct rul_text **out)
 {
     struct rul_text *t = new_text(arena, text->n);
@@ -353,7 +350,7 @@ static bool is_kind(const struct rul_text *t, size_t i, enum rul_part_kind kind)
     return t->parts[i].kind == kind;
 }
 
-int rul_text_classify(struct rul_arena *arena, const struct rul_text *text,
+int rul_text_classify(struct hd_arena *arena, const struct rul_text *text,
                       struct rul_atom *atom)
 {
     struct rul_text *t = NULL;

@@ -18,19 +18,19 @@ enum rul_utf16 { RUL_UTF16_LE, RUL_UTF16_BE, RUL_UTF16_BOM };
 
 /* Written text -> parts. Backslash: "\*" and "\?" are the characters, "\\" is one
  * backslash, any other backslash is itself (specification v2.1, "Escaping"). */
-int rul_text_parse(struct rul_arena *arena, struct hd_slice written,
+int rul_text_parse(struct hd_arena *arena, struct hd_slice written,
                    struct rul_text **out) HD_MUST_USE;
 
 /* Each replaces the list. HD_EINVAL: does not apply to wildcards; HD_ELIMIT: too many. */
-int rul_text_windash(struct rul_arena *arena, struct rul_text **list) HD_MUST_USE;
-int rul_text_utf16(struct rul_arena *arena, enum rul_utf16 form,
+int rul_text_windash(struct hd_arena *arena, struct rul_text **list) HD_MUST_USE;
+int rul_text_utf16(struct hd_arena *arena, enum rul_utf16 form,
                    struct rul_text **list) HD_MUST_USE;
-int rul_text_base64(struct rul_arena *arena, struct rul_text **list) HD_MUST_USE;
-int rul_text_base64_offset(struct rul_arena *arena, struct rul_text **list) HD_MUST_USE;
+int rul_text_base64(struct hd_arena *arena, struct rul_text **list) HD_MUST_USE;
+int rul_text_base64_offset(struct hd_arena *arena, struct rul_text **list) HD_MUST_USE;
 /* Adds "*" before and/or behind each. */
-int rul_text_open(struct rul_arena *arena, bool front, bool back,
+int rul_text_open(struct hd_arena *arena, bool front, bool back,
                   struct rul_text **list) HD_MUST_USE;
 
 /* Fills op and text or parts of the atom: the cheapest form that means the same. */
-int rul_text_classify(struct rul_arena *arena, const struct rul_text *text,
+int rul_text_classify(struct hd_arena *arena, const struct rul_text *text,
                       struct rul_atom *atom) HD_MUST_USE;

@@ -12,7 +12,7 @@ struct anchor {
 
 struct builder {
     yaml_parser_t parser;
-    struct rul_arena *arena;
+    struct hd_arena *arena;
     const char *file;
     struct hd_diags *diags;
     size_t weight;
@@ -49,7 +49,7 @@ static int refuse(struct builder *b, const yaml_mark_t *mark, const char *why)
 static int new_node(struct builder *b, const yaml_event_t *event, enum rul_yaml_type type,
                     struct rul_yaml **out)
 {
-    struct rul_yaml *node = rul_arena_alloc(b->arena, 1, sizeof(*node));
+    struct rul_yaml *node = hd_arena_alloc(b->arena, 1, sizeof(*node));
     if (node == NULL) {
         return HD_ENOMEM;
     }
@@ -70,7 +70,7 @@ static int remember(struct builder *b, const yaml_event_t *event, const yaml_cha
     if (b->n_anchors == ANCHORS_MAX) {
         return refuse(b, &event->start_mark, "too many anchors in one document");
     }
-    struct hd_slice copy = rul_arena_copy(b->arena, hd_slice_str((const char *)name));
+    struct hd_slice copy = hd_arena_copy(b->arena, hd_slice_str((const char *)name));
     b->anchors[b->n_anchors++] = (struct anchor){copy, node};
     return b->arena->failed ? HD_ENOMEM : 0;
 }
@@ -108,7 +108,7 @@ static int build_scalar(struct builder *b, const yaml_event_t *event,
     node->plain = event->data.scalar.style == YAML_PLAIN_SCALAR_STYLE;
     node->quoted = event->data.scalar.style == YAML_SINGLE_QUOTED_SCALAR_STYLE ||
                    event->data.scalar.style == YAML_DOUBLE_QUOTED_SCALAR_STYLE;
-    node->text = rul_arena_copy(
+    node->text = hd_arena_copy(
         b->arena, hd_slice(event->data.scalar.value, event->data.scalar.length));
     return b->arena->failed ? HD_ENOMEM
                             : remember(b, event, event->data.scalar.anchor, node);
@@ -308,7 +308,7 @@ static int read_stream(struct builder *b, const struct rul_yaml **docs)
     return 0;
 }
 
-int rul_yaml_parse(struct rul_arena *arena, const char *file, struct hd_slice text,
+int rul_yaml_parse(struct hd_arena *arena, const char *file, struct hd_slice text,
                    const struct rul_yaml **docs, struct hd_diags *diags)
 {
     *docs = NULL;

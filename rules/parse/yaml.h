@@ -5,9 +5,8 @@
  * aliases counted as what they stand for; duplicate keys are errors.
  */
 #pragma once
+#include <haidang/arena.h>
 #include <haidang/diag.h>
-
-#include "rules/arena.h"
 
 #define RUL_YAML_BYTES_MAX (4U << 20)
 #define RUL_YAML_DEPTH_MAX 32U
@@ -31,7 +30,7 @@ struct rul_yaml {
 
 /* Documents of `text` as a list through `next` (NULL when there is none). Nodes live in
  * `arena`. HD_EPARSE (reported), HD_ENOMEM. */
-int rul_yaml_parse(struct rul_arena *arena, const char *file, struct hd_slice text,
+int rul_yaml_parse(struct hd_arena *arena, const char *file, struct hd_slice text,
                    const struct rul_yaml **docs, struct hd_diags *diags) HD_MUST_USE;
 
 /* Value of a key, or NULL. */

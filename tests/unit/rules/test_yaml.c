@@ -10,7 +10,7 @@
 #include "rules/parse/yaml.h"
 
 struct doc {
-    struct rul_arena arena;
+    struct hd_arena arena;
     struct hd_diag_first first;
     const struct rul_yaml *root;
     int err;
@@ -21,7 +21,7 @@ static struct doc *parse(struct hd_slice text)
     static struct doc doc;
     doc = (struct doc){0};
     struct hd_diags diags = {hd_diag_keep_first, &doc.first, 0, 0};
-    rul_arena_init(&doc.arena, 0);
+    hd_arena_init(&doc.arena, 0);
     doc.err = rul_yaml_parse(&doc.arena, "f.yml", text, &doc.root, &diags);
     assert_int_equal(doc.err != 0, diags.errors > 0);
     return &doc;
@@ -34,7 +34,7 @@ static void check_refused(const char *text, const char *message)
     if (strstr(d->first.text, message) == NULL) {
         fail_msg("'%s' does not say '%s'", d->first.text, message);
     }
-    rul_arena_fini(&d->arena);
+    hd_arena_fini(&d->arena);
 }
 
 static void test_tree(void **state)
@@ -65,7 +65,7 @@ static void test_tree(void **state)
     assert_true(rul_yaml_is(rul_yaml_get(d->root->next, "second"), "1"));
     assert_null(rul_yaml_get(d->root, "second"));
     assert_null(d->root->next->next);
-    rul_arena_fini(&d->arena);
+    hd_arena_fini(&d->arena);
 }
 
 static void test_aliases(void **state)
@@ -76,7 +76,7 @@ static void test_aliases(void **state)
     assert_int_equal(rul_yaml_get(d->root, "b")->n, 2);
     assert_int_equal(rul_yaml_get(d->root, "c")->n, 2);
     assert_int_equal(d->root->n, 3);
-    rul_arena_fini(&d->arena);
+    hd_arena_fini(&d->arena);
     check_refused("a: *nowhere\n", "alias of an anchor");
     check_refused("a: &x [*x]\n", "alias of an anchor");
 }
@@ -140,7 +140,7 @@ static void test_empty(void **state)
     struct doc *d = parse(HD_SLICE_EMPTY);
     assert_int_equal(d->err, 0);
     assert_null(d->root);
-    rul_arena_fini(&d->arena);
+    hd_arena_fini(&d->arena);
 }
 
 /* No prefix of a rule may do anything but parse or be refused. */
@@ -153,7 +153,7 @@ static void test_prefixes(void **state)
         char *copy = malloc(n + 1);
         assert_non_null(copy);
         memcpy(copy, text.ptr, n);
-        rul_arena_fini(&parse(hd_slice(copy, n))->arena);
+        hd_arena_fini(&parse(hd_slice(copy, n))->arena);
         free(copy);
     }
 }

@@ -1,5 +1,8 @@
-/* SPDX-License-Identifier: Apache-2.0 */
-#include "rules/arena.h"
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * A bump allocator over a list of chunks, each twice as large as the one before.
+ */
+#include <haidang/arena.h>
 
 #include <stdlib.h>
 
@@ -7,37 +10,37 @@
 #define CHUNK_MAX (1U << 20)
 #define ALIGN     16U
 
-struct rul_arena_chunk {
-    struct rul_arena_chunk *next;
+struct hd_arena_chunk {
+    struct hd_arena_chunk *next;
     size_t cap, used;
     _Alignas(ALIGN) uint8_t data[];
 };
 
-void rul_arena_init(struct rul_arena *arena, size_t max)
+void hd_arena_init(struct hd_arena *arena, size_t max)
 {
-    *arena = (struct rul_arena){.max = max};
+    *arena = (struct hd_arena){.max = max};
 }
 
-void rul_arena_fini(struct rul_arena *arena)
+void hd_arena_fini(struct hd_arena *arena)
 {
-    struct rul_arena_chunk *chunk = arena->head;
+    struct hd_arena_chunk *chunk = arena->head;
     while (chunk != NULL) {
-        struct rul_arena_chunk *next = chunk->next;
+        struct hd_arena_chunk *next = chunk->next;
         free(chunk);
         chunk = next;
     }
-    rul_arena_init(arena, arena->max);
+    hd_arena_init(arena, arena->max);
 }
 
-void rul_arena_reset(struct rul_arena *arena)
+void hd_arena_reset(struct hd_arena *arena)
 {
-    struct rul_arena_chunk *keep = arena->head;
-    for (struct rul_arena_chunk *c = arena->head; c != NULL; c = c->next) {
+    struct hd_arena_chunk *keep = arena->head;
+    for (struct hd_arena_chunk *c = arena->head; c != NULL; c = c->next) {
         keep = c->cap > keep->cap ? c : keep;
     }
-    struct rul_arena_chunk *chunk = arena->head;
+    struct hd_arena_chunk *chunk = arena->head;
     while (chunk != NULL) {
-        struct rul_arena_chunk *next = chunk->next;
+        struct hd_arena_chunk *next = chunk->next;
         if (chunk != keep) {
             free(chunk);
         }
@@ -53,28 +56,28 @@ void rul_arena_reset(struct rul_arena *arena)
     }
 }
 
-static struct rul_arena_chunk *add_chunk(struct rul_arena *arena, size_t need)
+static struct hd_arena_chunk *add_chunk(struct hd_arena *arena, size_t need)
 {
     size_t cap = arena->head == NULL ? CHUNK_MIN : arena->head->cap * 2;
     cap = cap > CHUNK_MAX ? CHUNK_MAX : cap;
     cap = cap < need ? need : cap;
-    size_t size = sizeof(struct rul_arena_chunk) + cap;
+    size_t size = sizeof(struct hd_arena_chunk) + cap;
     if (size < cap || (arena->max != 0 && size > arena->max - arena->total)) {
         return NULL;
     }
-    struct rul_arena_chunk *chunk = malloc(size);
+    struct hd_arena_chunk *chunk = malloc(size);
     if (chunk == NULL) {
         return NULL;
     }
-    *chunk = (struct rul_arena_chunk){.next = arena->head, .cap = cap};
+    *chunk = (struct hd_arena_chunk){.next = arena->head, .cap = cap};
     arena->head = chunk;
     arena->total += size;
     return chunk;
 }
 
-static uint8_t *take(struct rul_arena *arena, size_t len, size_t align)
+static uint8_t *take(struct hd_arena *arena, size_t len, size_t align)
 {
-    struct rul_arena_chunk *chunk = arena->head;
+    struct hd_arena_chunk *chunk = arena->head;
     if (chunk != NULL) {
         size_t at = (chunk->used + align - 1) & ~(align - 1);
         if (at <= chunk->cap && len <= chunk->cap - at) {
@@ -91,7 +94,7 @@ static uint8_t *take(struct rul_arena *arena, size_t len, size_t align)
     return chunk->data;
 }
 
-void *rul_arena_alloc(struct rul_arena *arena, size_t n, size_t size)
+void *hd_arena_alloc(struct hd_arena *arena, size_t n, size_t size)
 {
     size_t len = 0;
     if (__builtin_mul_overflow(n, size, &len)) {
@@ -105,12 +108,12 @@ void *rul_arena_alloc(struct rul_arena *arena, size_t n, size_t size)
     return at;
 }
 
-uint8_t *rul_arena_bytes(struct rul_arena *arena, size_t len)
+uint8_t *hd_arena_bytes(struct hd_arena *arena, size_t len)
 {
     return take(arena, len, 1);
 }
 
-struct hd_slice rul_arena_copy(struct rul_arena *arena, struct hd_slice s)
+struct hd_slice hd_arena_copy(struct hd_arena *arena, struct hd_slice s)
 {
     uint8_t *at = take(arena, s.len, 1);
     if (at == NULL || s.len == 0) {
@@ -120,7 +123,7 @@ struct hd_slice rul_arena_copy(struct rul_arena *arena, struct hd_slice s)
     return hd_slice(at, s.len);
 }
 
-const char *rul_arena_str(struct rul_arena *arena, struct hd_slice s)
+const char *hd_arena_str(struct hd_arena *arena, struct hd_slice s)
 {
     uint8_t *at = s.len == SIZE_MAX ? NULL : take(arena, s.len + 1, 1);
     if (at == NULL) {
