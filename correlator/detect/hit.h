@@ -49,6 +49,7 @@ struct cor_hit {
 
 struct cor_hits {
     struct rul_set *set; /* a reference: the set that the batch was matched with */
+    uint64_t generation; /* of the set: later ones are larger */
     uint32_t n;
     size_t bytes;
     bool is_warm_up; /* before the cursor: feeds correlations, publishes nothing */

@@ -12,6 +12,7 @@
 #include "correlator/enrich/attack.h"
 
 #define GROUP_MAX   8U
+#define TAGS_MAX    64U
 #define TIME_DIGITS 6
 
 /* Members are set without asking each time: the first failure sticks. */
@@ -33,45 +34,85 @@ static void put(struct maker *m, json_t *object, const char *key, json_t *value)
     }
 }
 
-/* Bytes of a log line -> JSON string: cut, valid UTF-8, no NUL (many readers stop there).
- */
-static json_t *clean(struct maker *m, struct hd_slice s, size_t max)
+/* At most `max` bytes, not through the middle of a UTF-8 sequence. */
+static size_t cut_bytes(struct hd_slice s, size_t max)
 {
     size_t len = s.len < max ? s.len : max;
     while (len < s.len && len > 0 && (s.ptr[len] & 0xc0U) == 0x80U) {
         len--;
     }
+    return len;
+}
+
+/* At most `max` characters of valid UTF-8. */
+static size_t cut_chars(struct hd_slice s, size_t max)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < s.len; i++) {
+        bool is_first = (s.ptr[i] & 0xc0U) != 0x80U;
+        if (is_first && n++ == max) {
+            return i;
+        }
+    }
+    return s.len;
+}
+
+/* Bytes of a log line -> m->text: bounded, valid UTF-8, no NUL (many readers stop there).
+ */
+static void clean(struct maker *m, struct hd_slice s, size_t max)
+{
     hd_buf_clear(&m->text);
-    hd_utf8_repair(&m->text, hd_slice_head(s, len));
+    hd_utf8_repair(&m->text, hd_slice_head(s, cut_bytes(s, max)));
     if (m->text.err != 0) {
         m->err = m->text.err;
-        return NULL;
+        return;
     }
+    m->text.len = cut_bytes(hd_buf_slice(&m->text), max);
     for (size_t i = 0; i < m->text.len; i++) {
         if (m->text.ptr[i] == 0) {
             m->text.ptr[i] = ' ';
         }
     }
-    return json_stringn_nocheck((const char *)m->text.ptr, m->text.len);
+}
+
+static json_t *cleaned(const struct maker *m, size_t len)
+{
+    return json_stringn_nocheck(len == 0 ? "" : (const char *)m->text.ptr, len);
+}
+
+static json_t *text(struct maker *m, struct hd_slice s, size_t max)
+{
+    clean(m, s, max);
+    return cleaned(m, m->text.len);
 }
 
 static void put_text(struct maker *m, json_t *object, const char *key, struct hd_slice s)
 {
     if (s.len > 0) {
-        put(m, object, key, clean(m, s, COR_ALERT_FIELD_MAX));
+        put(m, object, key, text(m, s, COR_ALERT_FIELD_MAX));
     }
 }
 
-static void put_cstr(struct maker *m, json_t *object, const char *key, const char *text)
+/* What people gave a name. */
+static void put_name(struct maker *m, json_t *object, const char *key, struct hd_slice s)
 {
-    put_text(m, object, key, hd_slice_str(text));
+    if (s.len > 0) {
+        clean(m, s, COR_ALERT_FIELD_MAX);
+        put(m, object, key,
+            cleaned(m, cut_chars(hd_buf_slice(&m->text), COR_ALERT_NAME_MAX)));
+    }
+}
+
+static void put_cstr(struct maker *m, json_t *object, const char *key, const char *name)
+{
+    put_name(m, object, key, hd_slice_str(name));
 }
 
 static void put_time(struct maker *m, json_t *object, const char *key, int64_t ns)
 {
-    char text[HD_RFC3339_LEN + 1];
-    (void)hd_clock_format_rfc3339(ns, TIME_DIGITS, text);
-    put(m, object, key, json_string(text));
+    char stamp[HD_RFC3339_LEN + 1];
+    (void)hd_clock_format_rfc3339(ns, TIME_DIGITS, stamp);
+    put(m, object, key, json_string(stamp));
 }
 
 /* Puts the object unless it has stayed empty. */
@@ -101,15 +142,15 @@ static void put_rule(struct maker *m)
     put_cstr(m, rule, "id", r->id);
     put_cstr(m, rule, "title", r->title);
     put_cstr(m, rule, "title_vi", r->title_vi);
-    put_cstr(m, rule, "description", r->description);
-    put_cstr(m, rule, "description_vi", r->description_vi);
+    put_text(m, rule, "description", hd_slice_str(r->description));
+    put_text(m, rule, "description_vi", hd_slice_str(r->description_vi));
     put_cstr(m, rule, "author", r->author);
     put_cstr(m, rule, "license", r->license);
     put_cstr(m, rule, "level", r->level);
     json_t *tags = json_array();
-    for (size_t i = 0; i < r->n_tags; i++) {
+    for (size_t i = 0; i < r->n_tags && i < TAGS_MAX; i++) {
         if (json_array_append_new(
-                tags, clean(m, hd_slice_str(r->tags[i]), COR_ALERT_FIELD_MAX)) != 0) {
+                tags, text(m, hd_slice_str(r->tags[i]), COR_ALERT_FIELD_MAX)) != 0) {
             m->err = HD_ENOMEM;
         }
     }
@@ -149,11 +190,11 @@ static void put_geo(struct maker *m, json_t *source)
      * the other one knew is in `geo`. */
     (void)!cor_enrich_geo(m->in->enrich, &m->source, &geo);
     json_t *out = json_object();
-    put_text(m, out, "country_iso", geo.country_iso);
-    put_text(m, out, "country", geo.country);
-    put_text(m, out, "region", geo.region);
-    put_text(m, out, "city", geo.city);
-    put_text(m, out, "timezone", geo.time_zone);
+    put_name(m, out, "country_iso", geo.country_iso);
+    put_name(m, out, "country", geo.country);
+    put_name(m, out, "region", geo.region);
+    put_name(m, out, "city", geo.city);
+    put_name(m, out, "timezone", geo.time_zone);
     if (geo.has_position) {
         put(m, out, "lat", json_real(geo.lat));
         put(m, out, "lon", json_real(geo.lon));
@@ -163,7 +204,7 @@ static void put_geo(struct maker *m, json_t *source)
     if (geo.as_number != 0) {
         put(m, as, "number", json_integer(geo.as_number));
     }
-    put_text(m, as, "organization", geo.as_organization);
+    put_name(m, as, "organization", geo.as_organization);
     put_object(m, source, "as", as);
 }
 
@@ -172,9 +213,9 @@ static json_t *end_point(struct maker *m, const struct hd_ip *ip, struct hd_slic
     json_t *out = json_object();
     uint16_t number;
     if (ip != NULL) {
-        char text[HD_IP_TEXT_MAX];
-        (void)hd_ip_format(ip, text);
-        put(m, out, "ip", json_string(text));
+        char address[HD_IP_TEXT_MAX];
+        (void)hd_ip_format(ip, address);
+        put(m, out, "ip", json_string(address));
     }
     if (hd_num_u16(port, UINT16_MAX, &number) == HD_OK) {
         put(m, out, "port", json_integer(number));
@@ -192,13 +233,13 @@ static void put_addresses(struct maker *m, const struct cor_subject *subject)
     put_object(m, m->alert, "destination",
                end_point(m, subject->destination, field(m, RUL_F_DESTINATION_PORT)));
     json_t *network = json_object();
-    put_text(m, network, "transport", field(m, RUL_F_NETWORK_TRANSPORT));
-    put_text(m, network, "protocol", field(m, RUL_F_NETWORK_PROTOCOL));
+    put_name(m, network, "transport", field(m, RUL_F_NETWORK_TRANSPORT));
+    put_name(m, network, "protocol", field(m, RUL_F_NETWORK_PROTOCOL));
     const char *direction = cor_enrich_direction(m->in->enrich, subject);
     if (direction != NULL) {
         put_cstr(m, network, "direction", direction);
     }
-    put_text(m, network, "community_id", field(m, RUL_F_NETWORK_COMMUNITY_ID));
+    put_name(m, network, "community_id", field(m, RUL_F_NETWORK_COMMUNITY_ID));
     put_object(m, m->alert, "network", network);
 }
 
@@ -229,7 +270,7 @@ static void put_fields(struct maker *m, const struct cor_subject *subject)
     put_one(m, "dns", "name", field(m, RUL_F_DNS_NAME));
     json_t *tls = json_object();
     put_text(m, tls, "sni", field(m, RUL_F_TLS_SNI));
-    put_text(m, tls, "ja4", field(m, RUL_F_TLS_JA4));
+    put_name(m, tls, "ja4", field(m, RUL_F_TLS_JA4));
     put_object(m, m->alert, "tls", tls);
     put_text(m, m->alert, "user_agent", field(m, RUL_F_USER_AGENT));
     put_one(m, "agent", "name", subject->agent);
@@ -257,10 +298,10 @@ static json_t *one_line(struct maker *m, const struct cor_event *event)
     struct hd_slice raw = event->copy->raw;
     json_t *out = json_object();
     put_time(m, out, "time", event->copy->time_ns);
-    put_text(m, out, "agent", event->agent);
-    put_text(m, out, "boot", event->boot);
+    put_name(m, out, "agent", event->agent);
+    put_name(m, out, "boot", event->boot);
     put(m, out, "seq", json_integer((json_int_t)event->seq));
-    put(m, out, "line", clean(m, raw, m->line_max));
+    put(m, out, "line", text(m, raw, m->line_max));
     int err = hd_sha256(raw, digest);
     hd_buf_clear(&m->text);
     hd_buf_hex(&m->text, hd_slice(digest, sizeof(digest)));
@@ -289,8 +330,7 @@ static void put_group(struct maker *m)
     }
     json_t *group = json_object();
     for (size_t i = 0; i < d->n_group && i < GROUP_MAX; i++) {
-        put(m, group, d->group[i].field,
-            clean(m, d->group[i].value, COR_ALERT_FIELD_MAX));
+        put(m, group, d->group[i].field, text(m, d->group[i].value, COR_ALERT_FIELD_MAX));
     }
     put(m, m->alert, "group", group);
 }

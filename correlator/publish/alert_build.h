@@ -12,6 +12,7 @@
 #include "correlator/enrich/enrich.h"
 #include "rules/correlate/correlate.h"
 
+#define COR_ALERT_NAME_MAX  256U  /* characters of a name, a title */
 #define COR_ALERT_FIELD_MAX 1024U /* bytes of one value taken from an event */
 #define COR_ALERT_LINE_MAX  4096U /* bytes of one line of evidence */
 

@@ -46,14 +46,19 @@ static void drop_oldest(struct cor_evidence *ev)
     ev->n--;
 }
 
+void cor_evidence_clear(struct cor_evidence *ev)
+{
+    while (ev->n > 0) {
+        drop_oldest(ev);
+    }
+}
+
 void cor_evidence_free(struct cor_evidence *ev)
 {
     if (ev == NULL) {
         return;
     }
-    while (ev->n > 0) {
-        drop_oldest(ev);
-    }
+    cor_evidence_clear(ev);
     free(ev->ring);
     free(ev);
 }

@@ -19,6 +19,8 @@ int cor_evidence_new(const struct cor_evidence_opts *opts,
                      struct cor_evidence **out) HD_MUST_USE;
 void cor_evidence_free(struct cor_evidence *evidence);
 
+void cor_evidence_clear(struct cor_evidence *evidence);
+
 /* Takes its own reference; the oldest go when a bound is passed. */
 void cor_evidence_keep(struct cor_evidence *evidence, struct cor_event *event);
 

@@ -1,0 +1,391 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The correlator's configuration schema; the manual's key table is printed from it.
+ */
+#include "correlator/conf.h"
+
+#include <haidang/inet.h>
+
+#include "correlator/intake/intake.h"
+#include "correlator/state/state.h"
+
+#define SECOND        INT64_C(1000000000)
+#define DAY           (86400 * SECOND)
+#define MIB           (INT64_C(1) << 20)
+#define TIB           (INT64_C(1) << 40)
+#define LONG_TIME     (36500 * DAY)
+
+#define AT(field)     .offset = offsetof(struct cor_conf, field)
+#define AT_TLS(field) .offset = offsetof(struct cor_conf_tls, field)
+#define AT_IN(field)  .offset = offsetof(struct cor_conf_intake, field)
+#define AT_J(field)   .offset = offsetof(struct cor_conf_journal, field)
+#define AT_RUL(field) .offset = offsetof(struct cor_conf_rules, field)
+#define AT_DET(field) .offset = offsetof(struct cor_conf_detect, field)
+#define AT_SUP(field) .offset = offsetof(struct cor_conf_suppress, field)
+#define AT_ENR(field) .offset = offsetof(struct cor_conf_enrich, field)
+
+static const struct hd_conf_item tls_items[] = {
+    {.key = "cert",
+     .type = HD_CONF_PATH,
+     AT_TLS(cert),
+     .required = true,
+     .help = "Our certificate (PEM, leaf first); read again on SIGHUP."},
+    {.key = "key",
+     .type = HD_CONF_PATH,
+     AT_TLS(key),
+     .required = true,
+     .help = "Its private key (PEM); only its owner may be able to read it."},
+    {.key = "ca",
+     .type = HD_CONF_PATH,
+     AT_TLS(ca),
+     .required = true,
+     .help = "Authorities that agents' certificates must come from. An agent without a "
+             "certificate is refused, whatever is set here."},
+    {.key = "crl",
+     .type = HD_CONF_PATH,
+     AT_TLS(crl),
+     .help = "Revocation list of that authority."},
+    {0}};
+
+static const struct hd_conf_item intake_items[] = {
+    {.key = "agents_max",
+     .type = HD_CONF_INT,
+     AT_IN(agents_max),
+     .min = 1,
+     .max = 100000,
+     .def = "10000",
+     .unit = "connections",
+     .help = "Connected at once; more are refused and counted."},
+    {.key = "agents_remembered",
+     .type = HD_CONF_INT,
+     AT_IN(agents_remembered),
+     .min = 16,
+     .max = 1000000,
+     .def = "20000",
+     .unit = "agents",
+     .help = "Agents (more exactly: their spools) whose sequence is remembered; must be "
+             "more than agents_max. The one unseen for longest is forgotten first."},
+    {.key = "handshakes_max",
+     .type = HD_CONF_INT,
+     AT_IN(handshakes_max),
+     .min = 1,
+     .max = 10000,
+     .def = "64",
+     .unit = "handshakes",
+     .help = "TLS handshakes at once; further connections wait in the backlog."},
+    {.key = "handshakes_per_second",
+     .type = HD_CONF_INT,
+     AT_IN(handshakes_per_second),
+     .min = 1,
+     .max = 100000,
+     .def = "300",
+     .unit = "handshakes",
+     .help = "TLS handshakes begun in a second; a core makes about 1000."},
+    {.key = "memory",
+     .type = HD_CONF_SIZE,
+     AT_IN(memory),
+     .min = 4 * MIB,
+     .max = TIB,
+     .def = "64MiB",
+     .help = "For frames that are not complete, and as much again for batches on their "
+             "way to the disk; shared out to the agents as credits."},
+    {.key = "idle_timeout",
+     .type = HD_CONF_DURATION,
+     AT_IN(idle_timeout),
+     .min = SECOND,
+     .max = DAY,
+     .def = "30s",
+     .help = "A connection is closed when nothing arrives for so long. Agents send a "
+             "heartbeat every 10 s."},
+    {0}};
+
+#define JOURNAL_ITEMS(def_dir, def_retain, def_age)                                      \
+    {.key = "dir",                                                                       \
+     .type = HD_CONF_PATH,                                                               \
+     AT_J(dir),                                                                          \
+     .def = def_dir,                                                                     \
+     .help = "Its directory; made when missing."},                                       \
+        {.key = "segment",                                                               \
+         .type = HD_CONF_SIZE,                                                           \
+         AT_J(segment),                                                                  \
+         .min = MIB,                                                                     \
+         .max = 1024 * MIB,                                                              \
+         .def = "64MiB",                                                                 \
+         .help = "A file of it is sealed at this size."},                                \
+        {.key = "segment_age",                                                           \
+         .type = HD_CONF_DURATION,                                                       \
+         AT_J(segment_age),                                                              \
+         .min = 0,                                                                       \
+         .max = LONG_TIME,                                                               \
+         .def = "24h",                                                                   \
+         .help = "Or at this age; 0s = never."},                                         \
+        {.key = "retain_bytes",                                                          \
+         .type = HD_CONF_SIZE,                                                           \
+         AT_J(retain_bytes),                                                             \
+         .def = def_retain,                                                              \
+         .help = "Above this the oldest files go; 0 = no limit."},                       \
+        {.key = "retain_age",                                                            \
+         .type = HD_CONF_DURATION,                                                       \
+         AT_J(retain_age),                                                               \
+         .min = 0,                                                                       \
+         .max = LONG_TIME,                                                               \
+         .def = def_age,                                                                 \
+         .help = "Older files go; 0s = no limit."},                                      \
+        {.key = "max_bytes",                                                             \
+         .type = HD_CONF_SIZE,                                                           \
+         AT_J(max_bytes),                                                                \
+         .def = "0",                                                                     \
+         .help = "Never more than this: what comes then is refused, which travels back " \
+                 "to whoever sent it; 0 = what the disk has."},                          \
+        {.key = "reserve",                                                               \
+         .type = HD_CONF_SIZE,                                                           \
+         AT_J(reserve),                                                                  \
+         .def = "512MiB",                                                                \
+         .help = "So much of the disk is left free: beyond, what comes is refused."},    \
+        {.key = "retain_unread",                                                         \
+         .type = HD_CONF_BOOL,                                                           \
+         AT_J(retain_unread),                                                            \
+         .def = "no",                                                                    \
+         .help = "May files go that a reader (detection, forwarder) still needs?"},      \
+    {                                                                                    \
+        0                                                                                \
+    }
+
+static const struct hd_conf_item archive_items[] = {
+    JOURNAL_ITEMS("/var/lib/haidang/correlator/archive", "0", "365d")};
+static const struct hd_conf_item alerts_items[] = {
+    JOURNAL_ITEMS("/var/lib/haidang/correlator/alerts", "0", "0s")};
+
+static const struct hd_conf_item rules_items[] = {
+    {.key = "decoders",
+     .type = HD_CONF_PATH,
+     AT_RUL(decoders),
+     .def = "/usr/share/haidang/decoders",
+     .help = "Directory of decoders: how a line becomes fields."},
+    {.key = "library",
+     .type = HD_CONF_PATH,
+     AT_RUL(library),
+     .def = "/usr/share/haidang/rules",
+     .help = "File or directory of Sigma rules: those that come with the program."},
+    {.key = "local",
+     .type = HD_CONF_PATH,
+     AT_RUL(local),
+     .help = "File or directory of Sigma rules: your own."},
+    {.key = "time_zone",
+     .type = HD_CONF_STRING,
+     AT_RUL(time_zone),
+     .min = 1,
+     .max = 64,
+     .def = "Asia/Ho_Chi_Minh",
+     .help = "Of lines whose time has none (RFC 3164)."},
+    {.key = "keep_going",
+     .type = HD_CONF_BOOL,
+     AT_RUL(keep_going),
+     .def = "no",
+     .help = "Leave out rules that cannot be used (and say so) instead of refusing the "
+             "whole set."},
+    {0}};
+
+static const struct hd_conf_item detect_items[] = {
+    {.key = "threads",
+     .type = HD_CONF_INT,
+     AT_DET(threads),
+     .min = 1,
+     .max = COR_DETECTORS_MAX,
+     .def = "1",
+     .unit = "threads",
+     .help = "Detectors; agents are shared out to them."},
+    {.key = "memory",
+     .type = HD_CONF_SIZE,
+     AT_DET(memory),
+     .min = MIB,
+     .max = TIB,
+     .def = "64MiB",
+     .help = "For correlations; beyond, the least active groups are forgotten."},
+    {.key = "lateness",
+     .type = HD_CONF_DURATION,
+     AT_DET(lateness),
+     .min = SECOND,
+     .max = 7 * DAY,
+     .def = "10m",
+     .help = "An event may be so much older than the newest one and still be correlated. "
+             "Agents on bad links deliver late."},
+    {.key = "warm_up",
+     .type = HD_CONF_DURATION,
+     AT_DET(warm_up),
+     .min = 0,
+     .max = 7 * DAY,
+     .def = "10m",
+     .help =
+         "So much of the archive is read again at start to fill the windows of "
+         "correlations; the longest timespan of the rules is a good value. 0s = none."},
+    {.key = "lag_alarm",
+     .type = HD_CONF_DURATION,
+     AT_DET(lag_alarm),
+     .min = SECOND,
+     .max = LONG_TIME,
+     .def = "60s",
+     .help = "Detection that is behind by more is reported as a problem."},
+    {.key = "remember",
+     .type = HD_CONF_INT,
+     AT_DET(remember),
+     .min = 1024,
+     .max = 10000000,
+     .def = "65536",
+     .unit = "alerts",
+     .help = "Newest alerts whose ids are kept in memory, so that a replay after a crash "
+             "does not publish them again."},
+    {0}};
+
+static const struct hd_conf_item suppress_items[] = {
+    {.key = "window",
+     .type = HD_CONF_DURATION,
+     AT_SUP(window),
+     .min = 0,
+     .max = 30 * DAY,
+     .def = "5m",
+     .help = "The same rule about the same host and source (or the same group) within "
+             "this time is counted instead of published; the next alert of the kind says "
+             "how many. 0s = everything is published."},
+    {.key = "low",
+     .type = HD_CONF_DURATION,
+     AT_SUP(low),
+     .min = 0,
+     .max = 30 * DAY,
+     .help = "The same for alerts of severity low; 0s = as `window`."},
+    {.key = "medium",
+     .type = HD_CONF_DURATION,
+     AT_SUP(medium),
+     .min = 0,
+     .max = 30 * DAY,
+     .help = "For severity medium; 0s = as `window`."},
+    {.key = "high",
+     .type = HD_CONF_DURATION,
+     AT_SUP(high),
+     .min = 0,
+     .max = 30 * DAY,
+     .help = "For severity high; 0s = as `window`."},
+    {.key = "critical",
+     .type = HD_CONF_DURATION,
+     AT_SUP(critical),
+     .min = 0,
+     .max = 30 * DAY,
+     .help = "For severity critical; 0s = as `window`."},
+    {.key = "entries",
+     .type = HD_CONF_INT,
+     AT_SUP(entries),
+     .min = 16,
+     .max = 10000000,
+     .def = "100000",
+     .unit = "pairs",
+     .help = "Rules and things that are remembered; the one unseen for longest goes "
+             "first."},
+    {0}};
+
+static const struct hd_conf_item enrich_items[] = {
+    {.key = "inventory",
+     .type = HD_CONF_PATH,
+     AT_ENR(inventory),
+     .help = "Information systems (CSV or YAML); see inventory.csv beside this file."},
+    {.key = "city",
+     .type = HD_CONF_PATH,
+     AT_ENR(city),
+     .help = "MaxMind DB of places: City or Country."},
+    {.key = "asn",
+     .type = HD_CONF_PATH,
+     AT_ENR(asn),
+     .help = "MaxMind DB of networks: ASN."},
+    {.key = "check_every",
+     .type = HD_CONF_DURATION,
+     AT_ENR(check_every),
+     .min = SECOND,
+     .max = 30 * DAY,
+     .def = "5m",
+     .help = "How often to look whether the databases were replaced."},
+    {0}};
+
+static const struct hd_conf_item items[] = {
+    HD_LOG_CONF_ITEM(struct cor_conf, log),
+    {.key = "listen",
+     .type = HD_CONF_STRINGS,
+     AT(listen),
+     .count_offset = offsetof(struct cor_conf, n_listen),
+     .def = ":6515",
+     .min = 1,
+     .max = COR_INTAKE_LISTEN_MAX,
+     .help = "host:port for agents; \":6515\" = all addresses."},
+    {.key = "tls",
+     .type = HD_CONF_SECTION,
+     AT(tls),
+     .sub = tls_items,
+     .required = true,
+     .help = "Who we are and whom we believe."},
+    {.key = "state_dir",
+     .type = HD_CONF_PATH,
+     AT(state_dir),
+     .def = "/var/lib/haidang/correlator",
+     .help = "Small files of its own: the table of agents, copies of databases."},
+    {.key = "status",
+     .type = HD_CONF_STRING,
+     AT(status),
+     .min = 1,
+     .max = 255,
+     .def = "unix:/run/haidang/correlator.sock",
+     .help = "Where /metrics and /status are served: unix:PATH or a loopback host:port."},
+    {.key = "intake",
+     .type = HD_CONF_SECTION,
+     AT(intake),
+     .sub = intake_items,
+     .help = "Taking batches from agents."},
+    {.key = "archive",
+     .type = HD_CONF_SECTION,
+     AT(archive),
+     .sub = archive_items,
+     .help = "Every line, as it came."},
+    {.key = "alerts",
+     .type = HD_CONF_SECTION,
+     AT(alerts),
+     .sub = alerts_items,
+     .help = "The alert journal, which the forwarder and the console read."},
+    {.key = "rules",
+     .type = HD_CONF_SECTION,
+     AT(rules),
+     .sub = rules_items,
+     .help = "What is looked for."},
+    {.key = "detect",
+     .type = HD_CONF_SECTION,
+     AT(detect),
+     .sub = detect_items,
+     .help = "How it is looked for."},
+    {.key = "suppress",
+     .type = HD_CONF_SECTION,
+     AT(suppress),
+     .sub = suppress_items,
+     .help = "Repeats of an alert."},
+    {.key = "enrich",
+     .type = HD_CONF_SECTION,
+     AT(enrich),
+     .sub = enrich_items,
+     .help = "What alerts are told besides the event; all of it is optional."},
+    {0}};
+
+static void check(const void *given, const char *path, struct hd_diags *diags)
+{
+    const struct cor_conf *conf = given;
+    struct hd_hostport at;
+    for (size_t i = 0; i < conf->n_listen; i++) {
+        if (hd_hostport_parse(hd_slice_str(conf->listen[i]), &at) != HD_OK) {
+            hd_diag_error(diags, path, 0, 0,
+                          "listen: \"%s\" is not host:port; write \":6515\", "
+                          "\"192.0.2.1:6515\" or \"[2001:db8::1]:6515\"",
+                          conf->listen[i]);
+        }
+    }
+    if (conf->intake.agents_remembered <= conf->intake.agents_max) {
+        hd_diag_error(diags, path, 0, 0,
+                      "intake.agents_remembered must be more than intake.agents_max");
+    }
+}
+
+const struct hd_conf_schema cor_conf_schema = {
+    .items = items, .size = sizeof(struct cor_conf), .check = check};

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The configuration of haidang-correlator (packaging/etc/correlator.yml).
+ */
+#pragma once
+#include <haidang/conf.h>
+#include <haidang/program_conf.h>
+
+struct cor_conf_journal {
+    char *dir;
+    uint64_t segment, retain_bytes, max_bytes, reserve;
+    int64_t segment_age, retain_age;
+    bool retain_unread;
+};
+
+struct cor_conf {
+    struct hd_log_conf log;
+    char **listen;
+    size_t n_listen;
+    char *state_dir;
+    char *status;
+    struct cor_conf_tls {
+        char *cert, *key, *ca, *crl;
+    } tls;
+    struct cor_conf_intake {
+        int64_t agents_max, agents_remembered, handshakes_max, handshakes_per_second;
+        uint64_t memory;
+        int64_t idle_timeout;
+    } intake;
+    struct cor_conf_journal archive, alerts;
+    struct cor_conf_rules {
+        char *decoders, *library, *local, *time_zone;
+        bool keep_going;
+    } rules;
+    struct cor_conf_detect {
+        int64_t threads;
+        uint64_t memory;
+        int64_t lateness, warm_up, lag_alarm;
+        int64_t remember;
+    } detect;
+    struct cor_conf_suppress {
+        int64_t window, low, medium, high, critical; /* levels: 0 = as `window` */
+        int64_t entries;
+    } suppress;
+    struct cor_conf_enrich {
+        char *inventory, *city, *asn;
+        int64_t check_every;
+    } enrich;
+};
+
+extern const struct hd_conf_schema cor_conf_schema;

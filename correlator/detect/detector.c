@@ -1,0 +1,582 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "correlator/detect/detector.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <haidang/clock.h>
+#include <haidang/hash.h>
+#include <haidang/log.h>
+#include <haidang/loop.h>
+
+#include "correlator/intake/meta.h"
+#include "correlator/metrics.h"
+
+#define HITS_RING   32U /* messages: bounds the memory of hits on their way */
+#define ORDERS_RING 16U /* rule sets that were not taken up yet */
+#define CURSORS_RING                                                                     \
+    256U /* the state thread drops what does not fit: newer ones come                    \
+          */
+#define SAVE_EVERY_NS (HD_NS_PER_MS * 200)
+#define LAG_EVERY_NS  (HD_NS_PER_MS * 500)
+#define POLL_MS       1000
+#define SPLIT_SEED    UINT64_C(0x6861696461) /* the same split in every process */
+
+struct detector_tools { /* what one rule set needs */
+    struct rul_set *set;
+    struct rul_scratch *match;
+    uint64_t generation; /* of the set: later ones are larger, in every detector alike */
+};
+
+struct cor_detector {
+    struct cor_detector_opts opts;
+    struct hd_journal_reader *reader;
+    struct hd_batch_reader *batch;
+    struct rul_decode_scratch *decode;
+    struct rul_event *event;
+    struct detector_tools tools;
+    struct hd_ring *hits, *orders, *cursors;
+    int wake_fd;
+    uv_thread_t thread;
+    bool has_thread;
+    atomic_bool is_stopping;
+    _Atomic uint64_t lag_bytes, lag_ms;
+    uint64_t orders_taken;
+
+    /* of the thread, while it works on a batch */
+    struct cor_hits *out;
+    struct cor_origin origin;
+    struct cor_event *copied; /* the record at hand, once a rule has matched */
+    bool copy_failed;
+    bool is_warm_up;
+    int64_t now_ns, watermark_ns;
+    uint64_t n_hits, n_events, n_dropped;
+
+    int64_t entry_bytes, lag_ns;
+
+    struct hd_journal_cursor to_save;
+    bool has_to_save;
+    int64_t saved_ns;
+};
+
+/* ---- life ---- */
+
+static void tools_fini(struct detector_tools *tools)
+{
+    rul_scratch_free(tools->match);
+    rul_set_unref(tools->set);
+    *tools = (struct detector_tools){0};
+}
+
+static int tools_init(struct detector_tools *tools, struct rul_set *set)
+{
+    int err = rul_scratch_new(set, &tools->match);
+    tools->set = err == HD_OK ? rul_set_ref(set) : NULL;
+    return err;
+}
+
+static void drop_set(void *item)
+{
+    rul_set_unref(item);
+}
+
+static void drop_hits(void *item)
+{
+    cor_hits_free(item);
+}
+
+static int make_parts(struct cor_detector *d, struct rul_set *set)
+{
+    char name[32];
+    (void)snprintf(name, sizeof(name), "detect-%u", d->opts.index);
+    int err = hd_journal_reader_open(d->opts.archive_dir, name, &d->reader);
+    err = err != HD_OK ? err : hd_batch_reader_new(&d->batch);
+    err = err != HD_OK ? err : rul_decode_scratch_new(&d->decode);
+    err = err != HD_OK ? err : tools_init(&d->tools, set);
+    err = err != HD_OK ? err : hd_ring_new(HITS_RING, &d->hits);
+    err = err != HD_OK ? err : hd_ring_new(ORDERS_RING, &d->orders);
+    err = err != HD_OK ? err : hd_ring_new(CURSORS_RING, &d->cursors);
+    if (err != HD_OK) {
+        return err;
+    }
+    d->event = calloc(1, sizeof(*d->event));
+    if (d->event == NULL) {
+        return HD_ENOMEM;
+    }
+    d->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    return d->wake_fd < 0 ? hd_err_from_errno(errno) : HD_OK;
+}
+
+int cor_detector_new(const struct cor_detector_opts *opts, struct rul_set *set,
+                     struct cor_detector **out)
+{
+    struct cor_detector *d = calloc(1, sizeof(*d));
+    if (d == NULL) {
+        return HD_ENOMEM;
+    }
+    d->opts = *opts;
+    d->wake_fd = -1;
+    int err = make_parts(d, set);
+    if (err != HD_OK) {
+        cor_detector_free(d);
+        return err;
+    }
+    *out = d;
+    return HD_OK;
+}
+
+static void wake(struct cor_detector *d)
+{
+    const uint64_t one = 1;
+    /* a counter that is full wakes as well */
+    (void)!write(d->wake_fd, &one, sizeof(one));
+}
+
+void cor_detector_stop(struct cor_detector *d)
+{
+    atomic_store(&d->is_stopping, true);
+    wake(d);
+}
+
+void cor_detector_free(struct cor_detector *d)
+{
+    if (d == NULL) {
+        return;
+    }
+    if (d->has_thread) {
+        (void)uv_thread_join(&d->thread);
+    }
+    hd_ring_free(d->hits, drop_hits);
+    hd_ring_free(d->orders, drop_set);
+    hd_ring_free(d->cursors, free);
+    if (d->wake_fd >= 0) {
+        (void)close(d->wake_fd);
+    }
+    cor_hits_free(d->out);
+    tools_fini(&d->tools);
+    rul_decode_scratch_free(d->decode);
+    hd_batch_reader_free(d->batch);
+    hd_journal_reader_close(d->reader);
+    free(d->event);
+    free(d);
+}
+
+int cor_detector_use(struct cor_detector *d, struct rul_set *set)
+{
+    int err = hd_ring_push(d->orders, rul_set_ref(set));
+    if (err != HD_OK) {
+        rul_set_unref(set);
+        return err;
+    }
+    wake(d);
+    return HD_OK;
+}
+
+struct hd_ring *cor_detector_hits(struct cor_detector *d)
+{
+    return d->hits;
+}
+
+uint64_t cor_detector_lag_bytes(const struct cor_detector *d)
+{
+    return atomic_load_explicit(&d->lag_bytes, memory_order_relaxed);
+}
+
+uint64_t cor_detector_lag_ms(const struct cor_detector *d)
+{
+    return atomic_load_explicit(&d->lag_ms, memory_order_relaxed);
+}
+
+size_t cor_detector_queue_high(const struct cor_detector *d)
+{
+    return hd_ring_high_water(d->hits);
+}
+
+/* ---- what the state thread says ---- */
+
+void cor_detector_durable(struct cor_detector *d, const struct hd_journal_cursor *cursor)
+{
+    struct hd_journal_cursor *copy = malloc(sizeof(*copy));
+    if (copy == NULL) {
+        return;
+    }
+    *copy = *cursor;
+    if (hd_ring_push(d->cursors, copy) != HD_OK) {
+        free(copy);
+        return;
+    }
+    wake(d);
+}
+
+void cor_detector_dismiss(struct cor_detector *d)
+{
+    hd_ring_close(d->cursors);
+}
+
+static void save_cursor(struct cor_detector *d)
+{
+    d->has_to_save = false;
+    d->saved_ns = hd_clock_mono_ns();
+    int err = hd_journal_reader_save(d->reader, &d->to_save, false);
+    if (err != HD_OK) {
+        HD_LOG(WARN, "detect",
+               "the cursor was not saved; after a restart more is examined again",
+               HD_KV_UINT("detector", d->opts.index), HD_KV_ERR(err));
+    }
+}
+
+static void take_cursors(struct cor_detector *d)
+{
+    struct hd_journal_cursor *cursor;
+    while ((cursor = hd_ring_pop(d->cursors)) != NULL) {
+        d->to_save = *cursor;
+        d->has_to_save = true;
+        free(cursor);
+    }
+}
+
+/* The newest set that was ordered; one that cannot be used leaves the old one in force.
+ */
+static void take_orders(struct cor_detector *d)
+{
+    struct rul_set *set;
+    while ((set = hd_ring_pop(d->orders)) != NULL) {
+        struct detector_tools tools = {0};
+        int err = tools_init(&tools, set);
+        tools.generation = ++d->orders_taken;
+        if (err == HD_OK) {
+            tools_fini(&d->tools);
+            d->tools = tools;
+        } else {
+            HD_LOG(ERROR, "detect", "the new rules cannot be used; the old ones stay",
+                   HD_KV_UINT("detector", d->opts.index), HD_KV_ERR(err));
+        }
+        rul_set_unref(set);
+    }
+}
+
+/* ---- hits ---- */
+
+static bool obtain_message(struct cor_detector *d)
+{
+    return d->out != NULL || cor_hits_new(d->tools.set, &d->out) == HD_OK;
+}
+
+static void send_message(struct cor_detector *d)
+{
+    struct cor_hits *out = d->out;
+    d->out = NULL;
+    out->generation = d->tools.generation;
+    out->is_warm_up = d->is_warm_up;
+    out->watermark_ns = d->watermark_ns;
+    if (hd_ring_push_wait(d->hits, out) != HD_OK) {
+        cor_hits_free(out);
+    }
+}
+
+/* The record's copy for the state thread, made once however many rules match. */
+static struct cor_event *copy_event(struct cor_detector *d, const struct rul_event *ev)
+{
+    struct rul_event_copy *copy = NULL;
+    if (d->copied == NULL && !d->copy_failed) {
+        d->copy_failed = rul_event_copy(ev, &copy) != HD_OK ||
+                         cor_event_new(&d->origin, copy, &d->copied) != HD_OK;
+    }
+    return d->copied;
+}
+
+static void on_hit(void *ctx, const struct rul_rule *rule, const struct rul_event *ev)
+{
+    struct cor_detector *d = ctx;
+    if (d->is_warm_up ? !rule->feeds : !rule->feeds && !rule->alerts) {
+        return;
+    }
+    d->n_hits++;
+    struct cor_event *event = copy_event(d, ev);
+    if (d->out != NULL && cor_hits_is_full(d->out)) {
+        send_message(d);
+    }
+    if (event == NULL || !obtain_message(d)) {
+        d->n_dropped++;
+        return;
+    }
+    cor_hits_add(d->out, rule, event);
+}
+
+/* ---- records ---- */
+
+/* Neither a line with a time in the future nor an agent whose clock is ahead may move the
+ * watermark past now: everybody else's hits would be too late. */
+static void note_time(struct cor_detector *d, const struct rul_event *ev)
+{
+    int64_t time = ev->time_ns < ev->recv_ns ? ev->time_ns : ev->recv_ns;
+    time = time < d->now_ns ? time : d->now_ns;
+    d->watermark_ns = time > d->watermark_ns ? time : d->watermark_ns;
+}
+
+static void examine_record(struct cor_detector *d, const struct hd_batch_record *record,
+                           const struct hd_batch_source *source)
+{
+    const struct rul_record in = {
+        .source = source, .recv_ns = record->recv_ns, .line = record->line};
+    d->origin.seq = record->seq;
+    d->origin.is_truncated = (record->flags & HD_BATCH_TRUNCATED) != 0;
+    rul_decode(rul_set_decoders(d->tools.set), d->decode, &in, d->event);
+    note_time(d, d->event);
+    d->n_events += d->event->decoder != NULL;
+    rul_match(d->tools.set, d->tools.match, d->event, on_hit, d);
+    cor_event_unref(d->copied);
+    d->copied = NULL;
+    d->copy_failed = false;
+}
+
+/* Returns how many records could be read. */
+static uint32_t examine_records(struct cor_detector *d)
+{
+    const struct hd_batch_source *sources = NULL;
+    uint16_t n_sources = hd_batch_reader_sources(d->batch, &sources);
+    struct hd_batch_record record;
+    uint32_t n = 0;
+    while (hd_batch_reader_next(d->batch, &record) == 1) {
+        if (record.source < n_sources) {
+            examine_record(d, &record, &sources[record.source]);
+        }
+        n++;
+    }
+    return n;
+}
+
+static void count_batch(struct cor_detector *d, uint32_t want, uint32_t got)
+{
+    COR_COUNT(COR_M_DETECT_LINES, got);
+    COR_COUNT(COR_M_DETECT_EVENTS, d->n_events);
+    COR_COUNT(COR_M_DETECT_HITS, d->n_hits);
+    COR_COUNT(COR_M_DETECT_DROPPED, d->n_dropped);
+    COR_COUNT(COR_M_DETECT_LOST, want > got ? want - got : 0);
+    d->n_events = d->n_hits = d->n_dropped = 0;
+}
+
+static void corrupt_entry(struct cor_detector *d, uint64_t index, const char *why)
+{
+    COR_COUNT(COR_M_DETECT_CORRUPT, 1);
+    HD_LOG(ERROR, "detect", "an archive entry cannot be examined and is passed over",
+           HD_KV_UINT("entry", index), HD_KV_STR("dir", d->opts.archive_dir),
+           HD_KV_STR("why", why));
+}
+
+static bool is_mine(const struct cor_detector *d, struct hd_slice agent)
+{
+    return d->opts.count <= 1 ||
+           hd_hash_stable(agent, SPLIT_SEED) % d->opts.count == d->opts.index;
+}
+
+static void examine_entry(struct cor_detector *d, const struct hd_journal_entry *entry)
+{
+    struct cor_meta meta;
+    struct hd_batch_info info;
+    if (cor_meta_decode(entry->meta, &meta) != HD_PARSE_OK) {
+        corrupt_entry(d, entry->index, "its meta is malformed");
+        return;
+    }
+    if (!is_mine(d, meta.agent)) {
+        return;
+    }
+    int err = hd_batch_reader_open(d->batch, entry->payload, &info);
+    if (err != HD_OK) {
+        corrupt_entry(d, entry->index, hd_err_text(err));
+        COR_COUNT(COR_M_DETECT_LOST, entry->count);
+        return;
+    }
+    if (!hd_slice_eq(info.agent, meta.agent) || !hd_slice_eq(info.boot, meta.boot) ||
+        info.first != entry->first) {
+        corrupt_entry(d, entry->index, "it says to be another agent's, or another part");
+        COR_COUNT(COR_M_DETECT_LOST, entry->count);
+        return;
+    }
+    d->origin = (struct cor_origin){.agent = meta.agent, .boot = meta.boot};
+    d->now_ns = hd_clock_wall_ns();
+    count_batch(d, entry->count, examine_records(d));
+}
+
+/* The reader counts entries; their size is taken from those seen lately. */
+static void note_lag(struct cor_detector *d, const struct hd_journal_entry *entry)
+{
+    int64_t now_ns = hd_clock_mono_ns();
+    int64_t age_ms = 0;
+    if (entry != NULL) {
+        age_ms = (hd_clock_wall_ns() - entry->time_max) / HD_NS_PER_MS;
+        d->entry_bytes += ((int64_t)entry->payload.len - d->entry_bytes) / 16;
+    }
+    atomic_store_explicit(&d->lag_ms, (uint64_t)(age_ms > 0 ? age_ms : 0),
+                          memory_order_relaxed);
+    if (entry == NULL || now_ns - d->lag_ns >= LAG_EVERY_NS) {
+        d->lag_ns = now_ns;
+        atomic_store_explicit(&d->lag_bytes,
+                              hd_journal_reader_lag(d->reader) * (uint64_t)d->entry_bytes,
+                              memory_order_relaxed);
+    }
+}
+
+/* ---- the thread ---- */
+
+/* Time of the entry at the cursor, or now when it is still to come. */
+static int64_t time_at(struct cor_detector *d, const struct hd_journal_cursor *cursor)
+{
+    struct hd_journal_entry entry;
+    int64_t now_ns = hd_clock_wall_ns();
+    if (hd_journal_reader_next_header(d->reader, &entry) != HD_OK ||
+        hd_journal_reader_seek(d->reader, cursor) != HD_OK) {
+        return now_ns;
+    }
+    return entry.time_min < now_ns ? entry.time_min : now_ns;
+}
+
+/* One entry before `end`; false when there is none any more. */
+static bool warm_up_step(struct cor_detector *d, uint64_t end, int64_t from_ns)
+{
+    struct hd_journal_cursor here;
+    struct hd_journal_entry entry;
+    hd_journal_reader_tell(d->reader, &here);
+    if (here.index >= end || atomic_load(&d->is_stopping)) {
+        return false;
+    }
+    int err = hd_journal_reader_next(d->reader, &entry);
+    if (err == HD_OK && entry.index < end && entry.time_max >= from_ns) {
+        examine_entry(d, &entry);
+    }
+    return err == HD_OK || err == HD_ECORRUPT || err == HD_ENOENT;
+}
+
+/* Reads the entries before the cursor that correlations may still need. */
+static void warm_up(struct cor_detector *d)
+{
+    struct hd_journal_cursor resume;
+    hd_journal_reader_tell(d->reader, &resume);
+    if (d->opts.warm_up_ns == 0 || resume.index <= 1) {
+        return;
+    }
+    int64_t from_ns = time_at(d, &resume) - d->opts.warm_up_ns;
+    if (hd_journal_reader_seek_time(d->reader, from_ns) == HD_OK) {
+        d->is_warm_up = true;
+        while (warm_up_step(d, resume.index, from_ns)) {
+        }
+        if (d->out != NULL) {
+            send_message(d);
+        }
+        d->is_warm_up = false;
+    }
+    if (hd_journal_reader_seek(d->reader, &resume) != HD_OK) {
+        HD_LOG(WARN, "detect",
+               "the place to resume at is gone: examined from the oldest entry on",
+               HD_KV_UINT("entry", resume.index));
+    }
+}
+
+static void end_batch(struct cor_detector *d)
+{
+    if (!obtain_message(d)) {
+        return; /* a later batch carries a later cursor */
+    }
+    d->out->has_cursor = true;
+    hd_journal_reader_tell(d->reader, &d->out->cursor);
+    send_message(d);
+}
+
+/* Sleeps until there is something to read, to take up or to save. */
+static void wait_for_work(struct cor_detector *d)
+{
+    struct pollfd fds[2] = {{.fd = d->wake_fd, .events = POLLIN},
+                            {.fd = hd_journal_reader_fd(d->reader), .events = POLLIN}};
+    if (d->has_to_save) {
+        save_cursor(d);
+    }
+    note_lag(d, NULL);
+    if (poll(fds, 2, POLL_MS) <= 0) {
+        return;
+    }
+    uint64_t count;
+    if ((fds[0].revents & POLLIN) != 0) {
+        (void)!read(d->wake_fd, &count, sizeof(count));
+    }
+    if ((fds[1].revents & POLLIN) != 0) {
+        hd_journal_reader_drain(d->reader);
+    }
+}
+
+static void step(struct cor_detector *d)
+{
+    struct hd_journal_entry entry;
+    int err = hd_journal_reader_next(d->reader, &entry);
+    switch (err) {
+    case HD_OK:
+        examine_entry(d, &entry);
+        note_lag(d, &entry);
+        end_batch(d);
+        break;
+    case HD_EAGAIN:
+        wait_for_work(d);
+        break;
+    case HD_ECORRUPT:
+        corrupt_entry(d, 0, "it does not verify");
+        break;
+    case HD_ENOENT:
+        COR_COUNT(COR_M_DETECT_TRIMMED, 1);
+        HD_LOG(ERROR, "detect",
+               "retention removed entries before they were examined: give the archive "
+               "more room or the detector more processor",
+               HD_KV_UINT("detector", d->opts.index));
+        break;
+    default:
+        HD_LOG(ERROR, "detect", "the archive cannot be read; trying again",
+               HD_KV_STR("dir", d->opts.archive_dir), HD_KV_ERR(err));
+        wait_for_work(d);
+        break;
+    }
+}
+
+/* The state thread says the last cursor, then closes the ring. */
+static void take_last_cursor(struct cor_detector *d)
+{
+    struct hd_journal_cursor *cursor;
+    while ((cursor = hd_ring_pop_wait(d->cursors, -1)) != NULL) {
+        d->to_save = *cursor;
+        d->has_to_save = true;
+        free(cursor);
+    }
+    if (d->has_to_save) {
+        save_cursor(d);
+    }
+}
+
+static void thread_main(void *arg)
+{
+    struct cor_detector *d = arg;
+    char name[16];
+    (void)snprintf(name, sizeof(name), "detect-%u", d->opts.index);
+    (void)pthread_setname_np(pthread_self(), name);
+    warm_up(d);
+    while (!atomic_load(&d->is_stopping)) {
+        take_orders(d);
+        take_cursors(d);
+        if (d->has_to_save && hd_clock_mono_ns() - d->saved_ns >= SAVE_EVERY_NS) {
+            save_cursor(d);
+        }
+        step(d);
+    }
+    hd_ring_close(d->hits);
+    take_last_cursor(d);
+}
+
+int cor_detector_run(struct cor_detector *d)
+{
+    int status = uv_thread_create(&d->thread, thread_main, d);
+    d->has_thread = status == 0;
+    return hd_err_from_uv(status);
+}

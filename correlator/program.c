@@ -1,0 +1,312 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Start and end. Order of start: archive and agents, alert journal and state thread,
+ * detectors, then the doors (agents, status). The end goes the other way: the doors; the
+ * detectors end after the batch at hand, the state thread makes their alerts durable and
+ * their cursors are saved; meanwhile the archive finishes what it was given.
+ */
+#include "correlator/program.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <haidang/clock.h>
+#include <haidang/fs.h>
+#include <haidang/log.h>
+#include <haidang/main.h>
+
+#include "correlator/metrics.h"
+#include "correlator/program_core.h"
+
+#define RATE_MS    5000U
+#define SNAPSHOT   "agents.json"
+#define STATE_MODE 0750
+
+int cor_program_new(struct cor_program **out)
+{
+    *out = calloc(1, sizeof(**out));
+    return *out == NULL ? HD_ENOMEM : HD_OK;
+}
+
+/* Threads have ended, or were never started: nothing of this waits for long. */
+static void free_threads(struct cor_program *p)
+{
+    /* The state thread looks at the detectors until it has ended. */
+    cor_state_free(p->state);
+    p->state = NULL;
+    for (unsigned i = 0; i < p->n_detectors; i++) {
+        cor_detector_free(p->detectors[i]);
+        p->detectors[i] = NULL;
+    }
+    p->n_detectors = 0;
+}
+
+void cor_program_free(struct cor_program *p)
+{
+    if (p == NULL) {
+        return;
+    }
+    free_threads(p);
+    cor_loaded_fini(&p->loaded);
+    hd_tls_free(p->tls);
+    free(p->snapshot);
+    free(p);
+}
+
+/* ---- what files say ---- */
+
+static int load_tls(struct cor_program *p, const struct cor_conf *conf,
+                    struct hd_diags *diags)
+{
+    char why[256] = "";
+    struct hd_tls_opts opts = {.role = HD_TLS_SERVER,
+                               .cert_file = conf->tls.cert,
+                               .key_file = conf->tls.key,
+                               .ca_file = conf->tls.ca,
+                               .crl_file = conf->tls.crl,
+                               .require_client_cert = true};
+    int err = hd_tls_new(&opts, &p->tls, why);
+    if (err != HD_OK) {
+        hd_diag_error(diags, NULL, 0, 0, "tls: %s", why);
+    }
+    return err;
+}
+
+int cor_program_load(struct cor_program *p, const struct cor_conf *conf,
+                     struct hd_diags *diags)
+{
+    int dir = hd_fs_mkdirs(conf->state_dir, STATE_MODE);
+    if (dir != HD_OK) {
+        hd_diag_error(diags, conf->state_dir, 0, 0, "state_dir cannot be made: %s",
+                      hd_err_text(dir));
+    }
+    int tls = load_tls(p, conf, diags);
+    int rules = cor_load_rules(conf, &p->loaded.set, diags);
+    int enrich = dir != HD_OK ? HD_OK : cor_load_enrich(conf, &p->loaded.enrich, diags);
+    p->rules_loaded_ns = hd_clock_wall_ns();
+    return rules != HD_OK || enrich != HD_OK ? HD_EXIT_CONFIG
+           : tls != HD_OK                    ? HD_EXIT_CERT
+           : dir != HD_OK                    ? HD_EXIT_STORE
+                                             : HD_EXIT_OK;
+}
+
+/* ---- start ---- */
+
+static struct hd_journal_opts journal_opts(const struct cor_conf_journal *conf)
+{
+    return (struct hd_journal_opts){.dir = conf->dir,
+                                    .segment_bytes = conf->segment,
+                                    .segment_ns = conf->segment_age,
+                                    .retain_bytes = conf->retain_bytes,
+                                    .retain_ns = conf->retain_age,
+                                    .max_bytes = conf->max_bytes,
+                                    .reserve_bytes = conf->reserve,
+                                    .retain_unread = conf->retain_unread};
+}
+
+static int open_intake(struct cor_program *p, char why[256])
+{
+    const struct cor_conf_intake *conf = &p->conf->intake;
+    size_t cap = strlen(p->conf->state_dir) + sizeof("/" SNAPSHOT);
+    p->snapshot = malloc(cap);
+    if (p->snapshot == NULL) {
+        (void)snprintf(why, 256, "out of memory");
+        return HD_ENOMEM;
+    }
+    (void)snprintf(p->snapshot, cap, "%s/" SNAPSHOT, p->conf->state_dir);
+    struct cor_intake_opts opts = {
+        .loop = p->loop,
+        .tls = p->tls,
+        .agents_max = (uint32_t)conf->agents_max,
+        .agents_remembered = (uint32_t)conf->agents_remembered,
+        .handshakes_max = (uint32_t)conf->handshakes_max,
+        .handshakes_per_second = (uint32_t)conf->handshakes_per_second,
+        .memory = conf->memory,
+        .idle_ms = (uint64_t)(conf->idle_timeout / HD_NS_PER_MS),
+        .archive = journal_opts(&p->conf->archive),
+        .snapshot = p->snapshot,
+    };
+    return cor_intake_open(&opts, &p->intake, why);
+}
+
+static int open_state(struct cor_program *p, char why[256])
+{
+    const struct cor_conf_suppress *sup = &p->conf->suppress;
+    struct cor_state_opts opts = {
+        .alerts = journal_opts(&p->conf->alerts),
+        .remember = (uint32_t)p->conf->detect.remember,
+        .suppress = {.entries = (uint32_t)sup->entries},
+        .correlate = {.memory_max = p->conf->detect.memory,
+                      .lateness_ns = p->conf->detect.lateness},
+    };
+    const int64_t windows[COR_SUPPRESS_SEVERITIES] = {0, sup->low, sup->medium, sup->high,
+                                                      sup->critical};
+    for (size_t i = 0; i < COR_SUPPRESS_SEVERITIES; i++) {
+        opts.suppress.window_ns[i] = windows[i] == 0 ? sup->window : windows[i];
+    }
+    return cor_state_new(&opts, p->loaded.set, p->loaded.enrich, &p->state, why);
+}
+
+static int open_detectors(struct cor_program *p)
+{
+    struct cor_detector_opts opts = {.count = (unsigned)p->conf->detect.threads,
+                                     .archive_dir = p->conf->archive.dir,
+                                     .warm_up_ns = p->conf->detect.warm_up};
+    for (; opts.index < opts.count; opts.index++) {
+        struct cor_detector *d = NULL;
+        int err = cor_detector_new(&opts, p->loaded.set, &d);
+        if (err != HD_OK) {
+            return err;
+        }
+        p->detectors[p->n_detectors++] = d;
+        err = cor_state_add_detector(p->state, d);
+        if (err != HD_OK) {
+            return err;
+        }
+    }
+    return HD_OK;
+}
+
+/* The doors stay shut until all threads run: nothing can go wrong any more then. */
+static int run_threads(struct cor_program *p)
+{
+    int err = cor_state_run(p->state);
+    for (unsigned i = 0; err == HD_OK && i < p->n_detectors; i++) {
+        err = cor_detector_run(p->detectors[i]);
+    }
+    return err;
+}
+
+static void on_check(uv_timer_t *timer)
+{
+    cor_reload_databases(HD_CONTAINER(timer, struct cor_program, check_timer));
+}
+
+static void on_rate(uv_timer_t *timer)
+{
+    struct cor_program *p = HD_CONTAINER(timer, struct cor_program, rate_timer);
+    uint64_t lines = COR_READ(COR_M_DETECT_LINES);
+    p->detect_rate = (lines - p->lines_sampled) * 1000 / RATE_MS;
+    p->lines_sampled = lines;
+    cor_intake_trim(p->intake); /* the readers may have moved on */
+}
+
+static void open_timers(struct cor_program *p)
+{
+    uint64_t check_ms = (uint64_t)(p->conf->enrich.check_every / HD_NS_PER_MS);
+    hd_owner_init(&p->owner, NULL, NULL);
+    (void)uv_timer_init(p->loop, &p->check_timer);
+    hd_owner_add(&p->owner, (uv_handle_t *)&p->check_timer);
+    (void)uv_timer_init(p->loop, &p->rate_timer);
+    hd_owner_add(&p->owner, (uv_handle_t *)&p->rate_timer);
+    p->has_handles = true;
+    (void)uv_timer_start(&p->check_timer, on_check, check_ms, check_ms);
+    (void)uv_timer_start(&p->rate_timer, on_rate, RATE_MS, RATE_MS);
+}
+
+static int open_doors(struct cor_program *p, char why[256])
+{
+    struct hd_metrics_server_opts opts = {.listen = p->conf->status,
+                                          .table = cor_metrics,
+                                          .table_len = cor_metrics_count,
+                                          .refresh = cor_status_refresh,
+                                          .status = cor_status_write,
+                                          .ctx = p};
+    int err = hd_metrics_serve(p->loop, &opts, &p->server);
+    if (err != HD_OK) {
+        (void)snprintf(why, 256, "status cannot be served on %s: %s", p->conf->status,
+                       hd_err_text(err));
+        return err;
+    }
+    for (size_t i = 0; i < p->conf->n_listen; i++) {
+        err = cor_intake_listen(p->intake, p->conf->listen[i], why);
+        if (err != HD_OK) {
+            return err;
+        }
+        HD_LOG(INFO, "program", "listening for agents",
+               HD_KV_STR("address", p->conf->listen[i]),
+               HD_KV_UINT("port", cor_intake_port(p->intake, i)));
+    }
+    return HD_OK;
+}
+
+static int fail(struct cor_program *p, int code, const char *why, int err)
+{
+    HD_LOG(ERROR, "program", why, HD_KV_ERR(err));
+    cor_program_stop(p);
+    return code;
+}
+
+int cor_program_start(struct cor_program *p, uv_loop_t *loop, const struct cor_conf *conf)
+{
+    char why[256] = "";
+    p->conf = conf;
+    p->loop = loop;
+    p->started_ns = hd_clock_wall_ns();
+    int err = open_intake(p, why);
+    if (err == HD_OK) {
+        err = open_state(p, why);
+    }
+    if (err != HD_OK) {
+        return fail(p, HD_EXIT_STORE, why, err);
+    }
+    err = open_detectors(p);
+    if (err == HD_OK) {
+        err = run_threads(p);
+    }
+    if (err != HD_OK) {
+        return fail(p, HD_EXIT_RUNTIME, "the detectors cannot be started", err);
+    }
+    open_timers(p);
+    err = open_doors(p, why);
+    if (err != HD_OK) {
+        return fail(p, HD_EXIT_BIND, why, err);
+    }
+    HD_LOG(INFO, "program", "rules in force",
+           HD_KV_UINT("rules", rul_set_count(p->loaded.set)),
+           HD_KV_STR("hash", rul_set_hash(p->loaded.set)),
+           HD_KV_UINT("systems", cor_enrich_systems(p->loaded.enrich)));
+    return HD_EXIT_OK;
+}
+
+/* ---- end ---- */
+
+static void join_work(uv_work_t *work)
+{
+    free_threads(HD_CONTAINER(work, struct cor_program, join_work));
+}
+
+static void join_done(uv_work_t *work, int status)
+{
+    (void)work;
+    (void)status;
+}
+
+void cor_program_stop(struct cor_program *p)
+{
+    if (p->is_stopping) {
+        return;
+    }
+    p->is_stopping = true;
+    hd_metrics_server_close(p->server);
+    p->server = NULL;
+    if (p->has_handles) {
+        hd_owner_close(&p->owner, (uv_handle_t *)&p->check_timer);
+        hd_owner_close(&p->owner, (uv_handle_t *)&p->rate_timer);
+    }
+    if (p->state != NULL) {
+        cor_state_stop(
+            p->state); /* before the detectors: it ends with the last of them */
+    }
+    for (unsigned i = 0; i < p->n_detectors; i++) {
+        cor_detector_stop(p->detectors[i]);
+    }
+    if (p->intake != NULL) {
+        cor_intake_close(p->intake, NULL, NULL);
+        p->intake = NULL;
+    }
+    /* Waiting for threads is no work for a loop; when it cannot be handed off,
+     * cor_program_free does it. */
+    (void)!uv_queue_work(p->loop, &p->join_work, join_work, join_done);
+}

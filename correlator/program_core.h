@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The inside of the correlator as a whole, shared by program.c, reload.c and status.c.
+ */
+#pragma once
+#include <haidang/loop.h>
+#include <haidang/metrics.h>
+#include <haidang/tls.h>
+
+#include "correlator/intake/intake.h"
+#include "correlator/program.h"
+#include "correlator/state/state.h"
+
+/* Everything that files say; replaced whole. */
+struct cor_loaded {
+    struct rul_set *set;
+    struct cor_enrich *enrich;
+};
+
+struct cor_program {
+    const struct cor_conf *conf;
+    uv_loop_t *loop;
+    struct hd_owner owner;
+    bool has_handles;
+    uv_timer_t check_timer; /* were the databases replaced? */
+    uv_timer_t rate_timer;
+    struct hd_tls *tls;
+    struct cor_loaded loaded;
+    int64_t started_ns, rules_loaded_ns;
+    struct cor_intake *intake;
+    struct cor_state *state;
+    struct cor_detector *detectors[COR_DETECTORS_MAX];
+    unsigned n_detectors;
+    struct hd_metrics_server *server;
+    char *snapshot; /* path */
+    uint64_t lines_sampled, detect_rate;
+
+    uv_work_t load_work; /* reload.c */
+    struct cor_loaded fresh;
+    int load_err;
+    bool is_loading, only_databases, wants_reload;
+
+    uv_work_t join_work;
+    bool is_stopping, is_joined, is_intake_closed;
+};
+
+/* ---- reload.c ---- */
+
+int cor_load_rules(const struct cor_conf *conf, struct rul_set **out,
+                   struct hd_diags *diags) HD_MUST_USE;
+int cor_load_enrich(const struct cor_conf *conf, struct cor_enrich **out,
+                    struct hd_diags *diags) HD_MUST_USE;
+void cor_loaded_fini(struct cor_loaded *loaded);
+/* Looks aside whether a database was replaced, and takes it up. */
+void cor_reload_databases(struct cor_program *program);
+/* Diagnostics to the log. */
+void cor_diag_log(void *ctx, const struct hd_diag *diag);
+
+/* ---- status.c ---- */
+
+void cor_status_refresh(void *ctx);
+void cor_status_write(void *ctx, struct hd_buf *out);

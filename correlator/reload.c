@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Loading rules, decoders, inventory and databases, and replacing them while running:
+ * read and compiled on a worker thread, taken up whole on the loop, or not at all.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <haidang/clock.h>
+#include <haidang/log.h>
+
+#include "correlator/metrics.h"
+#include "correlator/program_core.h"
+
+int cor_load_rules(const struct cor_conf *conf, struct rul_set **out,
+                   struct hd_diags *diags)
+{
+    const char *paths[2] = {conf->rules.library, conf->rules.local};
+    struct rul_set_opts opts = {
+        .decoders_dir = conf->rules.decoders,
+        .rules = paths,
+        .n_rules = conf->rules.local == NULL ? 1 : 2,
+        .time_zone = conf->rules.time_zone,
+        .keep_going = conf->rules.keep_going,
+    };
+    unsigned before = diags->errors;
+    int err = rul_set_load(&opts, out, diags);
+    if (err != HD_OK && diags->errors == before) {
+        hd_diag_error(diags, conf->rules.library, 0, 0, "the rules cannot be loaded: %s",
+                      hd_err_text(err));
+    }
+    return err;
+}
+
+int cor_load_enrich(const struct cor_conf *conf, struct cor_enrich **out,
+                    struct hd_diags *diags)
+{
+    struct cor_enrich_opts opts = {.inventory = conf->enrich.inventory,
+                                   .city_db = conf->enrich.city,
+                                   .asn_db = conf->enrich.asn,
+                                   .scratch_dir = conf->state_dir};
+    return cor_enrich_load(&opts, out, diags);
+}
+
+void cor_loaded_fini(struct cor_loaded *loaded)
+{
+    rul_set_unref(loaded->set);
+    cor_enrich_unref(loaded->enrich);
+    *loaded = (struct cor_loaded){0};
+}
+
+void cor_diag_log(void *ctx, const struct hd_diag *diag)
+{
+    (void)ctx;
+    if (diag->level == HD_DIAG_ERROR) {
+        HD_LOG(ERROR, "load", diag->text,
+               HD_KV_STR("file", diag->file == NULL ? "" : diag->file),
+               HD_KV_UINT("line", diag->line), HD_KV_UINT("column", diag->column));
+    } else {
+        HD_LOG(WARN, "load", diag->text,
+               HD_KV_STR("file", diag->file == NULL ? "" : diag->file),
+               HD_KV_UINT("line", diag->line), HD_KV_UINT("column", diag->column));
+    }
+}
+
+/* ---- aside ---- */
+
+static void load_work(uv_work_t *work)
+{
+    struct cor_program *p = HD_CONTAINER(work, struct cor_program, load_work);
+    struct hd_diags diags = {.emit = cor_diag_log};
+    struct cor_enrich_opts now = {.city_db = p->conf->enrich.city,
+                                  .asn_db = p->conf->enrich.asn};
+    p->load_err = HD_OK;
+    if (p->only_databases) {
+        if (!cor_enrich_is_stale(p->loaded.enrich, &now)) {
+            return;
+        }
+        HD_LOG(INFO, "load", "a database was replaced; reading it");
+    } else {
+        p->load_err = cor_load_rules(p->conf, &p->fresh.set, &diags);
+    }
+    /* Also when the rules are wrong: all problems are told at once. */
+    int err = cor_load_enrich(p->conf, &p->fresh.enrich, &diags);
+    p->load_err = p->load_err != HD_OK ? p->load_err : err;
+}
+
+/* ---- on the loop ---- */
+
+static void hand_out(struct cor_program *p)
+{
+    for (unsigned i = 0; p->fresh.set != NULL && i < p->n_detectors; i++) {
+        int err = cor_detector_use(p->detectors[i], p->fresh.set);
+        if (err != HD_OK) {
+            HD_LOG(ERROR, "load", "a detector did not take the new rules; reload again",
+                   HD_KV_UINT("detector", i), HD_KV_ERR(err));
+        }
+    }
+    int err = p->fresh.enrich == NULL ? HD_OK : cor_state_use(p->state, p->fresh.enrich);
+    if (err != HD_OK) {
+        HD_LOG(ERROR, "load", "the new inventory was not taken up; reload again",
+               HD_KV_ERR(err));
+    }
+}
+
+static void take_up(struct cor_program *p)
+{
+    hand_out(p);
+    if (p->fresh.set != NULL) {
+        rul_set_unref(p->loaded.set);
+        p->loaded.set = p->fresh.set;
+        p->rules_loaded_ns = hd_clock_wall_ns();
+    }
+    if (p->fresh.enrich != NULL) {
+        cor_enrich_unref(p->loaded.enrich);
+        p->loaded.enrich = p->fresh.enrich;
+    }
+    p->fresh = (struct cor_loaded){0};
+    COR_COUNT(COR_M_RELOADS, 1);
+    HD_LOG(INFO, "load", "what is new is in force",
+           HD_KV_UINT("rules", rul_set_count(p->loaded.set)),
+           HD_KV_STR("hash", rul_set_hash(p->loaded.set)),
+           HD_KV_UINT("systems", cor_enrich_systems(p->loaded.enrich)));
+}
+
+static void start_load(struct cor_program *p, bool only_databases);
+
+static void load_done(uv_work_t *work, int status)
+{
+    struct cor_program *p = HD_CONTAINER(work, struct cor_program, load_work);
+    char why[256] = "";
+    int err = status != 0 ? hd_err_from_uv(status) : p->load_err;
+    bool is_news = p->fresh.set != NULL || p->fresh.enrich != NULL;
+    p->is_loading = false;
+    if (err == HD_OK && !p->only_databases && !p->is_stopping) {
+        err = hd_tls_reload(p->tls, why);
+    }
+    if (p->is_stopping) {
+        cor_loaded_fini(&p->fresh);
+    } else if (err != HD_OK) {
+        COR_COUNT(COR_M_RELOADS_FAILED, 1);
+        HD_LOG(ERROR, "load", "nothing was changed: what was in force stays in force",
+               HD_KV_STR("why", why), HD_KV_ERR(err));
+        cor_loaded_fini(&p->fresh);
+    } else if (is_news) {
+        take_up(p);
+    }
+    if (p->wants_reload && !p->is_stopping) {
+        p->wants_reload = false;
+        start_load(p, false);
+    }
+}
+
+static void start_load(struct cor_program *p, bool only_databases)
+{
+    p->only_databases = only_databases;
+    p->is_loading = uv_queue_work(p->loop, &p->load_work, load_work, load_done) == 0;
+}
+
+void cor_reload_databases(struct cor_program *p)
+{
+    if (!p->is_loading && !p->is_stopping) {
+        start_load(p, true);
+    }
+}
+
+void cor_program_reload(struct cor_program *p)
+{
+    if (p->is_loading) {
+        p->wants_reload = true;
+    } else {
+        start_load(p, false);
+    }
+}

@@ -1,0 +1,579 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "correlator/state/state.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <haidang/clock.h>
+#include <haidang/log.h>
+#include <haidang/loop.h>
+
+#include "correlator/metrics.h"
+#include "correlator/publish/alert_build.h"
+#include "correlator/state/evidence.h"
+#include "correlator/state/recent.h"
+
+#define ENRICH_RING     16U
+#define FLUSH_MESSAGES  64U /* messages taken between two commits */
+#define RETRY_MS        1000U
+#define EVIDENCE_EVENTS 8192U
+#define EVIDENCE_BYTES  ((size_t)16 << 20)
+#define GROUP_TEXT_MAX  ((size_t)64 << 10)
+
+struct feed { /* one detector */
+    struct cor_state *state;
+    struct cor_detector *detector;
+    struct hd_ring *hits;
+    struct hd_journal_cursor cursor; /* behind what was taken, not yet durable */
+    bool has_cursor;
+    bool is_attached, is_over;
+    int64_t watermark_ns;
+};
+
+struct cor_state {
+    uv_loop_t loop;
+    bool has_loop, has_thread;
+    uv_thread_t thread;
+    struct hd_owner owner;
+    uv_timer_t retry;
+    uv_async_t stop_async;
+    atomic_bool is_stopping;
+    _Atomic int trouble;
+    struct feed feeds[COR_DETECTORS_MAX];
+    unsigned n_feeds, n_over;
+    struct hd_ring *enrich_ring;
+
+    struct rul_set *set;
+    uint64_t generation;
+    struct cor_enrich *enrich;
+    struct rul_correlator *correlator;
+    struct cor_suppress *suppress;
+    struct cor_recent *recent;
+    struct cor_evidence *evidence;
+    struct cor_publish *publish;
+    struct hd_buf group; /* scratch */
+
+    struct cor_event *event; /* the hit at hand */
+    bool is_warm_up;
+};
+
+/* ---- alerts ---- */
+
+/* "field=value" of a correlation's group, as part of the alert's id. */
+static struct hd_slice group_text(struct cor_state *s, const struct rul_detection *d)
+{
+    hd_buf_clear(&s->group);
+    for (size_t i = 0; d != NULL && i < d->n_group; i++) {
+        hd_buf_str(&s->group, d->group[i].field);
+        hd_buf_byte(&s->group, '=');
+        hd_buf_slice_add(&s->group, d->group[i].value);
+        hd_buf_byte(&s->group, '\n');
+    }
+    return hd_buf_slice(&s->group);
+}
+
+static void publish(struct cor_state *s, struct cor_alert_input *in)
+{
+    char why[256] = "it could not be built";
+    json_t *alert = NULL;
+    in->published_ns = hd_clock_wall_ns();
+    in->enrich = s->enrich;
+    int err = cor_alert_build(in, &alert);
+    if (err == HD_OK) {
+        err = cor_publish_add(s->publish, alert, why);
+    }
+    json_decref(alert);
+    if (err == HD_OK) {
+        err = cor_recent_add(s->recent, in->id);
+    }
+    if (err != HD_OK) {
+        COR_COUNT(COR_M_INVALID, 1);
+        HD_LOG(ERROR, "state", "an alert was lost; please report this",
+               HD_KV_STR("rule", in->rule->id), HD_KV_SLICE("event", in->event->position),
+               HD_KV_STR("why", why), HD_KV_ERR(err));
+    }
+}
+
+static bool is_repeat(struct cor_state *s, struct cor_alert_input *in)
+{
+    struct hd_slice parts[COR_ALERT_KEY_PARTS];
+    size_t n = cor_alert_key_of_input(in, parts);
+    int64_t time =
+        in->detection == NULL ? in->event->copy->time_ns : in->detection->last_ns;
+    return !cor_suppress_pass(s->suppress, cor_suppress_key(in->rule->id, parts, n),
+                              in->rule->severity, time, &in->repeats);
+}
+
+/* A rule has fired: is it news? */
+static void consider(struct cor_state *s, const struct rul_rule *rule,
+                     const struct rul_detection *detection)
+{
+    const struct cor_event *lines[HD_ALERT_EVIDENCE_MAX] = {s->event};
+    char id[37];
+    struct cor_alert_input in = {.id = id,
+                                 .rule = rule,
+                                 .event = s->event,
+                                 .detection = detection,
+                                 .evidence = lines,
+                                 .n_evidence = 1};
+    struct hd_slice position =
+        detection == NULL ? s->event->position : detection->first_position;
+    if (hd_alert_id(hd_slice_str(rule->id), group_text(s, detection), position, id) !=
+        HD_OK) {
+        COR_COUNT(COR_M_INVALID, 1);
+        return;
+    }
+    if (cor_recent_has(s->recent, id)) {
+        COR_COUNT(COR_M_REPLAYED, 1);
+        return;
+    }
+    if (is_repeat(s, &in)) {
+        COR_COUNT(COR_M_SUPPRESSED, 1);
+        return;
+    }
+    if (detection != NULL) {
+        size_t n =
+            cor_evidence_find(s->evidence, rul_set_fields(s->set), detection, lines);
+        if (n == 0) {
+            lines[0] = s->event;
+        }
+        in.n_evidence = n == 0 ? 1 : n;
+    }
+    publish(s, &in);
+}
+
+static void on_detection(void *ctx, const struct rul_detection *detection,
+                         const struct rul_event_copy *last)
+{
+    struct cor_state *s = ctx;
+    (void)last; /* the event at hand */
+    if (!s->is_warm_up && detection->rule->alerts) {
+        consider(s, detection->rule, detection);
+    }
+}
+
+/* ---- hits ---- */
+
+/* An event of another set than the one in force numbers its fields differently: it can
+ * raise an alert, but not be correlated. */
+static void take_hit(struct cor_state *s, const struct rul_rule *rule,
+                     struct cor_event *event, bool is_of_set)
+{
+    s->event = event;
+    if (rule->feeds && is_of_set) {
+        cor_evidence_keep(s->evidence, event);
+        int err = rul_correlate(s->correlator, rule, event->copy, event->position,
+                                on_detection, s);
+        if (err != HD_OK) {
+            HD_LOG(ERROR, "state", "a hit was not correlated",
+                   HD_KV_STR("rule", rule->id), HD_KV_ERR(err));
+        }
+    }
+    if (rule->alerts && !s->is_warm_up) {
+        consider(s, rule, NULL);
+    }
+}
+
+static void take_up_set(struct cor_state *s, const struct cor_hits *hits)
+{
+    int err = rul_correlator_use(s->correlator, hits->set);
+    if (err != HD_OK) {
+        HD_LOG(ERROR, "state",
+               "correlation rules could not be taken up; the old ones stay",
+               HD_KV_ERR(err));
+        return;
+    }
+    cor_evidence_clear(s->evidence); /* its events name fields by the old set's numbers */
+    rul_set_unref(s->set);
+    s->set = rul_set_ref(hits->set);
+    s->generation = hits->generation;
+}
+
+/* The same rule in the set in force. A detector may still be at the set before, or the
+ * new set may not have been taken up. NULL: it is no more. */
+static const struct rul_rule *rule_now(const struct cor_state *s,
+                                       const struct cor_hits *hits,
+                                       const struct rul_rule *rule)
+{
+    return hits->set == s->set ? rule : rul_set_find(s->set, hd_slice_str(rule->id));
+}
+
+/* Time as far as every detector has come that still has something to examine. */
+static void advance(struct cor_state *s)
+{
+    int64_t least = INT64_MAX;
+    for (unsigned i = 0; i < s->n_feeds; i++) {
+        const struct feed *f = &s->feeds[i];
+        if (f->watermark_ns != 0 && f->watermark_ns < least &&
+            (s->n_feeds == 1 || cor_detector_lag_ms(f->detector) > 0)) {
+            least = f->watermark_ns;
+        }
+    }
+    if (least != INT64_MAX) {
+        rul_correlator_advance(s->correlator, least);
+    }
+}
+
+static void take_message(struct feed *f, struct cor_hits *hits)
+{
+    struct cor_state *s = f->state;
+    if (hits->set != s->set && hits->generation > s->generation) {
+        take_up_set(s, hits);
+    }
+    s->is_warm_up = hits->is_warm_up;
+    for (uint32_t i = 0; i < hits->n; i++) {
+        const struct rul_rule *rule = rule_now(s, hits, hits->hits[i].rule);
+        if (rule != NULL) {
+            take_hit(s, rule, hits->hits[i].event, hits->set == s->set);
+        }
+    }
+    s->event = NULL;
+    f->watermark_ns = hits->watermark_ns;
+    advance(s);
+    if (hits->has_cursor) {
+        f->cursor = hits->cursor;
+        f->has_cursor = true;
+    }
+    cor_hits_free(hits);
+}
+
+/* ---- durable, then the cursors ---- */
+
+static void count(struct cor_state *s)
+{
+    struct rul_correlator_stats stats = {0};
+    rul_correlator_stats(s->correlator, &stats);
+    COR_GAUGE(COR_M_GROUPS, stats.groups);
+    COR_GAUGE(COR_M_GROUP_BYTES, stats.bytes);
+    COR_GAUGE(COR_M_GROUPS_EVICTED, stats.evicted);
+    COR_GAUGE(COR_M_LATE, stats.late);
+    COR_GAUGE(COR_M_NO_GROUP, stats.no_group);
+    COR_GAUGE(COR_M_SUPPRESS_EVICTED, cor_suppress_evicted(s->suppress));
+}
+
+static bool is_blocked(const struct cor_state *s)
+{
+    return atomic_load(&s->trouble) != HD_OK;
+}
+
+static void on_retry(uv_timer_t *timer);
+
+/* Publishes what is queued. False: it has to wait, and so does everything else. */
+static bool flush(struct cor_state *s)
+{
+    size_t queued = cor_publish_queued(s->publish);
+    int err = queued == 0 ? HD_OK : cor_publish_flush(s->publish);
+    COR_COUNT(COR_M_PUBLISHED, queued - cor_publish_queued(s->publish));
+    if (err != HD_OK) {
+        if (!is_blocked(s)) {
+            HD_LOG(ERROR, "state",
+                   "alerts cannot be published; detection waits until they can",
+                   HD_KV_ERR(err));
+        }
+        COR_COUNT(COR_M_ALERT_WAITS, 1);
+        atomic_store(&s->trouble, err);
+        (void)uv_timer_start(&s->retry, on_retry, RETRY_MS, 0);
+        return false;
+    }
+    if (is_blocked(s)) {
+        HD_LOG(INFO, "state", "alerts can be published again");
+        atomic_store(&s->trouble, HD_OK);
+    }
+    for (unsigned i = 0; i < s->n_feeds; i++) {
+        struct feed *f = &s->feeds[i];
+        if (f->has_cursor) {
+            cor_detector_durable(f->detector, &f->cursor);
+            f->has_cursor = false;
+        }
+    }
+    count(s);
+    return true;
+}
+
+/* ---- draining ---- */
+
+static void close_all(struct cor_state *s);
+
+static void feed_detached(void *ctx)
+{
+    struct feed *f = ctx;
+    struct cor_state *s = f->state;
+    f->is_attached = false;
+    cor_detector_dismiss(f->detector);
+    if (++s->n_over == s->n_feeds) {
+        close_all(s);
+    }
+}
+
+/* The detector has ended and everything of it is durable, or given up. */
+static void end_feed(struct feed *f)
+{
+    if (!f->is_over) {
+        f->is_over = true;
+        hd_ring_detach(f->hits, feed_detached, f);
+    }
+}
+
+/* Stopping while the alert journal cannot be written: what is queued is not durable and
+ * no cursor moves past it, so the next start finds it again. */
+static void give_up(struct feed *f)
+{
+    struct cor_hits *hits;
+    bool ended = hd_ring_is_closed(f->hits);
+    while ((hits = hd_ring_pop(f->hits)) != NULL) {
+        cor_hits_free(hits);
+    }
+    if (ended) {
+        end_feed(f);
+    }
+}
+
+static void drain(struct feed *f)
+{
+    struct cor_state *s = f->state;
+    while (!f->is_over && !is_blocked(s)) {
+        bool ended = hd_ring_is_closed(f->hits); /* before the look that counts */
+        struct cor_hits *hits = NULL;
+        unsigned n = 0;
+        while (n < FLUSH_MESSAGES && (hits = hd_ring_pop(f->hits)) != NULL) {
+            take_message(f, hits);
+            n++;
+        }
+        if (!flush(s)) {
+            break;
+        }
+        if (hits == NULL) {
+            if (ended) {
+                end_feed(f);
+            }
+            return;
+        }
+    }
+    if (is_blocked(s) && atomic_load(&s->is_stopping)) {
+        give_up(f);
+    }
+}
+
+static void on_hits(void *ctx)
+{
+    drain(ctx);
+}
+
+static void drain_all(struct cor_state *s)
+{
+    for (unsigned i = 0; i < s->n_feeds; i++) {
+        if (s->feeds[i].is_attached) {
+            drain(&s->feeds[i]);
+        }
+    }
+}
+
+static void on_retry(uv_timer_t *timer)
+{
+    struct cor_state *s = HD_CONTAINER(timer, struct cor_state, retry);
+    if (flush(s) || atomic_load(&s->is_stopping)) {
+        drain_all(s);
+    }
+}
+
+static void on_stop(uv_async_t *async)
+{
+    struct cor_state *s = HD_CONTAINER(async, struct cor_state, stop_async);
+    if (atomic_load(&s->is_stopping)) {
+        drain_all(s);
+    }
+}
+
+static void on_enrich(void *ctx)
+{
+    struct cor_state *s = ctx;
+    struct cor_enrich *enrich;
+    while ((enrich = hd_ring_pop(s->enrich_ring)) != NULL) {
+        cor_enrich_unref(s->enrich);
+        s->enrich = enrich;
+    }
+}
+
+/* ---- start and end ---- */
+
+static void seed(void *ctx, const json_t *alert)
+{
+    struct cor_state *s = ctx;
+    struct hd_slice parts[COR_ALERT_KEY_PARTS];
+    int64_t time = 0;
+    if (cor_recent_add(s->recent, hd_alert_text(alert, "id")) != HD_OK ||
+        hd_alert_time(alert, "time.last", &time) != HD_OK) {
+        return;
+    }
+    size_t n = cor_alert_key_of_json(alert, parts);
+    cor_suppress_seed(s->suppress,
+                      cor_suppress_key(hd_alert_text(alert, "rule.id"), parts, n), time);
+}
+
+static int make_parts(struct cor_state *s, const struct cor_state_opts *opts,
+                      char why[256])
+{
+    (void)snprintf(why, 256, "the state thread cannot be set up");
+    int err = cor_recent_new(opts->remember, &s->recent);
+    err = err != HD_OK ? err : cor_suppress_new(&opts->suppress, &s->suppress);
+    err = err != HD_OK ? err : rul_correlator_new(&opts->correlate, &s->correlator);
+    err = err != HD_OK ? err : rul_correlator_use(s->correlator, s->set);
+    err = err != HD_OK ? err
+                       : cor_evidence_new(
+                             &(struct cor_evidence_opts){EVIDENCE_EVENTS, EVIDENCE_BYTES},
+                             &s->evidence);
+    err = err != HD_OK ? err : hd_ring_new(ENRICH_RING, &s->enrich_ring);
+    err = err != HD_OK ? err : cor_publish_open(&opts->alerts, &s->publish, why);
+    if (err != HD_OK) {
+        return err;
+    }
+    err = cor_publish_tail(s->publish, opts->remember, seed, s);
+    if (err != HD_OK) {
+        (void)snprintf(why, 256, "the alert journal in %s cannot be read: %s",
+                       opts->alerts.dir, hd_err_text(err));
+    }
+    return err;
+}
+
+static int make_loop(struct cor_state *s)
+{
+    int status = uv_loop_init(&s->loop);
+    if (status != 0) {
+        return hd_err_from_uv(status);
+    }
+    status = uv_async_init(&s->loop, &s->stop_async, on_stop);
+    if (status != 0) {
+        (void)uv_loop_close(&s->loop);
+        return hd_err_from_uv(status);
+    }
+    s->has_loop = true;
+    hd_owner_init(&s->owner, NULL, NULL); /* whoever joins the thread frees */
+    hd_owner_add(&s->owner, (uv_handle_t *)&s->stop_async);
+    (void)uv_timer_init(&s->loop, &s->retry);
+    hd_owner_add(&s->owner, (uv_handle_t *)&s->retry);
+    return hd_ring_attach(s->enrich_ring, &s->loop, on_enrich, s);
+}
+
+int cor_state_new(const struct cor_state_opts *opts, struct rul_set *set,
+                  struct cor_enrich *enrich, struct cor_state **out, char why[256])
+{
+    struct cor_state *s = calloc(1, sizeof(*s));
+    if (s == NULL) {
+        (void)snprintf(why, 256, "out of memory");
+        return HD_ENOMEM;
+    }
+    s->set = rul_set_ref(set);
+    s->enrich = cor_enrich_ref(enrich);
+    hd_buf_init(&s->group, GROUP_TEXT_MAX);
+    int err = make_parts(s, opts, why);
+    if (err == HD_OK) {
+        err = make_loop(s);
+    }
+    if (err != HD_OK) {
+        cor_state_free(s);
+        return err;
+    }
+    *out = s;
+    return HD_OK;
+}
+
+int cor_state_add_detector(struct cor_state *s, struct cor_detector *d)
+{
+    if (s->n_feeds == COR_DETECTORS_MAX) {
+        return HD_ELIMIT;
+    }
+    struct feed *f = &s->feeds[s->n_feeds];
+    *f = (struct feed){.state = s, .detector = d, .hits = cor_detector_hits(d)};
+    int err = hd_ring_attach(f->hits, &s->loop, on_hits, f);
+    if (err == HD_OK) {
+        f->is_attached = true;
+        s->n_feeds++;
+    }
+    return err;
+}
+
+static void close_all(struct cor_state *s)
+{
+    hd_ring_detach(s->enrich_ring, NULL, NULL);
+    hd_owner_close(&s->owner, (uv_handle_t *)&s->retry);
+    hd_owner_close(&s->owner, (uv_handle_t *)&s->stop_async);
+}
+
+static void thread_main(void *arg)
+{
+    struct cor_state *s = arg;
+    (void)pthread_setname_np(pthread_self(), "state");
+    (void)uv_run(&s->loop, UV_RUN_DEFAULT);
+}
+
+int cor_state_run(struct cor_state *s)
+{
+    int status = uv_thread_create(&s->thread, thread_main, s);
+    s->has_thread = status == 0;
+    return hd_err_from_uv(status);
+}
+
+int cor_state_use(struct cor_state *s, struct cor_enrich *enrich)
+{
+    int err = hd_ring_push(s->enrich_ring, cor_enrich_ref(enrich));
+    if (err != HD_OK) {
+        cor_enrich_unref(enrich);
+    }
+    return err;
+}
+
+void cor_state_stop(struct cor_state *s)
+{
+    atomic_store(&s->is_stopping, true);
+    (void)uv_async_send(&s->stop_async);
+}
+
+int cor_state_trouble(const struct cor_state *s)
+{
+    return atomic_load(&s->trouble);
+}
+
+static void drop_enrich(void *item)
+{
+    cor_enrich_unref(item);
+}
+
+/* A loop that was set up and never ran still has handles to close. */
+static void close_loop(struct cor_state *s)
+{
+    if (!s->has_loop) {
+        return;
+    }
+    if (!s->has_thread) {
+        for (unsigned i = 0; i < s->n_feeds; i++) {
+            hd_ring_detach(s->feeds[i].hits, NULL, NULL);
+        }
+        close_all(s);
+        (void)uv_run(&s->loop, UV_RUN_DEFAULT);
+    }
+    (void)uv_loop_close(&s->loop);
+}
+
+void cor_state_free(struct cor_state *s)
+{
+    if (s == NULL) {
+        return;
+    }
+    if (s->has_thread) {
+        (void)uv_thread_join(&s->thread);
+    }
+    close_loop(s);
+    hd_ring_free(s->enrich_ring, drop_enrich);
+    cor_publish_close(s->publish);
+    rul_correlator_free(s->correlator);
+    cor_suppress_free(s->suppress);
+    cor_recent_free(s->recent);
+    cor_evidence_free(s->evidence);
+    hd_buf_fini(&s->group);
+    cor_enrich_unref(s->enrich);
+    rul_set_unref(s->set);
+    free(s);
+}

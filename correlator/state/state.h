@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The state thread: takes the detectors' hits, correlates them, suppresses repeats,
+ * enriches, builds alerts and publishes them; then lets the detectors' cursors move. It
+ * owns every structure that remembers something about events. It has a loop of its own,
+ * woken by the rings.
+ */
+#pragma once
+#include "correlator/detect/detector.h"
+#include "correlator/enrich/enrich.h"
+#include "correlator/publish/publish.h"
+#include "correlator/state/suppress.h"
+#include "rules/correlate/correlate.h"
+
+#define COR_DETECTORS_MAX 16U
+
+struct cor_state;
+
+struct cor_state_opts {
+    struct hd_journal_opts alerts;
+    uint32_t remember; /* ids of published alerts */
+    struct cor_suppress_opts suppress;
+    struct rul_correlator_opts correlate;
+};
+
+/* Opens the alert journal and reads its newest alerts (blocking). `why`: what failed. */
+int cor_state_new(const struct cor_state_opts *opts, struct rul_set *set,
+                  struct cor_enrich *enrich, struct cor_state **out,
+                  char why[256]) HD_MUST_USE;
+/* Before run; borrowed until the state is freed. */
+int cor_state_add_detector(struct cor_state *state, struct cor_detector *d) HD_MUST_USE;
+int cor_state_run(struct cor_state *state) HD_MUST_USE;
+/* From the next alert on. Loop thread. Takes a reference of its own. */
+int cor_state_use(struct cor_state *state, struct cor_enrich *enrich) HD_MUST_USE;
+/* Ends when all detectors have ended; an alert journal that cannot be written no longer
+ * holds it up. Any thread. */
+void cor_state_stop(struct cor_state *state);
+/* Waits for the thread and frees everything. Blocking. */
+void cor_state_free(struct cor_state *state);
+
+/* The alert journal cannot be written now: HD_E*, else HD_OK. Any thread. */
+int cor_state_trouble(const struct cor_state *state);

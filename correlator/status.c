@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * /status and the gauges of /metrics (docs/architecture.md, "Status sockets").
+ */
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include <haidang/clock.h>
+#include <haidang/json.h>
+#include <haidang/main.h>
+
+#include "correlator/metrics.h"
+#include "correlator/program_core.h"
+
+#define CERT_ALARM_DAYS 14
+#define DAY_S           86400
+
+static uint64_t lag_bytes(const struct cor_program *p)
+{
+    uint64_t bytes = 0;
+    for (unsigned i = 0; i < p->n_detectors; i++) {
+        bytes += cor_detector_lag_bytes(p->detectors[i]);
+    }
+    return bytes;
+}
+
+static uint64_t lag_ms(const struct cor_program *p)
+{
+    uint64_t worst = 0;
+    for (unsigned i = 0; i < p->n_detectors; i++) {
+        uint64_t one = cor_detector_lag_ms(p->detectors[i]);
+        worst = one > worst ? one : worst;
+    }
+    return worst;
+}
+
+void cor_status_refresh(void *ctx)
+{
+    struct cor_program *p = ctx;
+    cor_intake_refresh(p->intake);
+    COR_GAUGE(COR_M_DETECT_LAG, lag_bytes(p));
+    COR_GAUGE(COR_M_DETECT_LAG_MS, lag_ms(p));
+    COR_GAUGE(COR_M_RULES, rul_set_count(p->loaded.set));
+    for (unsigned i = 0; i < p->n_detectors; i++) {
+        hd_metric_max(&cor_metrics[COR_M_HITS_QUEUE_HIGH],
+                      cor_detector_queue_high(p->detectors[i]));
+    }
+    int64_t left_s = hd_tls_expires_in_s(p->tls);
+    COR_GAUGE(COR_M_CERT_DAYS, left_s < 0 ? 0 : (uint64_t)(left_s / DAY_S));
+}
+
+/* ---- problems ---- */
+
+struct problems {
+    struct hd_json *json;
+    unsigned n;
+};
+
+static void say(void *ctx, const char *text)
+{
+    struct problems *out = ctx;
+    hd_json_cstr(out->json, NULL, text);
+    out->n++;
+}
+
+static void say_f(struct problems *out, const char *fmt, ...) HD_PRINTF(2, 3);
+static void say_f(struct problems *out, const char *fmt, ...)
+{
+    char text[512];
+    va_list args;
+    va_start(args, fmt);
+    (void)vsnprintf(text, sizeof(text), fmt, args);
+    va_end(args);
+    say(out, text);
+}
+
+static unsigned put_problems(const struct cor_program *p, struct hd_json *j)
+{
+    struct problems out = {.json = j};
+    hd_json_array(j, "problems");
+    cor_intake_problems(p->intake, say, &out);
+    int err = cor_state_trouble(p->state);
+    if (err != HD_OK) {
+        say_f(&out, "alerts cannot be published (%s): detection waits", hd_err_text(err));
+    }
+    uint64_t behind_s = lag_ms(p) / 1000;
+    if ((int64_t)behind_s > p->conf->detect.lag_alarm / HD_NS_PER_SEC) {
+        say_f(&out, "detection is %" PRIu64 " s behind", behind_s);
+    }
+    int64_t left_s = hd_tls_expires_in_s(p->tls);
+    if (left_s < (int64_t)CERT_ALARM_DAYS * DAY_S) {
+        say_f(&out,
+              left_s < 0 ? "our certificate has expired %lld days ago"
+                         : "our certificate expires in %lld days",
+              (long long)((left_s < 0 ? -left_s : left_s) / DAY_S));
+    }
+    hd_json_end(j, ']');
+    return out.n;
+}
+
+/* ---- the whole ---- */
+
+static void put_detect(const struct cor_program *p, struct hd_json *j)
+{
+    hd_json_object(j, "detect");
+    hd_json_u64(j, "lag_bytes", lag_bytes(p));
+    hd_json_u64(j, "lag_ms", lag_ms(p));
+    hd_json_u64(j, "lines", COR_READ(COR_M_DETECT_LINES));
+    hd_json_u64(j, "events", COR_READ(COR_M_DETECT_EVENTS));
+    hd_json_u64(j, "hits", COR_READ(COR_M_DETECT_HITS));
+    hd_json_u64(j, "rate", p->detect_rate);
+    hd_json_end(j, '}');
+    hd_json_object(j, "rules");
+    hd_json_u64(j, "count", rul_set_count(p->loaded.set));
+    hd_json_time(j, "loaded", p->rules_loaded_ns, 3);
+    hd_json_cstr(j, "hash", rul_set_hash(p->loaded.set));
+    hd_json_end(j, '}');
+    hd_json_object(j, "alerts");
+    hd_json_u64(j, "published", COR_READ(COR_M_PUBLISHED));
+    hd_json_u64(j, "suppressed", COR_READ(COR_M_SUPPRESSED));
+    hd_json_end(j, '}');
+}
+
+void cor_status_write(void *ctx, struct hd_buf *out)
+{
+    const struct cor_program *p = ctx;
+    struct hd_json j = hd_json(out);
+    hd_json_object(&j, NULL);
+    hd_json_cstr(&j, "program", "haidang-correlator");
+    hd_json_cstr(&j, "version", hd_version);
+    hd_json_u64(&j, "pid", (uint64_t)getpid());
+    hd_json_time(&j, "started", p->started_ns, 3);
+    unsigned problems = put_problems(p, &j);
+    hd_json_cstr(&j, "state", problems == 0 ? "ok" : "degraded");
+    cor_intake_status(p->intake, &j);
+    put_detect(p, &j);
+    hd_json_end(&j, '}');
+}
