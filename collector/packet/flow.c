@@ -37,6 +37,7 @@ struct col_flow_table {
     uint32_t free_head;
     uint32_t count;
     uint64_t evicted;
+    int64_t now_ns;
     struct lru lru[COL_FLOW_CLASSES];
 };
 
@@ -295,6 +296,18 @@ static uint32_t find(const struct col_flow_table *t, const struct col_flow_key *
     return COL_FLOW_NONE;
 }
 
+/* Is a closed flow's pair of ports in use again: by a new connection, or because who is
+ * said to have sent RST goes on sending (so another one forged it)? */
+static bool is_reused(const struct col_flow *f, enum col_dir dir,
+                      const struct col_packet *p)
+{
+    if (f->class_ != COL_FLOW_LINGER) {
+        return false;
+    }
+    return (p->tcp_flags & (COL_TCP_SYN | COL_TCP_ACK)) == COL_TCP_SYN ||
+           (p->payload_len > 0 && (f->side[dir].tcp_flags & COL_TCP_RST) != 0);
+}
+
 struct col_flow *col_flow_lookup(struct col_flow_table *t, const struct col_packet *p,
                                  enum col_dir *dir, bool *is_new)
 {
@@ -303,9 +316,8 @@ struct col_flow *col_flow_lookup(struct col_flow_table *t, const struct col_pack
     uint32_t hash = (uint32_t)hd_hash(hd_slice(&key, sizeof(key)));
     uint32_t index = find(t, &key, hash);
     struct col_flow *f = index == COL_FLOW_NONE ? NULL : at(t, index);
-    /* the ports are used again */
-    if (f != NULL && f->class_ == COL_FLOW_LINGER &&
-        (p->tcp_flags & (COL_TCP_SYN | COL_TCP_ACK)) == COL_TCP_SYN) {
+    t->now_ns = p->ns;
+    if (f != NULL && is_reused(f, src == f->client ? COL_TO_SERVER : COL_TO_CLIENT, p)) {
         end_flow(t, index, COL_END_CLOSED);
         f = NULL;
     }
@@ -382,6 +394,7 @@ static bool is_idle(const struct col_flow_table *t, const struct col_flow *f, in
 unsigned col_flow_expire(struct col_flow_table *t, int64_t now_ns, unsigned limit)
 {
     unsigned ended = 0;
+    t->now_ns = now_ns;
     for (int c = 0; c < COL_FLOW_CLASSES; c++) {
         while (ended < limit && t->lru[c].head != COL_FLOW_NONE &&
                is_idle(t, at(t, t->lru[c].head), now_ns)) {
@@ -419,6 +432,11 @@ int64_t col_flow_deadline(const struct col_flow_table *t)
         soonest = due < soonest ? due : soonest;
     }
     return soonest;
+}
+
+int64_t col_flow_now(const struct col_flow_table *t)
+{
+    return t->now_ns;
 }
 
 uint32_t col_flow_count(const struct col_flow_table *t)

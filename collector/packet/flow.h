@@ -114,6 +114,9 @@ unsigned col_flow_flush(struct col_flow_table *t, unsigned limit);
 /* When the next flow would be idle; INT64_MAX when there is none. */
 int64_t col_flow_deadline(const struct col_flow_table *t);
 
+/* The latest time that was told, by a packet or an expiry. */
+int64_t col_flow_now(const struct col_flow_table *t);
+
 uint32_t col_flow_count(const struct col_flow_table *t);
 uint64_t col_flow_evicted(const struct col_flow_table *t);
 

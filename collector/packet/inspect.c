@@ -45,7 +45,8 @@ static void flow_ended(void *ctx, struct col_flow *flow, enum col_flow_end how)
     col_stream_release(in->pool, &flow->side[COL_TO_SERVER].stream);
     col_stream_release(in->pool, &flow->side[COL_TO_CLIENT].stream);
     if (!flow->is_announced_end) {
-        col_record_flow_end(&in->recorder, flow, how, app_name(flow));
+        col_record_flow_end(&in->recorder, flow, col_flow_now(in->flows), how,
+                            app_name(flow));
     }
 }
 
@@ -358,7 +359,7 @@ void col_inspect_frame(struct col_inspector *in, const struct col_captured *fram
         inspect_datagram(in, flow, dir, &p);
     }
     if (has_closed) {
-        col_record_flow_end(&in->recorder, flow, COL_END_CLOSED, app_name(flow));
+        col_record_flow_end(&in->recorder, flow, p.ns, COL_END_CLOSED, app_name(flow));
         flow->is_announced_end = true;
         col_stream_release(in->pool, &flow->side[COL_TO_SERVER].stream);
         col_stream_release(in->pool, &flow->side[COL_TO_CLIENT].stream);

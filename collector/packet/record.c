@@ -154,7 +154,7 @@ void col_record_flow_new(struct col_recorder *r, const struct col_flow *flow)
     col_record_end(r, &j);
 }
 
-void col_record_flow_end(struct col_recorder *r, const struct col_flow *flow,
+void col_record_flow_end(struct col_recorder *r, const struct col_flow *flow, int64_t ns,
                          enum col_flow_end how, const char *app)
 {
     static const char *const reasons[] = {[COL_END_CLOSED] = "closed",
@@ -165,7 +165,7 @@ void col_record_flow_end(struct col_recorder *r, const struct col_flow *flow,
     if (__builtin_sub_overflow(flow->last_ns, flow->start_ns, &age_ns) || age_ns < 0) {
         age_ns = 0;
     }
-    struct hd_json j = col_record_begin(r, flow, flow->last_ns, "flow");
+    struct hd_json j = col_record_begin(r, flow, ns, "flow");
     if (app != NULL) {
         hd_json_cstr(&j, "app_proto", app);
     }

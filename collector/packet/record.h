@@ -31,7 +31,8 @@ void col_record_end(struct col_recorder *r, struct hd_json *j);
 
 /* event_type flow, state "new". */
 void col_record_flow_new(struct col_recorder *r, const struct col_flow *flow);
-/* state "closed" or "timeout", with the reason, the counts and the TCP flags. `app` is
- * the application protocol's name or NULL. */
-void col_record_flow_end(struct col_recorder *r, const struct col_flow *flow,
+/* state "closed" or "timeout", with the reason, the counts and the TCP flags. The
+ * record's time is `ns`, when the end was noticed: not in the past, so that windows over
+ * event time hold. `app` is the application protocol's name or NULL. */
+void col_record_flow_end(struct col_recorder *r, const struct col_flow *flow, int64_t ns,
                          enum col_flow_end how, const char *app);

@@ -77,6 +77,24 @@ static void test_refused_connection_closes_by_reset(void **state)
     records_close(&r);
 }
 
+/* Somebody between may forge a reset to be left alone: the talk goes on, so do we. */
+static void test_forged_reset_hides_nothing(void **state)
+{
+    (void)state;
+    struct records r;
+    records_open(&r, NULL);
+    struct hd_test_talk t = hd_test_talk(records_frame, &r);
+    hd_test_open(&t);
+    hd_test_tcp(&t, 0, COL_TCP_RST, HD_SLICE_EMPTY);
+    assert_int_equal(records_count(&r, "flow"), 2);
+    hd_test_tcp(&t, 1, COL_TCP_ACK, HD_SLICE("data that was under way"));
+    assert_int_equal(records_count(&r, "flow"), 2);
+    hd_test_tcp(&t, 0, COL_TCP_ACK, HD_SLICE("GET /hidden HTTP/1.1\r\n\r\n"));
+    assert_int_equal(records_count(&r, "flow"), 3);
+    assert_string_equal(records_text(records_get(&r, "http", 0), "http.url"), "/hidden");
+    records_close(&r);
+}
+
 static void test_icmp_echo_is_one_flow(void **state)
 {
     (void)state;
@@ -99,6 +117,8 @@ static void test_icmp_echo_is_one_flow(void **state)
     assert_int_equal(records_count(&r, "flow"), 2);
     const json_t *end = records_get(&r, "flow", 1);
     assert_string_equal(records_text(end, "proto"), "ICMP");
+    assert_string_equal(records_text(end, "timestamp"), "1970-01-01T00:01:01.000000Z");
+    assert_string_equal(records_text(end, "flow.end"), "1970-01-01T00:00:00.000000Z");
     assert_string_equal(records_text(end, "flow.state"), "timeout");
     assert_string_equal(records_text(end, "src_ip"), "192.0.2.1");
     assert_int_equal(records_int(end, "icmp_type"), 8);
@@ -465,6 +485,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_tcp_flow_is_announced_twice),
         cmocka_unit_test(test_refused_connection_closes_by_reset),
+        cmocka_unit_test(test_forged_reset_hides_nothing),
         cmocka_unit_test(test_icmp_echo_is_one_flow),
         cmocka_unit_test(test_http_request_is_seen_however_it_is_split),
         cmocka_unit_test(test_client_hello_is_seen_however_it_is_split),
