@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The intake: lines of all sources become batches, batches go into the spool, and the
+ * marks of the streams go with them. One builder, closed when it is full or when its
+ * first line is `batch_time` old; no timer runs while nothing arrives.
+ *
+ * Own: batches that were closed are kept here until the spool says that they are durable,
+ * so a full disk loses nothing: they are written again once there is room, and until then
+ * the sources are told HD_EFULL. Their number and size are bounded.
+ *
+ * Thread: agent loop; the spool's disk thread and the state file's worker are inside.
+ */
+#pragma once
+#include <uv.h>
+
+#include <haidang/journal.h>
+
+#include "collector/conf.h"
+#include "collector/source/source.h"
+
+struct col_intake;
+
+struct col_intake_ops {
+    void (*on_spooled)(void *ctx); /* something new can be read from the spool */
+    void (*on_full)(void *ctx);    /* pause the sources */
+    void (*on_room)(void *ctx);    /* resume them */
+};
+
+struct col_intake_opts {
+    uv_loop_t *loop;
+    const struct col_conf *conf; /* borrowed for the intake's life */
+    const char *agent;
+    const struct col_intake_ops *ops;
+    void *ctx;
+};
+
+/* Opens the spool in conf->state_dir and recovers boot id, sequence and marks. Blocks.
+ * HD_EBUSY: another agent has it; `why` is for people. */
+int col_intake_open(const struct col_intake_opts *opts, struct col_intake **out,
+                    char why[256]) HD_MUST_USE;
+/* Spools what is left, then calls `closed` and frees. Sources must be closed. */
+void col_intake_close(struct col_intake *in, void (*closed)(void *ctx), void *ctx);
+
+const struct col_sink *col_intake_sink(struct col_intake *in);
+
+/* Closes the batch that is being built, if it has lines. */
+void col_intake_flush(struct col_intake *in);
+/* Nothing is on its way to the spool. */
+bool col_intake_is_idle(const struct col_intake *in);
+
+/* Before the first line: marks set by opening sources become durable. Blocks. */
+int col_intake_settle(struct col_intake *in) HD_MUST_USE;
+
+/* Writes the state file as of the newest durable entry, off the loop; then `done` is told
+ * the entry that is covered: entries up to it may be removed. One at a time: HD_EBUSY. */
+int col_intake_checkpoint(struct col_intake *in,
+                          void (*done)(void *ctx, int err, uint64_t covered),
+                          void *ctx) HD_MUST_USE;
+/* Readers moved on: gives space back; waiting batches are tried again. */
+void col_intake_trim(struct col_intake *in);
+
+struct col_intake_status {
+    const char *boot;
+    const char *spool_dir;
+    uint64_t last_spooled;  /* sequence; 0 = none in this boot */
+    uint64_t spool_bytes;   /* on disk */
+    uint64_t pending_bytes; /* closed, not yet durable */
+    int spool_err;          /* HD_OK, or why the spool takes nothing now */
+};
+void col_intake_status(const struct col_intake *in, struct col_intake_status *out);
