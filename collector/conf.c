@@ -237,7 +237,8 @@ static const struct hd_conf_item source_items[] = {
      .type = HD_CONF_BOOL,
      AT_SRC(exit_at_eof),
      .def = "false",
-     .help = "stdin: at its end wait until everything is acknowledged, then exit 0."},
+     .help = "stdin, packet from a file: at the end of all such sources wait until "
+             "everything is acknowledged, then exit 0."},
     {.key = "packet",
      .type = HD_CONF_SECTION,
      AT_SRC(packet),
@@ -323,6 +324,7 @@ static const struct hd_conf_item agent_items[] = {
      .max = 107,
      .def = "unix:/run/haidang/agent.sock",
      .help = "Where /metrics and /status are served: unix:PATH or a loopback address."},
+    HD_LOG_CONF_ITEM(struct col_conf, log),
     {.key = "line_max",
      .type = HD_CONF_SIZE,
      AT(line_max),

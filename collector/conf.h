@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include <haidang/conf.h>
+#include <haidang/program_conf.h>
 
 #define COL_LINE_MAX_DEFAULT (64U << 10)
 #define COL_FILES_MAX        4096 /* of one source: lookups by inode are linear */
@@ -88,6 +89,7 @@ struct col_conf {
     char *agent, *host;
     char *state_dir;
     char *status;
+    struct hd_log_conf log;
     uint64_t line_max;
     uint64_t batch_bytes;
     int64_t batch_time_ns, batch_level;

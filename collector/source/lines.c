@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "collector/source/lines.h"
+
+#include <haidang/clock.h>
+
+#include "collector/metrics.h"
+
+void col_lines_init(struct col_lines *l, enum col_framing framing, size_t line_max,
+                    const struct col_sink *sink, const struct hd_batch_source *source,
+                    struct col_source_stats *stats)
+{
+    *l = (struct col_lines){.sink = sink, .source = source, .stats = stats};
+    col_framer_init(&l->framer, framing, line_max);
+    hd_buf_init(&l->rest, col_framer_need(&l->framer) + COL_LINES_EXTRA);
+}
+
+void col_lines_fini(struct col_lines *l)
+{
+    hd_buf_fini(&l->rest);
+}
+
+static int add(struct col_lines *l, const struct col_frame *frame, int64_t now_ns)
+{
+    unsigned flags = frame->is_truncated ? HD_BATCH_TRUNCATED : 0;
+    int err = l->sink->add(l->sink->ctx, l->source, now_ns, flags, frame->line);
+    if (err == HD_EFULL) {
+        return err;
+    }
+    l->stats->lines++;
+    l->stats->bytes += frame->line.len;
+    l->stats->truncated += frame->is_truncated;
+    return HD_OK;
+}
+
+/* Takes frames from the start of `in`; *used bytes are done with. A frame that the sink
+ * refuses is put back. */
+static int take_frames(struct col_lines *l, struct hd_slice in, size_t *used)
+{
+    int64_t now_ns = hd_clock_wall_ns();
+    uint64_t skipped = l->framer.skipped;
+    int err = HD_OK;
+    *used = 0;
+    while (err == HD_OK) {
+        struct col_framer before = l->framer;
+        struct col_frame frame;
+        size_t taken;
+        enum hd_parse got =
+            col_framer_next(&l->framer, hd_slice_from(in, *used), &frame, &taken);
+        if (got == HD_PARSE_OK) {
+            err = add(l, &frame, now_ns);
+        }
+        if (err != HD_OK) {
+            l->framer = before;
+            break;
+        }
+        *used += taken;
+        if (got != HD_PARSE_OK) {
+            break;
+        }
+    }
+    COL_COUNT(COL_SKIPPED_BYTES, l->framer.skipped - skipped);
+    l->is_full = err == HD_EFULL;
+    return err;
+}
+
+int col_lines_retry(struct col_lines *l)
+{
+    size_t used;
+    int err = take_frames(l, hd_buf_slice(&l->rest), &used);
+    hd_buf_consume(&l->rest, used);
+    if (l->rest.len == 0) {
+        hd_buf_fini(&l->rest); /* an idle stream holds no buffer */
+    }
+    return err;
+}
+
+int col_lines_feed(struct col_lines *l, struct hd_slice data)
+{
+    if (l->is_full || l->rest.len > 0) {
+        hd_buf_slice_add(&l->rest, data);
+        if (l->rest.err != HD_OK) {
+            return l->rest.err;
+        }
+        return l->is_full ? HD_EFULL : col_lines_retry(l);
+    }
+    size_t used;
+    int err = take_frames(l, data, &used);
+    hd_buf_slice_add(&l->rest, hd_slice_from(data, used));
+    return l->rest.err != HD_OK ? l->rest.err : err;
+}
+
+void col_lines_end(struct col_lines *l)
+{
+    struct col_frame frame;
+    struct hd_slice rest;
+    while (col_lines_retry(l) == HD_EFULL) {
+        size_t used;
+        (void)col_framer_next(&l->framer, hd_buf_slice(&l->rest), &frame, &used);
+        hd_buf_consume(&l->rest, used);
+        l->stats->dropped++;
+        COL_COUNT(COL_DROPPED, 1);
+    }
+    rest = hd_buf_slice(&l->rest);
+    if (col_framer_end(&l->framer, rest, &frame) == HD_PARSE_OK &&
+        add(l, &frame, hd_clock_wall_ns()) != HD_OK) {
+        l->stats->dropped++;
+        COL_COUNT(COL_DROPPED, 1);
+    }
+    hd_buf_clear(&l->rest);
+}

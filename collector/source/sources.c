@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "collector/source/sources.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+struct col_sources {
+    struct col_source *list[COL_SOURCES_MAX];
+    size_t n, open;
+    bool is_paused;
+    void (*closed)(void *ctx);
+    void *closed_ctx;
+};
+
+/* The registry. */
+static const struct {
+    enum col_kind kind;
+    col_source_open *open;
+} kinds[] = {
+    {COL_KIND_FILE, col_file_open},      {COL_KIND_SYSLOG_UDP, col_udp_open},
+    {COL_KIND_SYSLOG_TCP, col_tcp_open}, {COL_KIND_SYSLOG_TLS, col_tcp_open},
+    {COL_KIND_STDIN, col_stdin_open},    {COL_KIND_PACKET, col_capture_open},
+};
+
+static col_source_open *find_open(int kind)
+{
+    for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+        if ((int)kinds[i].kind == kind) {
+            return kinds[i].open;
+        }
+    }
+    return NULL;
+}
+
+static int open_one(struct col_sources *s, const struct col_source_env *env,
+                    const struct col_conf_source *conf, char why[256])
+{
+    char reason[256] = "";
+    col_source_open *open = find_open(conf->kind);
+    int err = open == NULL ? HD_EUNSUPPORTED : open(env, conf, &s->list[s->n], reason);
+    if (err != HD_OK) {
+        (void)snprintf(why, 256, "source %zu (%s): %.200s", s->n,
+                       col_kind_name(conf->kind),
+                       reason[0] != '\0' ? reason : hd_err_text(err));
+        return err;
+    }
+    s->n++;
+    s->open++;
+    return HD_OK;
+}
+
+int col_sources_open(const struct col_source_env *env, const struct col_conf *conf,
+                     struct col_sources **out, char why[256])
+{
+    struct col_sources *s = calloc(1, sizeof(*s));
+    int err = s == NULL ? HD_ENOMEM : HD_OK;
+    for (size_t i = 0; err == HD_OK && i < conf->n_sources; i++) {
+        err = open_one(s, env, &conf->sources[i], why);
+    }
+    if (err != HD_OK) {
+        if (s != NULL) {
+            col_sources_close(s, NULL, NULL);
+        }
+        return err;
+    }
+    *out = s;
+    return HD_OK;
+}
+
+void col_sources_pause(struct col_sources *s)
+{
+    s->is_paused = true;
+    for (size_t i = 0; i < s->n; i++) {
+        s->list[i]->ops->pause(s->list[i]);
+    }
+}
+
+/* A source that resumes may fill the sink at once: then the others stay paused. */
+void col_sources_resume(struct col_sources *s)
+{
+    s->is_paused = false;
+    for (size_t i = 0; i < s->n && !s->is_paused; i++) {
+        s->list[i]->ops->resume(s->list[i]);
+    }
+}
+
+void col_sources_reload(struct col_sources *s)
+{
+    for (size_t i = 0; i < s->n; i++) {
+        if (s->list[i]->ops->reload != NULL) {
+            s->list[i]->ops->reload(s->list[i]);
+        }
+    }
+}
+
+static void finish_close(struct col_sources *s)
+{
+    void (*closed)(void *) = s->closed;
+    void *ctx = s->closed_ctx;
+    free(s);
+    if (closed != NULL) {
+        closed(ctx);
+    }
+}
+
+static void one_closed(void *ctx)
+{
+    struct col_sources *s = ctx;
+    if (--s->open == 0) {
+        finish_close(s);
+    }
+}
+
+void col_sources_close(struct col_sources *s, void (*closed)(void *ctx), void *ctx)
+{
+    size_t n = s->n;
+    s->closed = closed;
+    s->closed_ctx = ctx;
+    if (n == 0) {
+        finish_close(s);
+        return;
+    }
+    s->open++; /* holds `s` until all were told */
+    for (size_t i = 0; i < n; i++) {
+        s->list[i]->ops->close(s->list[i], one_closed, s);
+    }
+    one_closed(s);
+}
+
+void col_sources_stats(const struct col_sources *s, struct col_source_stats *out)
+{
+    *out = (struct col_source_stats){0};
+    for (size_t i = 0; i < s->n; i++) {
+        struct col_source_stats one;
+        s->list[i]->ops->stats(s->list[i], &one);
+        out->lines += one.lines;
+        out->bytes += one.bytes;
+        out->dropped += one.dropped;
+        out->truncated += one.truncated;
+    }
+}
+
+void col_sources_status(const struct col_sources *s, struct hd_json *json)
+{
+    hd_json_array(json, "sources");
+    for (size_t i = 0; i < s->n; i++) {
+        struct col_source_stats one;
+        s->list[i]->ops->stats(s->list[i], &one);
+        hd_json_object(json, NULL);
+        hd_json_cstr(json, "kind", s->list[i]->ops->kind);
+        hd_json_cstr(json, "name", s->list[i]->name);
+        hd_json_u64(json, "lines", one.lines);
+        hd_json_u64(json, "bytes", one.bytes);
+        hd_json_u64(json, "dropped", one.dropped);
+        hd_json_u64(json, "truncated", one.truncated);
+        hd_json_cstr(json, "state", one.state);
+        hd_json_end(json, '}');
+    }
+    hd_json_end(json, ']');
+}

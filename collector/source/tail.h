@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * One tailed file: reads what was appended, cuts it into lines or events, hands them to a
+ * sink and says after each how far it is. No loop, no inotify: file.c decides when. A
+ * struct col_tail holds no buffer: what is not a whole line yet stays in the file.
+ *
+ * Identity. A file is its device and inode; that the inode still is the same file is told
+ * by its birth time, by a hash of its first bytes and by the last bytes before the
+ * position ("edge"). The edge is read again with every read, in the same system call, so
+ * a file that was truncated and written anew is noticed however long it has become.
+ */
+#pragma once
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/stat.h>
+#include <sys/types.h>
+
+#include <haidang/batch.h>
+#include <haidang/err.h>
+
+#include "collector/source/multiline.h"
+#include "collector/source/source.h"
+
+#define COL_TAIL_HEAD_MAX 1024U
+#define COL_TAIL_EDGE_MAX 64U
+#define COL_TAIL_READ_MAX (256U << 10) /* of one file in one turn, at least */
+#define COL_TAIL_KEY_LEN  17U
+#define COL_TAIL_MARK_LEN 37U
+
+struct col_tail {
+    int fd;
+    dev_t dev;
+    ino_t ino;
+    uint64_t offset; /* of the first byte that was not taken */
+    uint64_t birth_ns, head_hash;
+    uint16_t head_len;
+    uint8_t edge_len;
+    bool is_skipping; /* passing over the rest of a line that was cut */
+    bool is_flushed;  /* the last line was taken without its line feed */
+    uint8_t key[COL_TAIL_KEY_LEN];
+    uint8_t edge[COL_TAIL_EDGE_MAX];
+    uint64_t lines, bytes, truncated; /* taken so far */
+};
+
+struct col_tail_opts {
+    const struct col_sink *sink;
+    const struct hd_batch_source *source;
+    const struct col_multiline *multiline; /* kind NONE: lines */
+    size_t line_max;
+    uint8_t *scratch; /* COL_SCRATCH_LEN */
+};
+
+enum col_tail_result {
+    COL_TAIL_EOF,     /* everything was taken */
+    COL_TAIL_PARTIAL, /* at the end, an unfinished line waits */
+    COL_TAIL_PENDING, /* at the end, a finished event may yet be continued */
+    COL_TAIL_MORE,    /* read on */
+    COL_TAIL_FULL,    /* the sink takes no more now */
+    COL_TAIL_RESTART, /* the file was truncated or rewritten: it begins anew; read on */
+    COL_TAIL_ERROR,   /* the read failed */
+};
+
+/* Takes the descriptor (also on failure). Resumes at the sink's mark for this file when
+ * it still is this file, else *is_known is false and the position 0. HD_EINVAL: not a
+ * regular file. */
+int col_tail_open(struct col_tail *tail, int fd, const struct col_sink *sink,
+                  bool *is_known) HD_MUST_USE;
+void col_tail_close(struct col_tail *tail);
+
+/* Starts at the end: what is there, an unfinished last line included, is passed over. */
+int col_tail_seek_end(struct col_tail *tail, const struct col_sink *sink) HD_MUST_USE;
+
+/* One turn: at most COL_TAIL_READ_MAX bytes (or one line, when that is longer). flush: an
+ * unfinished line or event at the end is taken as it is. */
+enum col_tail_result col_tail_read(struct col_tail *tail,
+                                   const struct col_tail_opts *opts, bool flush);
+
+/* Links that still name the file; 0 = it was removed. */
+unsigned col_tail_links(const struct col_tail *tail);
+/* The file will not come back: forget its mark. */
+void col_tail_forget(const struct col_tail *tail, const struct col_sink *sink);
+
+/* Is there a mark for this file (and not for another one that had the inode)? */
+bool col_tail_is_marked(const char *path, const struct stat *st,
+                        const struct col_sink *sink);
+/* When the file was made, ns; 0 = the file system does not tell. */
+uint64_t col_tail_birth(const char *path);
+/* An unread file that may be a copy of `original` (copytruncate): when it agrees with the
+ * original's mark, what was read there is passed over. */
+void col_tail_adopt(struct col_tail *tail, const struct stat *original,
+                    const struct col_sink *sink);
+
+/* The key of a file's mark. */
+struct hd_slice col_tail_key(dev_t dev, ino_t ino, uint8_t out[COL_TAIL_KEY_LEN]);

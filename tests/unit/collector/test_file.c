@@ -1,0 +1,418 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The file source with real files, real inotify and a real loop.
+ */
+#include "tests/support/support.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "tests/unit/collector/fake_sink.h"
+
+#define NOBODY 65534
+
+struct fixture {
+    struct fake_env fe;
+    char dir[256];
+    char pattern[512];
+    char *paths[1];
+    struct col_conf_source conf;
+};
+
+static const char *in_dir(const struct fixture *f, const char *name)
+{
+    static char path[2][512];
+    static unsigned turn;
+    char *out = path[turn++ % 2];
+    (void)snprintf(out, sizeof(path[0]), "%s/%s", f->dir, name);
+    return out;
+}
+
+static void append(const struct fixture *f, const char *name, const char *text)
+{
+    int fd = open(in_dir(f, name), O_WRONLY | O_CREAT | O_APPEND, 0600);
+    assert_true(fd >= 0);
+    assert_int_equal(write(fd, text, strlen(text)), (ssize_t)strlen(text));
+    assert_int_equal(close(fd), 0);
+}
+
+static void move(const struct fixture *f, const char *from, const char *to)
+{
+    assert_int_equal(rename(in_dir(f, from), in_dir(f, to)), 0);
+}
+
+static struct fixture *setup(const char *pattern)
+{
+    struct fixture *f = calloc(1, sizeof(*f));
+    assert_non_null(f);
+    fake_env_init(&f->fe);
+    (void)snprintf(f->dir, sizeof(f->dir), "%s", hd_test_tmpdir());
+    (void)snprintf(f->pattern, sizeof(f->pattern), "%s/%s", f->dir, pattern);
+    f->paths[0] = f->pattern;
+    f->conf = fake_conf(COL_KIND_FILE);
+    f->conf.paths = f->paths;
+    f->conf.n_paths = 1;
+    return f;
+}
+
+static void start(struct fixture *f)
+{
+    fake_env_open(&f->fe, col_file_open, &f->conf);
+}
+
+static void restart(struct fixture *f, bool crash)
+{
+    if (!crash) {
+        fake_sink_commit(&f->fe.sink);
+    }
+    fake_env_close(&f->fe);
+    fake_sink_crash(&f->fe.sink);
+    start(f);
+}
+
+static void teardown(struct fixture *f)
+{
+    if (f->fe.source != NULL) {
+        fake_env_close(&f->fe);
+    }
+    fake_env_fini(&f->fe);
+    free(f);
+}
+
+static void test_follows(void **state)
+{
+    (void)state;
+    struct fixture *f = setup("*.log");
+    append(f, "a.log", "a1\n");
+    append(f, "b.txt", "no\n");
+    start(f);
+    fake_env_wait(&f->fe, 1);
+    append(f, "a.log", "a2\na3\n");
+    fake_env_wait(&f->fe, 3);
+    append(f, "c.log", "c1\n");
+    fake_env_wait(&f->fe, 4);
+    FAKE_EXPECT(&f->fe.sink, "a1", "a2", "a3", "c1");
+    assert_non_null(strstr(f->fe.sink.lines[3].source, "/c.log"));
+    fake_env_quiet(&f->fe, 60);
+    teardown(f);
+}
+
+static void test_directories_that_come_later(void **state)
+{
+    (void)state;
+    struct fixture *f = setup("x/*/app.log");
+    start(f);
+    assert_int_equal(mkdir(in_dir(f, "x"), 0700), 0);
+    fake_env_quiet(&f->fe, 60);
+    assert_int_equal(mkdir(in_dir(f, "x/y"), 0700), 0);
+    append(f, "x/y/app.log", "one\n");
+    fake_env_wait(&f->fe, 1);
+    assert_int_equal(mkdir(in_dir(f, "x/z"), 0700), 0);
+    append(f, "x/z/app.log", "two\n");
+    fake_env_wait(&f->fe, 2);
+    FAKE_EXPECT(&f->fe.sink, "one", "two");
+    teardown(f);
+}
+
+static void test_start_end_and_begin(void **state)
+{
+    (void)state;
+    struct fixture *f = setup("*.log");
+    f->conf.start = COL_START_END;
+    append(f, "old.log", "before\n");
+    start(f);
+    fake_env_quiet(&f->fe, 60);
+    append(f, "old.log", "after\n");
+    append(f, "new.log", "fresh\n");
+    fake_env_wait(&f->fe, 2);
+    restart(f, false);
+    fake_env_quiet(&f->fe, 60);
+    fake_env_close(&f->fe);
+    append(f, "while-down.log", "not missed\n");
+    start(f);
+    fake_env_wait(&f->fe, 3);
+    assert_true(hd_slice_eq(fake_sink_line(&f->fe.sink, 2), HD_SLICE("not missed")));
+    teardown(f);
+}
+
+static void test_rotation_by_rename(void **state)
+{
+    (void)state;
+    struct fixture *f = setup("app.log");
+    start(f);
+    append(f, "app.log", "1\n");
+    fake_env_wait(&f->fe, 1);
+    append(f, "app.log", "2\n");
+    move(f, "app.log", "app.log.1");
+    append(f, "app.log.1", "3\n"); /* the writer has not noticed yet */
+    append(f, "app.log", "4\n");
+    fake_env_wait(&f->fe, 4);
+    append(f, "app.log.1", "late\n");
+    fake_env_wait(&f->fe, 5);
+    assert_non_null(strstr(f->fe.sink.lines[4].source, "/app.log"));
+    assert_null(strstr(f->fe.sink.lines[4].source, "/app.log.1"));
+    teardown(f);
+}
+
+/* Files that come and go between two looks are found by the names they were given. */
+static void test_rotation_faster_than_we_look(void **state)
+{
+    (void)state;
+    struct fixture *f = setup("app.log");
+    start(f);
+    append(f, "app.log", "0\n");
+    fake_env_wait(&f->fe, 1);
+    for (int i = 1; i <= 6; i++) {
+        char text[16];
+        (void)snprintf(text, sizeof(text), "%d\n", i);
+        for (int k = 5; k > 0; k--) {
+            char from[32], to[32];
+            (void)snprintf(from, sizeof(from), "app.log.%d", k);
+            (void)snprintf(to, sizeof(to), "app.log.%d", k + 1);
+            (void)rename(in_dir(f, from), in_dir(f, to));
+        }
+        move(f, "app.log", "app.log.1");
+        append(f, "app.log", text);
+    }
+    fake_env_wait(&f->fe, 7);
+    fake_env_quiet(&f->fe, 60);
+    unsigned seen = 0;
+    for (size_t i = 0; i < 7; i++) {
+        seen |= 1U << (fake_sink_line(&f->fe.sink, i).ptr[0] - '0');
+    }
+    assert_int_equal(seen, 0x7f);
+    teardown(f);
+}
+
+static void test_rotated_while_down(void **state)
+{
+    (void)state;
+    struct fixture *f = setup("app.log");
+    start(f);
+    append(f, "app.log", "1\n");
+    fake_env_wait(&f->fe, 1);
+    fake_sink_commit(&f->fe.sink);
+    fake_env_close(&f->fe);
+    append(f, "app.log", "2\n");
+    move(f, "app.log", "app.log.1");
+    append(f, "app.log", "3\n");
+    append(f, "app.log.gz", "not ours\n");
+    start(f);
+    fake_env_wait(&f->fe, 3);
+    fake_env_quiet(&f->fe, 60);
+    for (size_t i = 0; i < 3; i++) {
+        assert_null(strstr(f->fe.sink.lines[i].source, "/app.log."));
+    }
+    teardown(f);
+}
+
+static void test_copytruncate(void **state)
+{
+    (void)state;
+    struct fixture *f = setup("app.log");
+    start(f);
+    append(f, "app.log", "one\ntwo\n");
+    fake_env_wait(&f->fe, 2);
+    append(f, "app.log.1", "one\ntwo\n");
+    assert_int_equal(truncate(in_dir(f, "app.log"), 0), 0);
+    append(f, "app.log", "three\n");
+    fake_env_wait(&f->fe, 3);
+    FAKE_EXPECT(&f->fe.sink, "one", "two", "three");
+    teardown(f);
+}
+
+static void test_vanishes(void **state)
+{
+    (void)state;
+    struct fixture *f = setup("*.log");
+    f->conf.rotated_keep_ns = 50 * INT64_C(1000000);
+    append(f, "a.log", "1\nunfinished");
+    start(f);
+    fake_env_wait(&f->fe, 1);
+    assert_int_equal(unlink(in_dir(f, "a.log")), 0);
+    fake_env_wait(&f->fe, 2); /* the last line has no end, but it is a line */
+    append(f, "a.log", "2\n");
+    fake_env_wait(&f->fe, 3);
+    FAKE_EXPECT(&f->fe.sink, "1", "unfinished", "2");
+    struct col_source_stats stats;
+    f->fe.source->ops->stats(f->fe.source, &stats);
+    assert_int_equal(stats.lines, 3);
+    teardown(f);
+}
+
+static void test_partial_line(void **state)
+{
+    (void)state;
+    struct fixture *f = setup("a.log");
+    start(f);
+    append(f, "a.log", "half");
+    fake_env_quiet(&f->fe, 60);
+    append(f, "a.log", " whole\n");
+    fake_env_wait(&f->fe, 1);
+    fake_env_close(&f->fe);
+    f->conf.partial_timeout_ns = 30 * INT64_C(1000000);
+    start(f);
+    append(f, "a.log", "never ended");
+    fake_env_wait(&f->fe, 2);
+    FAKE_EXPECT(&f->fe.sink, "half whole", "never ended");
+    teardown(f);
+}
+
+static void test_events(void **state)
+{
+    (void)state;
+    struct fixture *f = setup("a.log");
+    f->conf.multiline.kind = COL_MULTILINE_TIME;
+    f->conf.multiline.timeout_ns = 30 * INT64_C(1000000);
+    start(f);
+    append(f, "a.log", "2026-11-21 a\n  more\n2026-11-21 b\n");
+    fake_env_wait(&f->fe, 2);
+    FAKE_EXPECT(&f->fe.sink, "2026-11-21 a\n  more", "2026-11-21 b");
+    teardown(f);
+}
+
+static void test_pause(void **state)
+{
+    (void)state;
+    struct fixture *f = setup("a.log");
+    append(f, "a.log", "1\n2\n3\n4\n");
+    start(f);
+    f->fe.sink.room = 2;
+    fake_env_wait(&f->fe, 2);
+    f->fe.source->ops->pause(f->fe.source);
+    f->fe.sink.room = SIZE_MAX;
+    append(f, "a.log", "5\n");
+    fake_env_quiet(&f->fe, 60);
+    f->fe.source->ops->resume(f->fe.source);
+    fake_env_wait(&f->fe, 5);
+    FAKE_EXPECT(&f->fe.sink, "1", "2", "3", "4", "5");
+    teardown(f);
+}
+
+static void test_too_many_files(void **state)
+{
+    (void)state;
+    struct fixture *f = setup("*.log");
+    f->conf.files_max = 2;
+    f->conf.rotated_keep_ns = 20 * INT64_C(1000000);
+    append(f, "a.log", "a\n");
+    append(f, "b.log", "b\n");
+    append(f, "c.log", "c\n");
+    start(f);
+    fake_env_wait(&f->fe, 2);
+    fake_env_quiet(&f->fe, 60);
+    assert_int_equal(unlink(in_dir(f, f->fe.sink.lines[0].source +
+                                          strlen(f->fe.sink.lines[0].source) - 5)),
+                     0);
+    fake_env_wait(&f->fe, 3);
+    teardown(f);
+}
+
+static void test_unreadable_until_changed(void **state)
+{
+    (void)state;
+    struct fixture *f = setup("a.log");
+    bool is_root = geteuid() == 0; /* root reads everything: be nobody */
+    if (is_root) {
+        assert_int_equal(chown(f->dir, NOBODY, NOBODY), 0);
+        assert_int_equal(seteuid(NOBODY), 0);
+    }
+    append(f, "a.log", "secret\n");
+    assert_int_equal(chmod(in_dir(f, "a.log"), 0), 0);
+    start(f);
+    fake_env_quiet(&f->fe, 60);
+    assert_int_equal(chmod(in_dir(f, "a.log"), 0600), 0);
+    fake_env_wait(&f->fe, 1);
+    teardown(f);
+    if (is_root) {
+        assert_int_equal(seteuid(0), 0);
+    }
+}
+
+static void test_exclude(void **state)
+{
+    (void)state;
+    struct fixture *f = setup("app.log*");
+    char *exclude[] = {(char *)(uintptr_t) "*.gz"};
+    f->conf.exclude = exclude;
+    f->conf.n_exclude = 1;
+    append(f, "app.log", "1\n");
+    append(f, "app.log.1.gz", "no\n");
+    append(f, "app.log.1", "0\n");
+    start(f);
+    fake_env_wait(&f->fe, 2);
+    move(f, "app.log", "app.log.2"); /* stays the same file under a pattern that has it */
+    append(f, "app.log.2", "2\n");
+    fake_env_wait(&f->fe, 3);
+    fake_env_quiet(&f->fe, 60);
+    teardown(f);
+}
+
+/* Crashes at random moments while a file is written and rotated: each line once. */
+static void test_crashes(void **state)
+{
+    (void)state;
+    struct fixture *f = setup("app.log");
+    int written = 0;
+    f->fe.sink.commit_every = 7;
+    start(f);
+    fake_sink_commit(&f->fe.sink); /* as the agent settles before the first line */
+    for (int round = 0; round < 30; round++) {
+        for (int i = 0; i < 50; i++) {
+            char text[32];
+            (void)snprintf(text, sizeof(text), "%d\n", written++);
+            append(f, "app.log", text);
+            (void)uv_run(&f->fe.loop, UV_RUN_NOWAIT);
+        }
+        if (round % 3 == 1) {
+            char to[32];
+            (void)snprintf(to, sizeof(to), "app.log.%d", round);
+            move(f, "app.log", to);
+        }
+        if (round % 2 == 1) {
+            restart(f, true);
+        }
+    }
+    fake_env_wait(&f->fe, (size_t)written);
+    fake_env_quiet(&f->fe, 100);
+    bool *seen = calloc((size_t)written, sizeof(*seen));
+    assert_non_null(seen);
+    for (size_t i = 0; i < f->fe.sink.n; i++) {
+        uint64_t n = 0;
+        struct hd_slice line = fake_sink_line(&f->fe.sink, i);
+        for (size_t k = 0; k < line.len; k++) {
+            n = n * 10 + (uint64_t)(line.ptr[k] - '0');
+        }
+        assert_true(n < (uint64_t)written);
+        assert_false(seen[n]);
+        seen[n] = true;
+    }
+    free(seen);
+    teardown(f);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_follows),
+        cmocka_unit_test(test_directories_that_come_later),
+        cmocka_unit_test(test_start_end_and_begin),
+        cmocka_unit_test(test_rotation_by_rename),
+        cmocka_unit_test(test_rotation_faster_than_we_look),
+        cmocka_unit_test(test_rotated_while_down),
+        cmocka_unit_test(test_copytruncate),
+        cmocka_unit_test(test_vanishes),
+        cmocka_unit_test(test_partial_line),
+        cmocka_unit_test(test_events),
+        cmocka_unit_test(test_pause),
+        cmocka_unit_test(test_too_many_files),
+        cmocka_unit_test(test_unreadable_until_changed),
+        cmocka_unit_test(test_exclude),
+        cmocka_unit_test(test_crashes),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
