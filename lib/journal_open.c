@@ -125,7 +125,8 @@ static int mark_take(struct opening *o)
 static void last_is_foreign(struct hd_journal *j, struct hd_jrecovery *found)
 {
     const struct hd_jseg *seg = &j->segs[j->n_segs - 1];
-    *found = (struct hd_jrecovery){.end = seg->bytes, .next = seg->first};
+    *found = (struct hd_jrecovery){
+        .end = seg->bytes, .unproven = seg->bytes, .next = seg->first};
     if (seg->bytes > HD_JFMT_SEGMENT_LEN) {
         found->next += seg->bytes / HD_JFMT_ENTRY_LEN + 1;
         found->damaged_bytes = seg->bytes;
@@ -142,7 +143,7 @@ static int last_judge(struct opening *o, struct hd_jscan *scan,
         return HD_OK;
     }
     if (seg->bytes < HD_JFMT_SEGMENT_LEN) {
-        *found = (struct hd_jrecovery){.end = seg->bytes, .next = seg->first};
+        *found = (struct hd_jrecovery){.end = seg->bytes, .unproven = seg->bytes};
         found->next = j->next > seg->first ? j->next : seg->first;
         found->lost_entries = found->next - seg->first;
         return HD_OK;
@@ -154,6 +155,7 @@ static int last_judge(struct opening *o, struct hd_jscan *scan,
     }
     if (err == HD_OK) {
         *found = (struct hd_jrecovery){.stats = scan->footer, .end = seg->bytes};
+        found->unproven = seg->bytes - scan->footer_len;
         found->next = scan->footer.next > j->next ? scan->footer.next : j->next;
         found->lost_entries = found->next - scan->footer.next;
         found->is_sealed = true;
@@ -161,13 +163,34 @@ static int last_judge(struct opening *o, struct hd_jscan *scan,
     return err;
 }
 
+/* After a sync that failed the page cache shows bytes that are on no disk and that no
+ * later sync will carry there: what nobody knows to be durable is written once more. */
+static int unproven_rewrite(struct hd_journal *j, struct hd_jscan *scan,
+                            const struct hd_jrecovery *found)
+{
+    uint64_t at = found->unproven;
+    int err = HD_OK;
+    while (err == HD_OK && at < found->end) {
+        uint64_t left = found->end - at;
+        struct hd_slice bytes;
+        err = hd_jscan_view(scan, at, left < HD_JSCAN_STEP ? (size_t)left : HD_JSCAN_STEP,
+                            &bytes);
+        if (err == HD_OK) {
+            err = hd_io_write(&j->io, j->fd, bytes, at);
+            at += bytes.len;
+        }
+    }
+    return err;
+}
+
 /* Makes the verdict durable. */
-static int last_settle(struct opening *o, const struct hd_jrecovery *found)
+static int last_settle(struct opening *o, struct hd_jscan *scan,
+                       const struct hd_jrecovery *found)
 {
     struct hd_journal *j = o->j;
     const struct hd_jseg *seg = &j->segs[j->n_segs - 1];
-    int err = HD_OK;
-    if (found->end < seg->bytes) {
+    int err = unproven_rewrite(j, scan, found);
+    if (err == HD_OK && found->end < seg->bytes) {
         err = j->io.ops->truncate(j->io.ctx, j->fd, found->end);
         hd_jseg_resize(j, found->end);
     }
@@ -187,7 +210,7 @@ static int last_recover(struct opening *o, struct hd_journal_recovery *recovery)
 {
     struct hd_journal *j = o->j;
     struct hd_jrecovery *found = malloc(sizeof(*found));
-    struct hd_jscan *scan = malloc(sizeof(*scan));
+    struct hd_jscan *scan = calloc(1, sizeof(*scan));
     int err = found == NULL || scan == NULL ? HD_ENOMEM : HD_OK;
     char name[HD_JFMT_NAME_LEN + 1];
     hd_jfmt_name(j->segs[j->n_segs - 1].first, name);
@@ -198,7 +221,6 @@ static int last_recover(struct opening *o, struct hd_journal_recovery *recovery)
     if (err == HD_OK) {
         hd_jscan_file(scan, j->fd, j->segs[j->n_segs - 1].bytes);
         err = last_judge(o, scan, found);
-        hd_jscan_fini(scan);
     }
     if (err == HD_OK) {
         recovery->entries = found->stats.entries;
@@ -208,7 +230,10 @@ static int last_recover(struct opening *o, struct hd_journal_recovery *recovery)
         if (found->torn_bytes > 0 || found->damaged_bytes > 0) {
             (void)snprintf(recovery->torn_file, sizeof(recovery->torn_file), "%s", name);
         }
-        err = last_settle(o, found);
+        err = last_settle(o, scan, found);
+    }
+    if (scan != NULL) {
+        hd_jscan_fini(scan);
     }
     free(scan);
     free(found);

@@ -128,7 +128,6 @@ struct listing {
     uint64_t oldest;       /* found; 0 = none */
     uint64_t holding;      /* the last that begins at or before `index` */
     uint64_t following;    /* the first that begins after `after` */
-    bool has_after;        /* `after` itself is there */
 };
 
 static int listing_add(void *ctx, const char *name)
@@ -145,7 +144,6 @@ static int listing_add(void *ctx, const char *name)
     if (first > l->after && (l->following == 0 || first < l->following)) {
         l->following = first;
     }
-    l->has_after |= first == l->after;
     return HD_OK;
 }
 
@@ -240,16 +238,8 @@ static int segment_seek(struct hd_journal_reader *r)
     if (err != HD_OK || l.oldest == 0) {
         return err != HD_OK ? err : HD_EAGAIN;
     }
-    bool is_gone = l.holding == 0 && r->at.index > 0;
-    if (l.holding == 0) {
-        r->at.index = l.oldest;
-        l.holding = l.oldest;
-    }
-    err = segment_open(r, l.holding);
-    if (err == HD_OK) {
-        err = segment_begin(r);
-    }
-    return err == HD_OK && is_gone ? HD_ENOENT : err;
+    err = segment_open(r, l.holding > 0 ? l.holding : l.oldest);
+    return err == HD_OK ? segment_begin(r) : err;
 }
 
 /* The segment in hand is read to its end. */
@@ -260,15 +250,8 @@ static int segment_next(struct hd_journal_reader *r)
     if (err != HD_OK || l.following == 0) {
         return err != HD_OK ? err : HD_EAGAIN;
     }
-    bool is_gone = l.following > r->at.index && !l.has_after;
-    if (l.following > r->at.index) {
-        r->at.index = l.following;
-    }
     err = segment_open(r, l.following);
-    if (err == HD_OK) {
-        err = segment_begin(r);
-    }
-    return err == HD_OK && is_gone ? HD_ENOENT : err;
+    return err == HD_OK ? segment_begin(r) : err;
 }
 
 static bool is_at_end(const struct hd_journal_reader *r)
@@ -313,20 +296,49 @@ static int pass_damage(struct hd_journal_reader *r)
            HD_KV_UINT("bytes", found - r->at.offset));
     r->skipped += found - r->at.offset;
     r->at.offset = found;
+    r->is_gap_told = true;
     return HD_ECORRUPT;
 }
 
-static void segment_end(struct hd_journal_reader *r, const struct hd_jitem *item)
+/* Entries are missing before `index`, and nobody was told yet. */
+static bool is_gap(struct hd_journal_reader *r, uint64_t index)
 {
-    if (item->kind == HD_JITEM_FOOTER && r->scan.footer.next > r->at.index) {
-        r->at.index = r->scan.footer.next;
+    bool is_new = r->at.index > 0 && r->at.index < index && !r->is_gap_told;
+    if (is_new) {
+        r->is_gap_told = true;
+        r->at.index = index;
     }
-    if (r->at.segment == r->mark.segment) {
-        r->at.index = r->mark.next; /* whatever was lost before it */
-        return;
+    return is_new;
+}
+
+static int segment_end(struct hd_journal_reader *r)
+{
+    if (r->at.segment != r->mark.segment) {
+        segment_leave(r);
+        r->is_segment_done = true;
+        return HD_OK;
     }
-    segment_leave(r);
-    r->is_segment_done = true;
+    int err = is_gap(r, r->mark.next) ? HD_ENOENT : HD_OK;
+    r->at.index = r->mark.next;
+    return err;
+}
+
+/* An entry that verifies stands at the position. HD_EAGAIN: it is before the one sought.
+ */
+static int entry_take(struct hd_journal_reader *r, const struct hd_jitem *item,
+                      struct hd_journal_entry *entry)
+{
+    if (is_gap(r, item->head.entry.index)) {
+        return HD_ENOENT;
+    }
+    r->at.offset += item->size;
+    if (item->head.entry.index < r->at.index) {
+        return HD_EAGAIN;
+    }
+    r->at.index = item->head.entry.index + 1;
+    r->is_gap_told = false;
+    *entry = item->head.entry;
+    return HD_OK;
 }
 
 static int next(struct hd_journal_reader *r, struct hd_journal_entry *entry,
@@ -342,20 +354,20 @@ static int next(struct hd_journal_reader *r, struct hd_journal_entry *entry,
         if (err != HD_OK) {
             return err;
         }
-        if (item.kind == HD_JITEM_END || item.kind == HD_JITEM_FOOTER) {
-            segment_end(r, &item);
-            continue;
-        }
         if (item.kind == HD_JITEM_BAD) {
             return pass_damage(r);
         }
-        r->at.offset += item.size;
-        if (item.head.entry.index < r->at.index) {
-            continue; /* on the way to a position that was sought */
+        if (item.kind == HD_JITEM_ENTRY) {
+            err = entry_take(r, &item, entry);
+            if (err != HD_EAGAIN) {
+                return err;
+            }
+        } else {
+            err = segment_end(r);
+            if (err != HD_OK) {
+                return err;
+            }
         }
-        r->at.index = item.head.entry.index + 1;
-        *entry = item.head.entry;
-        return HD_OK;
     }
 }
 

@@ -15,6 +15,7 @@ struct hd_journal_reader {
     int fd;                      /* of segment at.segment, or -1 */
     struct hd_journal_cursor at; /* the next entry has at least this index */
     bool is_segment_done;        /* at.segment is read; go to the one after it */
+    bool is_gap_told;            /* HD_E* was said for what is missing before the next */
     bool is_sought;           /* the position was given, the saved cursor is not used */
     struct hd_jfmt_mark mark; /* as last seen */
     bool has_mark;

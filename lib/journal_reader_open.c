@@ -74,15 +74,14 @@ static int readers_open(const struct hd_journal_reader *r, const char *name, int
     return r->io.ops->open(r->io.ctx, path, flags, fd);
 }
 
-/* The file may be new: its name is made durable, too. */
-static int cursor_sync(const struct hd_journal_reader *r)
+static int cursor_sync(const struct hd_journal_reader *r, bool with_name)
 {
     int dir = -1;
     int err = r->io.ops->sync(r->io.ctx, r->cursor_fd);
-    if (err == HD_OK && r->slot.generation <= 2) {
+    if (err == HD_OK && with_name) {
         err = readers_open(r, ".", O_RDONLY | O_DIRECTORY, &dir);
     }
-    if (err == HD_OK && dir >= 0) {
+    if (err == HD_OK && with_name) {
         err = r->io.ops->sync(r->io.ctx, dir);
     }
     hd_io_close(&r->io, &dir);
@@ -93,9 +92,10 @@ static int cursor_load(struct hd_journal_reader *r)
 {
     int err = hd_jcursor_read(&r->io, r->cursor_fd, &r->slot);
     if (err == HD_ECORRUPT) {
-        /* written at once, since it holds retention back */
+        /* written and durable at once, since it holds retention back */
         r->slot = (struct hd_jfmt_slot){.generation = 1};
         err = hd_jcursor_write(&r->io, r->cursor_fd, &r->slot);
+        err = err == HD_OK ? cursor_sync(r, true) : err;
     }
     return err;
 }
@@ -136,5 +136,5 @@ int hd_journal_reader_save(struct hd_journal_reader *r,
         return err;
     }
     r->slot = slot;
-    return durable ? cursor_sync(r) : HD_OK;
+    return durable ? cursor_sync(r, false) : HD_OK;
 }

@@ -147,6 +147,7 @@ static int footer_at(struct hd_jscan *scan, uint64_t at, uint64_t size,
     if (err == HD_OK && hd_jfmt_footer_decode(bytes, &scan->uuid, &scan->footer)) {
         item->kind = HD_JITEM_FOOTER;
         item->size = size;
+        scan->footer_len = size;
     }
     return err;
 }
@@ -258,6 +259,7 @@ struct recover {
     uint64_t at;
     uint64_t expected;
     uint64_t durable_next;
+    uint64_t marked_next;  /* as it was known before anything was read */
     bool is_durable_known; /* everything behind the first hole was asked */
     struct hd_jrecovery *out;
 };
@@ -291,6 +293,7 @@ static void finish(struct recover *r, uint64_t end, bool can_append)
 {
     struct hd_jrecovery *out = r->out;
     out->end = end;
+    out->unproven = out->unproven == 0 || out->unproven > end ? end : out->unproven;
     out->torn_bytes = r->scan->limit - end;
     out->can_append = can_append;
     out->next = r->expected > r->durable_next ? r->expected : r->durable_next;
@@ -355,6 +358,9 @@ static int recover_step(struct recover *r, bool *done)
     }
     r->out->lost_entries += item.head.entry.index - r->expected;
     hd_jfmt_footer_count(&r->out->stats, &item.head.entry, r->at);
+    if (r->out->unproven == 0 && item.head.entry.index >= r->marked_next) {
+        r->out->unproven = r->at;
+    }
     r->expected = item.head.entry.index + 1;
     r->durable_next =
         item.head.committed > r->durable_next ? item.head.committed : r->durable_next;
@@ -373,6 +379,7 @@ int hd_jrecover(struct hd_jscan *scan, uint64_t first, uint64_t durable_next,
         .at = HD_JFMT_SEGMENT_LEN,
         .expected = first,
         .durable_next = durable_next,
+        .marked_next = durable_next,
         .out = out,
     };
     bool done = false;

@@ -23,6 +23,7 @@ struct hd_jscan {
     uint64_t at; /* of the window in the file */
     size_t len;
     struct hd_jfmt_footer footer; /* of the last HD_JITEM_FOOTER */
+    uint64_t footer_len;
 };
 
 enum hd_jitem_kind {
@@ -59,6 +60,7 @@ int hd_jscan_footer(struct hd_jscan *scan) HD_MUST_USE;
 struct hd_jrecovery {
     struct hd_jfmt_footer stats; /* of the entries that verify */
     uint64_t end;                /* where the file is to be cut and appended to */
+    uint64_t unproven;           /* from here to `end` nobody says it was ever synced */
     uint64_t next;               /* index of the next entry */
     uint64_t torn_bytes;         /* behind `end`: never committed */
     uint64_t damaged_bytes;      /* were committed and do not verify */

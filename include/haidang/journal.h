@@ -102,7 +102,8 @@ void hd_journal_reader_close(struct hd_journal_reader *r);
 /* The next durable entry; its slices are valid until the next call. HD_EAGAIN: none yet.
  * HD_ECORRUPT: the entry does not verify; it is skipped (to the next that does) and the
  * number of bytes passed over added to *hd_journal_reader_skipped. HD_ENOENT: entries
- * before the oldest segment were removed by retention; the reader stands at the oldest.
+ * that would come next are not there (retention removed them, or they are lost with
+ * damaged bytes); the reader stands at the next that is.
  */
 int hd_journal_reader_next(struct hd_journal_reader *r,
                            struct hd_journal_entry *entry) HD_MUST_USE;

@@ -7,6 +7,10 @@
 
 #include <haidang/journal.h>
 
+/* First in main(): temporary directories in memory where there is such a place. These
+ * tests are about bytes; what a sync is worth is for tests/crash to show. */
+void hd_test_in_memory(void);
+
 /* Entry number n: some lines of text that only it has, meta, times, counts. Static. */
 struct hd_journal_entry hd_test_entry(uint64_t n);
 /* Fails the test unless `entry` is hd_test_entry(n), whole. */

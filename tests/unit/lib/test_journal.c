@@ -511,5 +511,6 @@ int main(void)
         cmocka_unit_test(test_retention_and_sealing_by_age),
         cmocka_unit_test(test_max_bytes),
     };
+    hd_test_in_memory();
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

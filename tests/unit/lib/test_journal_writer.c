@@ -211,5 +211,6 @@ int main(void)
         cmocka_unit_test(test_close_drains),
         cmocka_unit_test(test_open_fails),
     };
+    hd_test_in_memory();
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
