@@ -380,7 +380,7 @@ static void go_on(struct capture *c)
     if (is_stalled(c)) {
         return;
     }
-    if (c->file != NULL && c->phase != PHASE_ENDED) {
+    if (c->conf->file != NULL && c->phase != PHASE_ENDED) {
         (void)uv_idle_start(&c->idle, file_step);
     } else if (c->device != NULL && device_watch(c->device) != HD_OK) {
         device_lost(c);
@@ -475,16 +475,16 @@ static int start(struct capture *c, char why[256])
         return device_open(c, why);
     }
     if (file_was_read(c)) {
-        c->phase = PHASE_ENDED;
         HD_LOG(INFO, "capture", "file was read before",
                HD_KV_STR("file", c->source.name));
-        if (c->env->at_end != NULL) {
-            c->env->at_end(c->env->ctx);
-        }
+        c->phase = PHASE_ENDS;
+        go_on(c);
         return HD_OK;
     }
     int err = col_capture_open_file(c->conf, &c->file, why);
-    go_on(c);
+    if (err == HD_OK) {
+        go_on(c);
+    }
     return err;
 }
 

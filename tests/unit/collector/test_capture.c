@@ -215,6 +215,7 @@ static void read_capture(unsigned full_every)
     /* a second start does not read it again */
     forget_lines(&w);
     assert_int_equal(col_capture_open(&w.env, &conf, &w.source, why), HD_OK);
+    assert_int_equal(w.ended, 1); /* not told from inside the call */
     (void)uv_run(&w.loop, UV_RUN_NOWAIT);
     assert_int_equal(w.ended, 2);
     assert_int_equal(w.n, 0);
