@@ -135,3 +135,16 @@ const char *hd_arena_str(struct hd_arena *arena, struct hd_slice s)
     at[s.len] = 0;
     return (const char *)at;
 }
+
+void *hd_arena_grow(struct hd_arena *arena, void *array, size_t n, size_t size)
+{
+    bool is_full = (n & (n - 1)) == 0; /* 0 or a power of two */
+    if (!is_full) {
+        return array;
+    }
+    void *larger = hd_arena_alloc(arena, n == 0 ? 1 : 2 * n, size);
+    if (larger != NULL && n > 0) {
+        memcpy(larger, array, n * size);
+    }
+    return larger;
+}

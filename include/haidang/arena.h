@@ -32,3 +32,6 @@ uint8_t *hd_arena_bytes(struct hd_arena *arena, size_t len);
 struct hd_slice hd_arena_copy(struct hd_arena *arena, struct hd_slice s);
 /* NUL-terminated copy; "" on failure. */
 const char *hd_arena_str(struct hd_arena *arena, struct hd_slice s);
+/* Makes room for one more element of an array that grows by doubling; the old one stays
+ * in the arena. NULL on failure. */
+void *hd_arena_grow(struct hd_arena *arena, void *array, size_t n, size_t size);

@@ -14,47 +14,47 @@ static const char *const filter_names[] = {RUL_FILTER_MAP(FILTER_NAME)};
 
 #define TEXT_MAX 1024U /* a name or value in a decoder file */
 
-uint16_t rul_declare_field(struct rul_loader *l, const struct rul_decode_yaml *y,
-                           const yaml_node_t *node, struct hd_slice name)
+uint16_t rul_declare_field(struct rul_loader *l, const struct rul_decode_file *file,
+                           const struct rul_yaml *node, struct hd_slice name)
 {
     uint16_t id = RUL_FIELD_NONE;
     if (name.len == 0 || name.len > TEXT_MAX) {
-        rul_decode_yaml_error(y, node, 0, "a field name is missing or too long");
+        rul_decode_report(file, node, 0, "a field name is missing or too long");
         return id;
     }
     int rc = rul_fields_add(l->set->fields, name, &id);
     if (rc == HD_ELIMIT) {
-        rul_decode_yaml_error(y, node, 0, "more than %u different field names",
-                              RUL_FIELDS_MAX);
+        rul_decode_report(file, node, 0, "more than %u different field names",
+                          RUL_FIELDS_MAX);
     }
     l->err = rc != 0 ? rc : l->err;
     return id;
 }
 
 const struct hd_slice *rul_declare_strings(struct rul_loader *l,
-                                           const struct rul_decode_yaml *y,
-                                           const yaml_node_t *node, const char *what,
+                                           const struct rul_decode_file *file,
+                                           const struct rul_yaml *node, const char *what,
                                            uint16_t *n)
 {
     struct hd_slice *out = NULL;
-    const yaml_node_t *item;
+    const struct rul_yaml *item;
     *n = 0;
-    for (size_t i = 0;
-         i < UINT16_MAX && (item = rul_decode_yaml_item(y, node, i)) != NULL; i++) {
-        struct hd_slice text = rul_decode_yaml_text(y, item, what);
-        out = rul_pool_grow(l->pool, out, *n, sizeof(*out));
+    for (item = rul_decode_first(node); item != NULL;
+         item = rul_decode_next(node, item)) {
+        struct hd_slice text = rul_decode_text(file, item, what);
+        out = hd_arena_grow(l->arena, out, *n, sizeof(*out));
         if (out == NULL) {
             return NULL;
         }
-        out[(*n)++] = rul_pool_copy(l->pool, text);
+        out[(*n)++] = hd_arena_copy(l->arena, text);
     }
     return out;
 }
 
 /* Follows the map from `field` on, breadth first: who leads to whom. */
 static struct rul_outlet make_outlet(struct rul_loader *l,
-                                     const struct rul_decode_yaml *y,
-                                     const yaml_node_t *node, uint16_t field)
+                                     const struct rul_decode_file *file,
+                                     const struct rul_yaml *node, uint16_t field)
 {
     struct rul_target targets[RUL_OUTLET_TARGETS_MAX];
     uint8_t n = 1;
@@ -65,8 +65,8 @@ static struct rul_outlet make_outlet(struct rul_loader *l,
                 continue;
             }
             if (n == RUL_OUTLET_TARGETS_MAX) {
-                rul_decode_yaml_error(
-                    y, node, 0,
+                rul_decode_report(
+                    file, node, 0,
                     "the map leads from here to more than %u fields; does it "
                     "go in a circle?",
                     RUL_OUTLET_TARGETS_MAX);
@@ -77,7 +77,7 @@ static struct rul_outlet make_outlet(struct rul_loader *l,
                                                .from = (uint8_t)(i + 1)};
         }
     }
-    struct rul_target *own = rul_pool_alloc(l->pool, n * sizeof(*own));
+    struct rul_target *own = hd_arena_alloc(l->arena, n, sizeof(*own));
     if (own == NULL) {
         return (struct rul_outlet){0};
     }
@@ -85,19 +85,19 @@ static struct rul_outlet make_outlet(struct rul_loader *l,
     return (struct rul_outlet){own, n};
 }
 
-void rul_declare_text(struct rul_loader *l, const struct rul_decode_yaml *y,
-                      const yaml_node_t *node, struct rul_compiled_text *out)
+void rul_declare_text(struct rul_loader *l, const struct rul_decode_file *file,
+                      const struct rul_yaml *node, struct rul_compiled_text *out)
 {
     struct rul_pattern_error err;
-    struct hd_slice text = rul_decode_yaml_text(y, node, "a pattern");
-    int rc = rul_pattern_compile(l->pool, text, &out->pattern, &err);
+    struct hd_slice text = rul_decode_text(file, node, "a pattern");
+    int rc = rul_pattern_compile(l->arena, text, &out->pattern, &err);
     if (rc == HD_EPARSE) {
-        rul_decode_yaml_error(y, node, err.at, "%s", err.why);
+        rul_decode_report(file, node, err.at, "%s", err.why);
         out->pattern = (struct rul_pattern){0};
         return;
     }
     uint8_t n = out->pattern.n_captures;
-    struct rul_outlet *outlets = rul_pool_alloc(l->pool, n * sizeof(*outlets) + 1);
+    struct rul_outlet *outlets = hd_arena_alloc(l->arena, n, sizeof(*outlets));
     if (rc != 0 || outlets == NULL) {
         l->err = HD_ENOMEM;
         return;
@@ -105,62 +105,61 @@ void rul_declare_text(struct rul_loader *l, const struct rul_decode_yaml *y,
     for (uint8_t i = 0; i < n; i++) {
         struct hd_slice name = out->pattern.captures[i].name;
         if (name.len > 0) {
-            outlets[i] = make_outlet(l, y, node, rul_declare_field(l, y, node, name));
+            outlets[i] =
+                make_outlet(l, file, node, rul_declare_field(l, file, node, name));
         }
     }
     out->outlets = outlets;
 }
 
-void rul_declare_consts(struct rul_loader *l, const struct rul_decode_yaml *y,
-                        const yaml_node_t *node, const struct rul_const **set,
+void rul_declare_consts(struct rul_loader *l, const struct rul_decode_file *file,
+                        const struct rul_yaml *node, const struct rul_const **set,
                         uint16_t *n)
 {
-    const yaml_node_t *key, *value;
+    const struct rul_yaml *value;
     struct rul_const *out = NULL;
     uint16_t count = 0;
-    if (!rul_decode_yaml_want(y, node, YAML_MAPPING_NODE, "\"set\"")) {
+    if (!rul_decode_want(file, node, RUL_YAML_MAP, "\"set\"")) {
         return;
     }
     for (uint16_t i = 0; i < *n; i++) { /* what the decoder sets for all its patterns */
-        out = rul_pool_grow(l->pool, out, count, sizeof(*out));
+        out = hd_arena_grow(l->arena, out, count, sizeof(*out));
         if (out == NULL) {
             return;
         }
         out[count++] = (*set)[i];
     }
-    for (size_t i = 0; rul_decode_yaml_pair(y, node, i, &key, &value); i++) {
-        uint16_t field =
-            rul_declare_field(l, y, key, rul_decode_yaml_text(y, key, "a field name"));
-        struct hd_slice text = rul_decode_yaml_text(y, value, "a value of \"set\"");
-        out = rul_pool_grow(l->pool, out, count, sizeof(*out));
+    for (value = node->first; value != NULL; value = value->next) {
+        uint16_t field = rul_declare_field(l, file, value->key, value->key->text);
+        struct hd_slice text = rul_decode_text(file, value, "a value of \"set\"");
+        out = hd_arena_grow(l->arena, out, count, sizeof(*out));
         if (out == NULL || field == RUL_FIELD_NONE) {
             return;
         }
-        out[count++] = (struct rul_const){field, rul_pool_copy(l->pool, text)};
+        out[count++] = (struct rul_const){field, hd_arena_copy(l->arena, text)};
     }
     *set = out;
     *n = count;
 }
 
-void rul_declare_conds(struct rul_loader *l, const struct rul_decode_yaml *y,
-                       const yaml_node_t *node, const struct rul_cond **conds,
+void rul_declare_conds(struct rul_loader *l, const struct rul_decode_file *file,
+                       const struct rul_yaml *node, const struct rul_cond **conds,
                        uint16_t *n)
 {
-    const yaml_node_t *key, *value;
+    const struct rul_yaml *value;
     struct rul_cond *out = NULL;
     *n = 0;
-    if (!rul_decode_yaml_want(y, node, YAML_MAPPING_NODE, "a condition")) {
+    if (!rul_decode_want(file, node, RUL_YAML_MAP, "a condition")) {
         return;
     }
-    for (size_t i = 0; rul_decode_yaml_pair(y, node, i, &key, &value); i++) {
-        uint16_t field =
-            rul_declare_field(l, y, key, rul_decode_yaml_text(y, key, "a field name"));
+    for (value = node->first; value != NULL; value = value->next) {
+        uint16_t field = rul_declare_field(l, file, value->key, value->key->text);
         struct rul_cond cond = {.field = field};
-        cond.values = rul_declare_strings(l, y, value, "a value", &cond.n);
+        cond.values = rul_declare_strings(l, file, value, "a value", &cond.n);
         if (cond.n == 1 && hd_slice_eq(cond.values[0], HD_SLICE("*"))) {
             cond.n = 0;
         }
-        out = rul_pool_grow(l->pool, out, *n, sizeof(*out));
+        out = hd_arena_grow(l->arena, out, *n, sizeof(*out));
         if (out == NULL || field == RUL_FIELD_NONE) {
             return;
         }
@@ -171,8 +170,8 @@ void rul_declare_conds(struct rul_loader *l, const struct rul_decode_yaml *y,
 
 /* ---- map ---- */
 
-static bool filter_of(const struct rul_decode_yaml *y, const yaml_node_t *node, size_t at,
-                      struct hd_slice name, uint8_t *filter)
+static bool filter_of(const struct rul_decode_file *file, const struct rul_yaml *node,
+                      size_t at, struct hd_slice name, uint8_t *filter)
 {
     for (uint8_t i = 0; i < RUL_FILTERS; i++) {
         if (hd_slice_eq(name, hd_slice_str(filter_names[i]))) {
@@ -180,30 +179,27 @@ static bool filter_of(const struct rul_decode_yaml *y, const yaml_node_t *node, 
             return true;
         }
     }
-    char word[32];
-    (void)snprintf(word, sizeof(word), "%.*s", (int)(name.len < 31 ? name.len : 31),
-                   (const char *)name.ptr);
-    const char *near = hd_diag_nearest(word, filter_names, RUL_FILTERS);
-    rul_decode_yaml_error(y, node, at, "unknown filter \"%s\"%s%s", word,
-                          near != NULL ? "; did you mean " : "",
-                          near != NULL ? near : "");
+    char hint[80];
+    rul_decode_report(file, node, at, "unknown filter \"%.*s\"%s",
+                      (int)(name.len < 31 ? name.len : 31), (const char *)name.ptr,
+                      rul_decode_hint(name, filter_names, RUL_FILTERS, hint));
     return false;
 }
 
 /* "field" or "field:filter" */
-static void declare_edge(struct rul_loader *l, const struct rul_decode_yaml *y,
-                         const yaml_node_t *node, uint16_t from)
+static void declare_edge(struct rul_loader *l, const struct rul_decode_file *file,
+                         const struct rul_yaml *node, uint16_t from)
 {
-    struct hd_slice filter = rul_decode_yaml_text(y, node, "a target of \"map\""), name;
+    struct hd_slice filter = rul_decode_text(file, node, "a target of \"map\""), name;
     struct rul_edge edge = {.from = from, .filter = RUL_FILTER_COPY};
     bool has_filter = hd_slice_find_byte(filter, ':') != HD_NPOS;
     (void)hd_slice_split(&filter, ':', &name);
-    if (has_filter && !filter_of(y, node, name.len + 1, filter, &edge.filter)) {
+    if (has_filter && !filter_of(file, node, name.len + 1, filter, &edge.filter)) {
         return;
     }
-    edge.to = rul_declare_field(l, y, node, name);
+    edge.to = rul_declare_field(l, file, node, name);
     struct rul_edge *edges =
-        rul_pool_grow(l->pool, l->edges, l->n_edges, sizeof(*l->edges));
+        hd_arena_grow(l->arena, l->edges, l->n_edges, sizeof(*l->edges));
     if (edges == NULL || edge.to == RUL_FIELD_NONE || from == RUL_FIELD_NONE) {
         return;
     }
@@ -211,11 +207,11 @@ static void declare_edge(struct rul_loader *l, const struct rul_decode_yaml *y,
     l->edges[l->n_edges++] = edge;
 }
 
-static void finish_map(struct rul_loader *l, const struct rul_decode_yaml *y,
-                       const yaml_node_t *node)
+static void finish_map(struct rul_loader *l, const struct rul_decode_file *file,
+                       const struct rul_yaml *node)
 {
     struct rul_decoder *dec = l->dec;
-    uint16_t *map_of = rul_pool_alloc(l->pool, RUL_FIELDS_MAX * sizeof(*map_of));
+    uint16_t *map_of = hd_arena_alloc(l->arena, RUL_FIELDS_MAX, sizeof(*map_of));
     if (map_of == NULL) {
         return;
     }
@@ -228,81 +224,81 @@ static void finish_map(struct rul_loader *l, const struct rul_decode_yaml *y,
             continue;
         }
         struct rul_map_entry *map =
-            rul_pool_grow(l->pool, dec->map, dec->n_map, sizeof(*map));
+            hd_arena_grow(l->arena, dec->map, dec->n_map, sizeof(*map));
         if (map == NULL) {
             return;
         }
         dec->map = map;
         map_of[field] = dec->n_map;
         dec->map[dec->n_map++] =
-            (struct rul_map_entry){field, make_outlet(l, y, node, field)};
+            (struct rul_map_entry){field, make_outlet(l, file, node, field)};
     }
     dec->map_of = map_of;
 }
 
-void rul_declare_map(struct rul_loader *l, const struct rul_decode_yaml *y,
-                     const yaml_node_t *node)
+void rul_declare_map(struct rul_loader *l, const struct rul_decode_file *file,
+                     const struct rul_yaml *node)
 {
-    const yaml_node_t *key, *value, *item;
-    if (!rul_decode_yaml_want(y, node, YAML_MAPPING_NODE, "\"map\"")) {
+    const struct rul_yaml *value, *item;
+    if (!rul_decode_want(file, node, RUL_YAML_MAP, "\"map\"")) {
         return;
     }
-    for (size_t i = 0; rul_decode_yaml_pair(y, node, i, &key, &value); i++) {
-        uint16_t from =
-            rul_declare_field(l, y, key, rul_decode_yaml_text(y, key, "a field name"));
-        for (size_t k = 0; (item = rul_decode_yaml_item(y, value, k)) != NULL; k++) {
-            declare_edge(l, y, item, from);
+    for (value = node->first; value != NULL; value = value->next) {
+        uint16_t from = rul_declare_field(l, file, value->key, value->key->text);
+        for (item = rul_decode_first(value); item != NULL;
+             item = rul_decode_next(value, item)) {
+            declare_edge(l, file, item, from);
         }
     }
-    finish_map(l, y, node);
+    finish_map(l, file, node);
 }
 
 /* ---- log sources ---- */
 
-static void read_product(void *ctx, const struct rul_decode_yaml *y,
-                         const yaml_node_t *value)
+static void read_product(void *ctx, const struct rul_decode_file *file,
+                         const struct rul_yaml *value)
 {
     struct rul_logsource *source = ctx;
-    source->product = rul_decode_yaml_text(y, value, "\"product\"");
+    source->product = rul_decode_text(file, value, "\"product\"");
 }
 
-static void read_category(void *ctx, const struct rul_decode_yaml *y,
-                          const yaml_node_t *value)
+static void read_category(void *ctx, const struct rul_decode_file *file,
+                          const struct rul_yaml *value)
 {
     struct rul_logsource *source = ctx;
-    source->category = rul_decode_yaml_text(y, value, "\"category\"");
+    source->category = rul_decode_text(file, value, "\"category\"");
 }
 
-static void read_service(void *ctx, const struct rul_decode_yaml *y,
-                         const yaml_node_t *value)
+static void read_service(void *ctx, const struct rul_decode_file *file,
+                         const struct rul_yaml *value)
 {
     struct rul_logsource *source = ctx;
-    source->service = rul_decode_yaml_text(y, value, "\"service\"");
+    source->service = rul_decode_text(file, value, "\"service\"");
 }
 
-static const struct rul_decode_yaml_key logsource_keys[] = {
-    {"product", false, read_product},
-    {"category", false, read_category},
-    {"service", false, read_service},
-    {NULL, false, NULL}};
+static const struct rul_decode_key logsource_keys[] = {{"product", false, read_product},
+                                                       {"category", false, read_category},
+                                                       {"service", false, read_service},
+                                                       {NULL, false, NULL}};
 
-uint16_t rul_declare_class(struct rul_loader *l, const struct rul_decode_yaml *y,
-                           const yaml_node_t *node)
+uint16_t rul_declare_class(struct rul_loader *l, const struct rul_decode_file *file,
+                           const struct rul_yaml *node)
 {
-    const yaml_node_t *item;
+    const struct rul_yaml *item;
     struct rul_logsource sources[RUL_CLASS_SOURCES_MAX];
     uint16_t n = 0;
-    for (size_t i = 0; (item = rul_decode_yaml_item(y, node, i)) != NULL; i++) {
+    for (item = rul_decode_first(node); item != NULL;
+         item = rul_decode_next(node, item)) {
         struct rul_logsource source = {0};
-        rul_decode_yaml_mapping(y, item, "a log source", logsource_keys, &source);
+        rul_decode_mapping(file, item, "a log source", logsource_keys, &source);
         if (n == RUL_CLASS_SOURCES_MAX) {
-            rul_decode_yaml_error(y, item, 0, "more than %u log sources",
-                                  RUL_CLASS_SOURCES_MAX);
+            rul_decode_report(file, item, 0, "more than %u log sources",
+                              RUL_CLASS_SOURCES_MAX);
             break;
         }
-        source.product = rul_pool_copy(l->pool, source.product);
-        source.category = rul_pool_copy(l->pool, source.category);
-        source.service = rul_pool_copy(l->pool, source.service);
+        source.product = hd_arena_copy(l->arena, source.product);
+        source.category = hd_arena_copy(l->arena, source.category);
+        source.service = hd_arena_copy(l->arena, source.service);
         sources[n++] = source;
     }
     return rul_link_class(l, sources, n);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Compiled decoders, as the loader leaves them and rul_decode reads them. Internal to
- * rules/decode. Everything lives in the set's pool and is immutable after loading.
+ * rules/decode. Everything lives in the set's arena and is immutable after loading.
  */
 #pragma once
 #include <haidang/clock.h>
@@ -112,7 +112,7 @@ struct rul_example {
 };
 
 struct rul_decoders {
-    struct rul_pool pool;
+    struct hd_arena arena;
     struct rul_fields *fields; /* borrowed */
     struct hd_zone *zone;
     int64_t skew_max_ns;

@@ -50,7 +50,7 @@ uint16_t rul_link_class(struct rul_loader *l, const struct rul_logsource *source
         }
     }
     struct rul_class *classes =
-        rul_pool_grow(l->pool, set->classes, set->n_classes, sizeof(*classes));
+        hd_arena_grow(l->arena, set->classes, set->n_classes, sizeof(*classes));
     if (classes == NULL || set->n_classes == CLASSES_MAX) {
         l->err = classes == NULL ? HD_ENOMEM : HD_ELIMIT;
         return 0;
@@ -83,7 +83,7 @@ static void link_merged(struct rul_loader *l)
 {
     struct rul_decoders *set = l->set;
     uint16_t n = set->n_classes;
-    set->merged = rul_pool_alloc(l->pool, (size_t)n * n * sizeof(*set->merged));
+    set->merged = hd_arena_alloc(l->arena, (size_t)n * n, sizeof(*set->merged));
     if (set->merged == NULL) {
         return;
     }
@@ -136,14 +136,14 @@ uint32_t rul_dispatch_slot(const struct rul_dispatch *dispatch, uint32_t key)
     return slot;
 }
 
-static int fill_dispatch(struct rul_pool *pool, struct rul_dispatch *dispatch,
+static int fill_dispatch(struct hd_arena *arena, struct rul_dispatch *dispatch,
                          const struct sortable *keyed, uint16_t n_keyed,
                          const struct sortable *loose)
 {
     uint32_t size = rul_decode_names_table_size(n_keyed);
-    uint16_t *order = rul_pool_alloc(pool, n_keyed * sizeof(*order) + 1);
-    uint16_t *unkeyed = rul_pool_alloc(pool, dispatch->n_loose * sizeof(*unkeyed) + 1);
-    dispatch->buckets = rul_pool_alloc(pool, size * sizeof(*dispatch->buckets));
+    uint16_t *order = hd_arena_alloc(arena, n_keyed, sizeof(*order));
+    uint16_t *unkeyed = hd_arena_alloc(arena, dispatch->n_loose, sizeof(*unkeyed));
+    dispatch->buckets = hd_arena_alloc(arena, size, sizeof(*dispatch->buckets));
     if (dispatch->buckets == NULL || order == NULL || unkeyed == NULL) {
         return HD_ENOMEM;
     }
@@ -166,7 +166,7 @@ static int fill_dispatch(struct rul_pool *pool, struct rul_dispatch *dispatch,
     return 0;
 }
 
-static int link_dispatch(struct rul_pool *pool, struct rul_decoder *dec)
+static int link_dispatch(struct hd_arena *arena, struct rul_decoder *dec)
 {
     size_t room = dec->n_patterns + 1U;
     struct sortable *keyed = calloc(room, sizeof(*keyed));
@@ -190,7 +190,7 @@ static int link_dispatch(struct rul_pool *pool, struct rul_decoder *dec)
         qsort(keyed, n_keyed, sizeof(*keyed), compare);
         qsort(loose, n_loose, sizeof(*loose), compare);
         dec->dispatch.n_loose = n_loose;
-        rc = fill_dispatch(pool, &dec->dispatch, keyed, n_keyed, loose);
+        rc = fill_dispatch(arena, &dec->dispatch, keyed, n_keyed, loose);
     }
     free(keyed);
     free(loose);
@@ -201,7 +201,7 @@ static int link_dispatch(struct rul_pool *pool, struct rul_decoder *dec)
 
 static void append(struct rul_loader *l, uint16_t **list, uint16_t *n, uint16_t value)
 {
-    uint16_t *grown = rul_pool_grow(l->pool, *list, *n, sizeof(**list));
+    uint16_t *grown = hd_arena_grow(l->arena, *list, *n, sizeof(**list));
     if (grown != NULL) {
         *list = grown;
         (*list)[(*n)++] = value;
@@ -235,12 +235,12 @@ void rul_link(struct rul_loader *l)
     struct rul_decoders *set = l->set;
     link_lists(l);
     link_merged(l);
-    int rc = rul_decode_names_finish(l->pool, &set->programs);
-    rc = rc == 0 ? rul_decode_names_finish(l->pool, &set->subtags) : rc;
-    rc = rc == 0 ? rul_decode_names_finish(l->pool, &set->formats) : rc;
+    int rc = rul_decode_names_finish(l->arena, &set->programs);
+    rc = rc == 0 ? rul_decode_names_finish(l->arena, &set->subtags) : rc;
+    rc = rc == 0 ? rul_decode_names_finish(l->arena, &set->formats) : rc;
     for (uint16_t i = 0; rc == 0 && i < set->n; i++) {
-        rc = link_dispatch(l->pool, &set->all[i]);
+        rc = link_dispatch(l->arena, &set->all[i]);
     }
     l->err = rc != 0 ? rc : l->err;
-    l->err = l->pool->err != 0 ? l->pool->err : l->err;
+    l->err = l->arena->failed ? HD_ENOMEM : l->err;
 }

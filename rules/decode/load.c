@@ -18,166 +18,170 @@
 
 /* ---- match ---- */
 
-static void read_names(struct rul_loader *l, const struct rul_decode_yaml *y,
-                       const yaml_node_t *value, const char *what,
+static void read_names(struct rul_loader *l, const struct rul_decode_file *file,
+                       const struct rul_yaml *value, const char *what,
                        struct rul_decode_names *names)
 {
     uint16_t n;
-    const struct hd_slice *list = rul_declare_strings(l, y, value, what, &n);
+    const struct hd_slice *list = rul_declare_strings(l, file, value, what, &n);
     uint16_t index = (uint16_t)(l->dec - l->set->all);
     for (uint16_t i = 0; i < n; i++) {
-        if (rul_decode_names_add(l->pool, names, list[i], index) != 0) {
+        if (rul_decode_names_add(l->arena, names, list[i], index) != 0) {
             l->err = HD_ENOMEM;
         }
     }
 }
 
-static void read_program(void *ctx, const struct rul_decode_yaml *y,
-                         const yaml_node_t *value)
+static void read_program(void *ctx, const struct rul_decode_file *file,
+                         const struct rul_yaml *value)
 {
     struct rul_loader *l = ctx;
-    const yaml_node_t *only = rul_decode_yaml_item(y, value, 0);
+    const struct rul_yaml *only = rul_decode_first(value);
     if (only != NULL &&
-        hd_slice_eq(rul_decode_yaml_text(y, only, "a program"), HD_SLICE("*"))) {
+        hd_slice_eq(rul_decode_text(file, only, "a program"), HD_SLICE("*"))) {
         l->set->any_program = (uint16_t)(l->dec - l->set->all);
         return;
     }
-    read_names(l, y, value, "a program", &l->set->programs);
+    read_names(l, file, value, "a program", &l->set->programs);
 }
 
-static void read_subtag(void *ctx, const struct rul_decode_yaml *y,
-                        const yaml_node_t *value)
+static void read_subtag(void *ctx, const struct rul_decode_file *file,
+                        const struct rul_yaml *value)
 {
     struct rul_loader *l = ctx;
     l->dec->is_inner = true;
-    read_names(l, y, value, "a subtag", &l->set->subtags);
+    read_names(l, file, value, "a subtag", &l->set->subtags);
 }
 
-static void read_format(void *ctx, const struct rul_decode_yaml *y,
-                        const yaml_node_t *value)
+static void read_format(void *ctx, const struct rul_decode_file *file,
+                        const struct rul_yaml *value)
 {
     struct rul_loader *l = ctx;
-    read_names(l, y, value, "a format", &l->set->formats);
+    read_names(l, file, value, "a format", &l->set->formats);
 }
 
-static void read_prefix(void *ctx, const struct rul_decode_yaml *y,
-                        const yaml_node_t *value)
+static void read_prefix(void *ctx, const struct rul_decode_file *file,
+                        const struct rul_yaml *value)
 {
     struct rul_loader *l = ctx;
     l->dec->is_inner = true;
-    l->dec->prefixes = rul_declare_strings(l, y, value, "a prefix", &l->dec->n_prefixes);
+    l->dec->prefixes =
+        rul_declare_strings(l, file, value, "a prefix", &l->dec->n_prefixes);
 }
 
-static void read_shape(void *ctx, const struct rul_decode_yaml *y,
-                       const yaml_node_t *value)
+static void read_shape(void *ctx, const struct rul_decode_file *file,
+                       const struct rul_yaml *value)
 {
     struct rul_loader *l = ctx;
-    l->dec->shape = rul_pool_copy(l->pool, rul_decode_yaml_text(y, value, "\"shape\""));
+    l->dec->shape = hd_arena_copy(l->arena, rul_decode_text(file, value, "\"shape\""));
     if (hd_slice_eq(l->dec->shape, HD_SLICE("*"))) {
-        rul_decode_yaml_error(y, value, 0, "a shape needs a byte behind \"*\"");
+        rul_decode_report(file, value, 0, "a shape needs a byte behind \"*\"");
     }
 }
 
-static void read_source(void *ctx, const struct rul_decode_yaml *y,
-                        const yaml_node_t *value)
+static void read_source(void *ctx, const struct rul_decode_file *file,
+                        const struct rul_yaml *value)
 {
     struct rul_loader *l = ctx;
-    l->dec->sources =
-        rul_declare_strings(l, y, value, "a part of a source's name", &l->dec->n_sources);
+    l->dec->sources = rul_declare_strings(l, file, value, "a part of a source's name",
+                                          &l->dec->n_sources);
 }
 
-static void read_json(void *ctx, const struct rul_decode_yaml *y,
-                      const yaml_node_t *value)
+static void read_json(void *ctx, const struct rul_decode_file *file,
+                      const struct rul_yaml *value)
 {
     struct rul_loader *l = ctx;
     l->dec->is_json = true;
-    rul_declare_conds(l, y, value, &l->dec->json_match, &l->dec->n_json_match);
+    rul_declare_conds(l, file, value, &l->dec->json_match, &l->dec->n_json_match);
 }
 
-static const struct rul_decode_yaml_key match_keys[] = {
+static const struct rul_decode_key match_keys[] = {
     {"program", false, read_program}, {"subtag", false, read_subtag},
     {"prefix", false, read_prefix},   {"format", false, read_format},
     {"shape", false, read_shape},     {"source", false, read_source},
     {"json", false, read_json},       {NULL, false, NULL}};
 
-static void read_match(void *ctx, const struct rul_decode_yaml *y,
-                       const yaml_node_t *value)
+static void read_match(void *ctx, const struct rul_decode_file *file,
+                       const struct rul_yaml *value)
 {
-    rul_decode_yaml_mapping(y, value, "\"match\"", match_keys, ctx);
+    rul_decode_mapping(file, value, "\"match\"", match_keys, ctx);
 }
 
 /* ---- decoder ---- */
 
-static const char *name_of(struct rul_loader *l, const struct rul_decode_yaml *y,
-                           const yaml_node_t *node, const char *what)
+static const char *name_of(struct rul_loader *l, const struct rul_decode_file *file,
+                           const struct rul_yaml *node, const char *what)
 {
-    struct hd_slice name = rul_decode_yaml_text(y, node, what);
+    struct hd_slice name = rul_decode_text(file, node, what);
     bool is_good = name.len > 0 && name.len <= 64;
     for (size_t i = 0; is_good && i < name.len; i++) {
         is_good = hd_is_alnum(name.ptr[i]) || name.ptr[i] == '-' || name.ptr[i] == '_';
     }
     if (!is_good) {
-        rul_decode_yaml_error(y, node, 0, "%s is 1 to 64 letters, digits, - and _", what);
+        rul_decode_report(file, node, 0, "%s is 1 to 64 letters, digits, - and _", what);
     }
-    return (const char *)rul_pool_copy(l->pool, name).ptr;
+    return hd_arena_str(l->arena, name);
 }
 
-static void read_decoder_name(void *ctx, const struct rul_decode_yaml *y,
-                              const yaml_node_t *value)
+static void read_decoder_name(void *ctx, const struct rul_decode_file *file,
+                              const struct rul_yaml *value)
 {
     struct rul_loader *l = ctx;
-    l->dec->name = name_of(l, y, value, "a decoder's name");
+    l->dec->name = name_of(l, file, value, "a decoder's name");
     for (const struct rul_decoder *d = l->set->all; d < l->dec; d++) {
         if (strcmp(d->name, l->dec->name) == 0) {
-            rul_decode_yaml_error(y, value, 0, "a decoder of this name is in %s:%u",
-                                  d->file, d->line);
+            rul_decode_report(file, value, 0, "a decoder of this name is in %s:%u",
+                              d->file, d->line);
         }
     }
 }
 
-static void read_null(void *ctx, const struct rul_decode_yaml *y,
-                      const yaml_node_t *value)
+static void read_null(void *ctx, const struct rul_decode_file *file,
+                      const struct rul_yaml *value)
 {
     struct rul_loader *l = ctx;
-    l->dec->null = rul_pool_copy(l->pool, rul_decode_yaml_text(y, value, "\"null\""));
+    l->dec->null = hd_arena_copy(l->arena, rul_decode_text(file, value, "\"null\""));
 }
 
-static void read_logsource(void *ctx, const struct rul_decode_yaml *y,
-                           const yaml_node_t *value)
+static void read_logsource(void *ctx, const struct rul_decode_file *file,
+                           const struct rul_yaml *value)
 {
     struct rul_loader *l = ctx;
-    l->dec->class_id = rul_declare_class(l, y, value);
+    l->dec->class_id = rul_declare_class(l, file, value);
 }
 
-static void read_set(void *ctx, const struct rul_decode_yaml *y, const yaml_node_t *value)
+static void read_set(void *ctx, const struct rul_decode_file *file,
+                     const struct rul_yaml *value)
 {
     struct rul_loader *l = ctx;
-    rul_declare_consts(l, y, value, &l->dec->set, &l->dec->n_set);
+    rul_declare_consts(l, file, value, &l->dec->set, &l->dec->n_set);
 }
 
-static void read_map(void *ctx, const struct rul_decode_yaml *y, const yaml_node_t *value)
+static void read_map(void *ctx, const struct rul_decode_file *file,
+                     const struct rul_yaml *value)
 {
-    rul_declare_map(ctx, y, value);
+    rul_declare_map(ctx, file, value);
 }
 
-static void read_strip(void *ctx, const struct rul_decode_yaml *y,
-                       const yaml_node_t *value)
+static void read_strip(void *ctx, const struct rul_decode_file *file,
+                       const struct rul_yaml *value)
 {
     struct rul_loader *l = ctx;
-    rul_declare_text(l, y, value, &l->dec->strip);
+    rul_declare_text(l, file, value, &l->dec->strip);
     l->dec->has_strip = true;
 }
 
-static void read_time(void *ctx, const struct rul_decode_yaml *y,
-                      const yaml_node_t *value)
+static void read_time(void *ctx, const struct rul_decode_file *file,
+                      const struct rul_yaml *value)
 {
     struct rul_loader *l = ctx;
-    const yaml_node_t *item;
+    const struct rul_yaml *item;
     uint16_t *times = NULL;
-    for (size_t i = 0; (item = rul_decode_yaml_item(y, value, i)) != NULL; i++) {
+    for (item = rul_decode_first(value); item != NULL;
+         item = rul_decode_next(value, item)) {
         uint16_t field =
-            rul_declare_field(l, y, item, rul_decode_yaml_text(y, item, "a field name"));
-        times = rul_pool_grow(l->pool, times, l->dec->n_times, sizeof(*times));
+            rul_declare_field(l, file, item, rul_decode_text(file, item, "a field name"));
+        times = hd_arena_grow(l->arena, times, l->dec->n_times, sizeof(*times));
         if (times == NULL) {
             l->dec->n_times = 0;
             return;
@@ -189,49 +193,49 @@ static void read_time(void *ctx, const struct rul_decode_yaml *y,
 
 /* ---- patterns ---- */
 
-static void read_pattern_id(void *ctx, const struct rul_decode_yaml *y,
-                            const yaml_node_t *value)
+static void read_pattern_id(void *ctx, const struct rul_decode_file *file,
+                            const struct rul_yaml *value)
 {
     struct rul_loader *l = ctx;
-    l->pattern->id = name_of(l, y, value, "a pattern's id");
+    l->pattern->id = name_of(l, file, value, "a pattern's id");
     for (uint16_t i = 0; i < l->dec->n_patterns; i++) {
         if (strcmp(l->dec->patterns[i].id, l->pattern->id) == 0) {
-            rul_decode_yaml_error(y, value, 0, "a pattern of this id is in line %u",
-                                  l->dec->patterns[i].line);
+            rul_decode_report(file, value, 0, "a pattern of this id is in line %u",
+                              l->dec->patterns[i].line);
         }
     }
 }
 
-static void read_pattern_text(void *ctx, const struct rul_decode_yaml *y,
-                              const yaml_node_t *value)
+static void read_pattern_text(void *ctx, const struct rul_decode_file *file,
+                              const struct rul_yaml *value)
 {
     struct rul_loader *l = ctx;
-    rul_declare_text(l, y, value, &l->pattern->text);
+    rul_declare_text(l, file, value, &l->pattern->text);
     l->pattern->has_text = true;
 }
 
-static void read_pattern_when(void *ctx, const struct rul_decode_yaml *y,
-                              const yaml_node_t *value)
+static void read_pattern_when(void *ctx, const struct rul_decode_file *file,
+                              const struct rul_yaml *value)
 {
     struct rul_loader *l = ctx;
-    rul_declare_conds(l, y, value, &l->pattern->when, &l->pattern->n_when);
+    rul_declare_conds(l, file, value, &l->pattern->when, &l->pattern->n_when);
 }
 
-static void read_pattern_set(void *ctx, const struct rul_decode_yaml *y,
-                             const yaml_node_t *value)
+static void read_pattern_set(void *ctx, const struct rul_decode_file *file,
+                             const struct rul_yaml *value)
 {
     struct rul_loader *l = ctx;
-    rul_declare_consts(l, y, value, &l->pattern->set, &l->pattern->n_set);
+    rul_declare_consts(l, file, value, &l->pattern->set, &l->pattern->n_set);
 }
 
-static void read_pattern_logsource(void *ctx, const struct rul_decode_yaml *y,
-                                   const yaml_node_t *value)
+static void read_pattern_logsource(void *ctx, const struct rul_decode_file *file,
+                                   const struct rul_yaml *value)
 {
     struct rul_loader *l = ctx;
-    l->pattern->class_id = rul_declare_class(l, y, value);
+    l->pattern->class_id = rul_declare_class(l, file, value);
 }
 
-static const struct rul_decode_yaml_key pattern_keys[] = {
+static const struct rul_decode_key pattern_keys[] = {
     {"id", true, read_pattern_id},
     {"text", false, read_pattern_text},
     {"when", false, read_pattern_when},
@@ -239,38 +243,39 @@ static const struct rul_decode_yaml_key pattern_keys[] = {
     {"logsource", false, read_pattern_logsource},
     {NULL, false, NULL}};
 
-static void check_pattern(struct rul_loader *l, const struct rul_decode_yaml *y,
-                          const yaml_node_t *node)
+static void check_pattern(struct rul_loader *l, const struct rul_decode_file *file,
+                          const struct rul_yaml *node)
 {
     if (l->dec->is_json && (l->pattern->has_text || l->pattern->n_when == 0)) {
-        rul_decode_yaml_error(y, node, 0,
-                              "a pattern of a JSON decoder needs \"when\", no \"text\"");
+        rul_decode_report(file, node, 0,
+                          "a pattern of a JSON decoder needs \"when\", no \"text\"");
     }
     if (!l->dec->is_json && (!l->pattern->has_text || l->pattern->n_when > 0)) {
-        rul_decode_yaml_error(y, node, 0, "a pattern needs \"text\", no \"when\"");
+        rul_decode_report(file, node, 0, "a pattern needs \"text\", no \"when\"");
     }
 }
 
-static void read_patterns(void *ctx, const struct rul_decode_yaml *y,
-                          const yaml_node_t *value)
+static void read_patterns(void *ctx, const struct rul_decode_file *file,
+                          const struct rul_yaml *value)
 {
     struct rul_loader *l = ctx;
     struct rul_decoder *dec = l->dec;
-    const yaml_node_t *item;
-    if (!rul_decode_yaml_want(y, value, YAML_SEQUENCE_NODE, "\"patterns\"")) {
+    const struct rul_yaml *item;
+    if (!rul_decode_want(file, value, RUL_YAML_LIST, "\"patterns\"")) {
         return;
     }
-    for (size_t i = 0; (item = rul_decode_yaml_item(y, value, i)) != NULL; i++) {
+    for (item = rul_decode_first(value); item != NULL;
+         item = rul_decode_next(value, item)) {
         struct rul_decoder_pattern pattern = {.id = "",
-                                              .line = (unsigned)item->start_mark.line + 1,
+                                              .line = item->line,
                                               .set = dec->set,
                                               .n_set = dec->n_set,
                                               .class_id = dec->class_id};
         l->pattern = &pattern;
-        rul_decode_yaml_mapping(y, item, "a pattern", pattern_keys, l);
-        check_pattern(l, y, item);
+        rul_decode_mapping(file, item, "a pattern", pattern_keys, l);
+        check_pattern(l, file, item);
         struct rul_decoder_pattern *patterns =
-            rul_pool_grow(l->pool, dec->patterns, dec->n_patterns, sizeof(*patterns));
+            hd_arena_grow(l->arena, dec->patterns, dec->n_patterns, sizeof(*patterns));
         if (patterns == NULL || dec->n_patterns == RUL_NONE - 1U) {
             return;
         }
@@ -281,111 +286,109 @@ static void read_patterns(void *ctx, const struct rul_decode_yaml *y,
 
 /* ---- examples ---- */
 
-static void read_example_line(void *ctx, const struct rul_decode_yaml *y,
-                              const yaml_node_t *value)
+static void read_example_line(void *ctx, const struct rul_decode_file *file,
+                              const struct rul_yaml *value)
 {
     struct rul_loader *l = ctx;
-    l->example->line = rul_pool_copy(l->pool, rul_decode_yaml_text(y, value, "\"line\""));
+    l->example->line = hd_arena_copy(l->arena, rul_decode_text(file, value, "\"line\""));
 }
 
-static void read_example_format(void *ctx, const struct rul_decode_yaml *y,
-                                const yaml_node_t *value)
+static void read_example_format(void *ctx, const struct rul_decode_file *file,
+                                const struct rul_yaml *value)
 {
     struct rul_loader *l = ctx;
     l->example->format =
-        rul_pool_copy(l->pool, rul_decode_yaml_text(y, value, "\"format\""));
+        hd_arena_copy(l->arena, rul_decode_text(file, value, "\"format\""));
 }
 
-static void read_example_decoder(void *ctx, const struct rul_decode_yaml *y,
-                                 const yaml_node_t *value)
+static void read_example_decoder(void *ctx, const struct rul_decode_file *file,
+                                 const struct rul_yaml *value)
 {
     struct rul_loader *l = ctx;
     l->example->want_decoder =
-        rul_pool_copy(l->pool, rul_decode_yaml_text(y, value, "\"decoder\""));
+        hd_arena_copy(l->arena, rul_decode_text(file, value, "\"decoder\""));
 }
 
-static void read_example_pattern(void *ctx, const struct rul_decode_yaml *y,
-                                 const yaml_node_t *value)
+static void read_example_pattern(void *ctx, const struct rul_decode_file *file,
+                                 const struct rul_yaml *value)
 {
     struct rul_loader *l = ctx;
     l->example->want_pattern =
-        rul_pool_copy(l->pool, rul_decode_yaml_text(y, value, "\"pattern\""));
+        hd_arena_copy(l->arena, rul_decode_text(file, value, "\"pattern\""));
 }
 
-static void read_example_fields(void *ctx, const struct rul_decode_yaml *y,
-                                const yaml_node_t *value)
+static void read_example_fields(void *ctx, const struct rul_decode_file *file,
+                                const struct rul_yaml *value)
 {
     struct rul_loader *l = ctx;
-    const yaml_node_t *key, *item;
+    const struct rul_yaml *item;
     struct rul_example_field *fields = NULL;
-    if (!rul_decode_yaml_want(y, value, YAML_MAPPING_NODE, "\"fields\"")) {
+    if (!rul_decode_want(file, value, RUL_YAML_MAP, "\"fields\"")) {
         return;
     }
-    for (size_t i = 0; rul_decode_yaml_pair(y, value, i, &key, &item); i++) {
+    for (item = value->first; item != NULL; item = item->next) {
         uint16_t n = l->example->n_fields;
-        fields = rul_pool_grow(l->pool, fields, n, sizeof(*fields));
+        fields = hd_arena_grow(l->arena, fields, n, sizeof(*fields));
         if (fields == NULL) {
             l->example->n_fields = 0;
             return;
         }
-        fields[n].field =
-            rul_declare_field(l, y, key, rul_decode_yaml_text(y, key, "a field name"));
-        fields[n].is_absent = rul_decode_yaml_is_null(item);
+        fields[n].field = rul_declare_field(l, file, item->key, item->key->text);
+        fields[n].is_absent = rul_yaml_is_null(item);
         fields[n].value =
-            rul_pool_copy(l->pool, rul_decode_yaml_text(y, item, "a field's value"));
+            hd_arena_copy(l->arena, rul_decode_text(file, item, "a field's value"));
         l->example->n_fields++;
         l->example->fields = fields;
     }
 }
 
-static const struct rul_decode_yaml_key example_keys[] = {
+static const struct rul_decode_key example_keys[] = {
     {"line", true, read_example_line},        {"format", false, read_example_format},
     {"decoder", false, read_example_decoder}, {"pattern", false, read_example_pattern},
     {"fields", false, read_example_fields},   {NULL, false, NULL}};
 
-static void read_examples(void *ctx, const struct rul_decode_yaml *y,
-                          const yaml_node_t *value)
+static void read_examples(void *ctx, const struct rul_decode_file *file,
+                          const struct rul_yaml *value)
 {
     struct rul_loader *l = ctx;
-    const yaml_node_t *item;
+    const struct rul_yaml *item;
     if (!l->keep_examples) {
         return;
     }
-    for (size_t i = 0; (item = rul_decode_yaml_item(y, value, i)) != NULL; i++) {
-        struct rul_example *examples = rul_pool_grow(
-            l->pool, l->set->examples, l->set->n_examples, sizeof(*examples));
+    for (item = rul_decode_first(value); item != NULL;
+         item = rul_decode_next(value, item)) {
+        struct rul_example *examples = hd_arena_grow(
+            l->arena, l->set->examples, l->set->n_examples, sizeof(*examples));
         if (examples == NULL || l->set->n_examples == UINT16_MAX) {
             return;
         }
         l->set->examples = examples;
         l->example = &examples[l->set->n_examples++];
-        *l->example =
-            (struct rul_example){.decoder = (uint16_t)(l->dec - l->set->all),
-                                 .line_no = (unsigned)item->start_mark.line + 1};
-        rul_decode_yaml_mapping(y, item, "an example", example_keys, l);
+        *l->example = (struct rul_example){.decoder = (uint16_t)(l->dec - l->set->all),
+                                           .line_no = item->line};
+        rul_decode_mapping(file, item, "an example", example_keys, l);
     }
 }
 
-static const struct rul_decode_yaml_key decoder_keys[] = {
-    {"decoder", true, read_decoder_name},
-    {"match", true, read_match},
-    {"null", false, read_null},
-    {"logsource", true, read_logsource},
-    {"set", false, read_set},
-    {"map", false, read_map},
-    {"strip", false, read_strip},
-    {"time", false, read_time},
-    {"patterns", false, read_patterns},
-    {"examples", false, read_examples},
-    {NULL, false, NULL}};
+static const struct rul_decode_key decoder_keys[] = {{"decoder", true, read_decoder_name},
+                                                     {"match", true, read_match},
+                                                     {"null", false, read_null},
+                                                     {"logsource", true, read_logsource},
+                                                     {"set", false, read_set},
+                                                     {"map", false, read_map},
+                                                     {"strip", false, read_strip},
+                                                     {"time", false, read_time},
+                                                     {"patterns", false, read_patterns},
+                                                     {"examples", false, read_examples},
+                                                     {NULL, false, NULL}};
 
 /* ---- files ---- */
 
-static void load_document(struct rul_loader *l, const struct rul_decode_yaml *y,
-                          const yaml_node_t *root)
+static void load_document(struct rul_loader *l, const struct rul_decode_file *file,
+                          const struct rul_yaml *root)
 {
     struct rul_decoders *set = l->set;
-    struct rul_decoder *all = rul_pool_grow(l->pool, set->all, set->n, sizeof(*all));
+    struct rul_decoder *all = hd_arena_grow(l->arena, set->all, set->n, sizeof(*all));
     if (all == NULL || set->n == DECODERS_MAX) {
         l->err = all == NULL ? HD_ENOMEM : HD_ELIMIT;
         return;
@@ -393,51 +396,25 @@ static void load_document(struct rul_loader *l, const struct rul_decode_yaml *y,
     set->all = all;
     l->dec = &set->all[set->n];
     *l->dec = (struct rul_decoder){
-        .name = "", .file = y->file, .line = (unsigned)root->start_mark.line + 1};
+
+        .name = "", .file = file->path, .line = root->line};
     l->edges = NULL;
     l->n_edges = 0;
-    rul_decode_yaml_mapping(y, root, "a decoder", decoder_keys, l);
+    rul_decode_mapping(file, root, "a decoder", decoder_keys, l);
     set->n++;
 }
 
-static void report_syntax(struct rul_loader *l, const yaml_parser_t *parser,
-                          struct rul_decode_yaml *y)
-{
-    if (parser->error == YAML_MEMORY_ERROR) {
-        l->err = HD_ENOMEM;
-        return;
-    }
-    hd_diag_error(y->diags, y->file, (unsigned)parser->problem_mark.line + 1,
-                  (unsigned)parser->problem_mark.column + 1, "not YAML: %s",
-                  parser->problem != NULL ? parser->problem : "unreadable");
-}
-
 /* All documents of one file. */
-static void load_text(struct rul_loader *l, const char *file, struct hd_slice text,
-                      struct hd_diags *diags)
+static void load_text(struct rul_loader *l, const struct rul_decode_file *file,
+                      struct hd_slice text)
 {
-    yaml_parser_t parser;
-    yaml_document_t doc;
-    bool is_more = true;
-    if (yaml_parser_initialize(&parser) == 0) {
-        l->err = HD_ENOMEM;
-        return;
+    const struct rul_yaml *docs = NULL;
+    int rc = rul_yaml_parse(&l->trees, file->path, text, &docs, file->diags);
+    for (; rc == 0 && docs != NULL && l->err == 0; docs = docs->next) {
+        load_document(l, file, docs);
     }
-    yaml_parser_set_input_string(&parser, text.ptr, text.len);
-    while (is_more && l->err == 0) {
-        struct rul_decode_yaml y = {&doc, file, diags};
-        if (yaml_parser_load(&parser, &doc) == 0) {
-            report_syntax(l, &parser, &y);
-            break;
-        }
-        const yaml_node_t *root = yaml_document_get_root_node(&doc);
-        is_more = root != NULL;
-        if (root != NULL) {
-            load_document(l, &y, root);
-        }
-        yaml_document_delete(&doc);
-    }
-    yaml_parser_delete(&parser);
+    hd_arena_reset(&l->trees);
+    l->err = rc == HD_ENOMEM ? rc : l->err;
 }
 
 struct directory {
@@ -455,7 +432,7 @@ static int load_entry(void *ctx, const char *name)
         return 0;
     }
     size_t len = strlen(dir->path) + strlen(name) + 2;
-    char *path = rul_pool_alloc(l->pool, len);
+    char *path = hd_arena_alloc(l->arena, 1, len);
     if (path == NULL) {
         return HD_ENOMEM;
     }
@@ -463,7 +440,8 @@ static int load_entry(void *ctx, const char *name)
     hd_buf_init(&text, FILE_MAX);
     int rc = hd_fs_read(path, FILE_MAX, &text);
     if (rc == 0) {
-        load_text(l, path, hd_buf_slice(&text), dir->diags);
+        struct rul_decode_file file = {path, dir->diags};
+        load_text(l, &file, hd_buf_slice(&text));
     } else {
         hd_diag_error(dir->diags, path, 0, 0, "cannot be read: %s", hd_err_text(rc));
     }
@@ -496,7 +474,9 @@ int rul_decoders_load_all(const struct rul_decoders_opts *opts, struct rul_field
     }
     set->fields = fields;
     struct rul_loader l = {
-        .set = set, .pool = &set->pool, .keep_examples = keep_examples};
+        .set = set, .arena = &set->arena, .keep_examples = keep_examples};
+    hd_arena_init(&set->arena, 0);
+    hd_arena_init(&l.trees, 0);
     unsigned before = diags->errors;
     int rc = prepare(&l, opts, diags);
     if (rc == 0) {
@@ -506,6 +486,7 @@ int rul_decoders_load_all(const struct rul_decoders_opts *opts, struct rul_field
             hd_diag_error(diags, opts->dir, 0, 0, "cannot be read: %s", hd_err_text(rc));
         }
     }
+    hd_arena_fini(&l.trees);
     if (rc == 0) {
         rul_link(&l);
         rc = l.err;
@@ -533,7 +514,7 @@ void rul_decoders_free(struct rul_decoders *decoders)
         return;
     }
     hd_zone_close(decoders->zone);
-    rul_pool_fini(&decoders->pool);
+    hd_arena_fini(&decoders->arena);
     free(decoders);
 }
 

@@ -5,7 +5,7 @@
  */
 #pragma once
 #include "rules/decode/decoder.h"
-#include "rules/decode/yaml_node.h"
+#include "rules/decode/schema.h"
 
 struct rul_edge { /* one arrow of the current decoder's `map` */
     uint16_t from, to;
@@ -14,7 +14,8 @@ struct rul_edge { /* one arrow of the current decoder's `map` */
 
 struct rul_loader {
     struct rul_decoders *set;
-    struct rul_pool *pool; /* the set's */
+    struct hd_arena *arena; /* the set's */
+    struct hd_arena trees;  /* YAML of the file being read */
     bool keep_examples;
     int err; /* sticky: HD_ENOMEM, HD_ELIMIT */
     struct rul_decoder *dec;
@@ -28,25 +29,25 @@ struct rul_loader {
 
 /* ---- declare.c ---- */
 
-uint16_t rul_declare_field(struct rul_loader *l, const struct rul_decode_yaml *y,
-                           const yaml_node_t *node, struct hd_slice name);
-void rul_declare_text(struct rul_loader *l, const struct rul_decode_yaml *y,
-                      const yaml_node_t *node, struct rul_compiled_text *out);
-void rul_declare_consts(struct rul_loader *l, const struct rul_decode_yaml *y,
-                        const yaml_node_t *node, const struct rul_const **set,
+uint16_t rul_declare_field(struct rul_loader *l, const struct rul_decode_file *file,
+                           const struct rul_yaml *node, struct hd_slice name);
+void rul_declare_text(struct rul_loader *l, const struct rul_decode_file *file,
+                      const struct rul_yaml *node, struct rul_compiled_text *out);
+void rul_declare_consts(struct rul_loader *l, const struct rul_decode_file *file,
+                        const struct rul_yaml *node, const struct rul_const **set,
                         uint16_t *n);
-void rul_declare_conds(struct rul_loader *l, const struct rul_decode_yaml *y,
-                       const yaml_node_t *node, const struct rul_cond **conds,
+void rul_declare_conds(struct rul_loader *l, const struct rul_decode_file *file,
+                       const struct rul_yaml *node, const struct rul_cond **conds,
                        uint16_t *n);
-void rul_declare_map(struct rul_loader *l, const struct rul_decode_yaml *y,
-                     const yaml_node_t *node);
+void rul_declare_map(struct rul_loader *l, const struct rul_decode_file *file,
+                     const struct rul_yaml *node);
 /* Class of the log sources at the node. */
-uint16_t rul_declare_class(struct rul_loader *l, const struct rul_decode_yaml *y,
-                           const yaml_node_t *node);
-/* A scalar or a list of scalars, copied into the pool. */
+uint16_t rul_declare_class(struct rul_loader *l, const struct rul_decode_file *file,
+                           const struct rul_yaml *node);
+/* A scalar or a list of scalars, copied into the arena. */
 const struct hd_slice *rul_declare_strings(struct rul_loader *l,
-                                           const struct rul_decode_yaml *y,
-                                           const yaml_node_t *node, const char *what,
+                                           const struct rul_decode_file *file,
+                                           const struct rul_yaml *node, const char *what,
                                            uint16_t *n);
 
 /* ---- link.c ---- */

@@ -15,11 +15,11 @@ uint32_t rul_decode_names_table_size(uint32_t n)
     return size;
 }
 
-int rul_decode_names_add(struct rul_pool *pool, struct rul_decode_names *names,
+int rul_decode_names_add(struct hd_arena *arena, struct rul_decode_names *names,
                          struct hd_slice name, uint16_t decoder)
 {
     struct rul_decode_name *entries =
-        rul_pool_grow(pool, names->entries, names->n, sizeof(*entries));
+        hd_arena_grow(arena, names->entries, names->n, sizeof(*entries));
     if (entries == NULL || names->n == RUL_NONE - 1U) {
         return HD_ENOMEM;
     }
@@ -38,10 +38,10 @@ static uint32_t name_slot(const struct rul_decode_names *names, struct hd_slice 
     return slot;
 }
 
-int rul_decode_names_finish(struct rul_pool *pool, struct rul_decode_names *names)
+int rul_decode_names_finish(struct hd_arena *arena, struct rul_decode_names *names)
 {
     uint32_t size = rul_decode_names_table_size(names->n);
-    names->slots = rul_pool_alloc(pool, size * sizeof(*names->slots));
+    names->slots = hd_arena_alloc(arena, size, sizeof(*names->slots));
     if (names->slots == NULL) {
         return HD_ENOMEM;
     }

@@ -4,7 +4,8 @@
  * loaded, read by every thread afterwards. Internal to rules/decode.
  */
 #pragma once
-#include "rules/decode/pool.h"
+#include <haidang/arena.h>
+#include <haidang/err.h>
 
 #define RUL_NONE UINT16_MAX
 
@@ -18,9 +19,9 @@ struct rul_decode_names {
     uint16_t *slots; /* entry + 1 */
     uint32_t mask;
 };
-int rul_decode_names_add(struct rul_pool *pool, struct rul_decode_names *names,
+int rul_decode_names_add(struct hd_arena *arena, struct rul_decode_names *names,
                          struct hd_slice name, uint16_t decoder) HD_MUST_USE;
-int rul_decode_names_finish(struct rul_pool *pool,
+int rul_decode_names_finish(struct hd_arena *arena,
                             struct rul_decode_names *names) HD_MUST_USE;
 /* First entry with this name or NULL. */
 const struct rul_decode_name *rul_decode_names_find(const struct rul_decode_names *names,

@@ -20,7 +20,7 @@ static const char *const type_names[] = {RUL_CAPTURE_MAP(CAPTURE_NAME)};
 /* ---- compiling ---- */
 
 struct compiler {
-    struct rul_pool *pool;
+    struct hd_arena *arena;
     struct hd_slice text;
     size_t at;
     struct rul_pattern_step steps[STEPS_MAX];
@@ -54,7 +54,7 @@ static bool starts_capture(struct hd_slice text, size_t at)
 /* Literal text up to the next capture, with "<<" undone. */
 static int compile_literal(struct compiler *c)
 {
-    uint8_t *own = rul_pool_alloc(c->pool, c->text.len);
+    uint8_t *own = hd_arena_bytes(c->arena, c->text.len);
     size_t n = 0;
     if (own == NULL) {
         return HD_ENOMEM;
@@ -118,7 +118,7 @@ static int compile_capture(struct compiler *c)
     if (c->out->n_captures == RUL_PATTERN_CAPTURES_MAX) {
         return refuse(c, c->at, "too many captures in one pattern", HD_SLICE(""));
     }
-    capture.name = rul_pool_copy(c->pool, name);
+    capture.name = hd_arena_copy(c->arena, name);
     c->captures[c->out->n_captures] = capture;
     struct rul_pattern_step step = {.capture = c->out->n_captures++};
     c->at = from + len + 1;
@@ -157,10 +157,10 @@ static int link_steps(struct compiler *c)
     return 0;
 }
 
-int rul_pattern_compile(struct rul_pool *pool, struct hd_slice text,
+int rul_pattern_compile(struct hd_arena *arena, struct hd_slice text,
                         struct rul_pattern *out, struct rul_pattern_error *err)
 {
-    struct compiler c = {.pool = pool, .text = text, .out = out, .err = err};
+    struct compiler c = {.arena = arena, .text = text, .out = out, .err = err};
     int rc = 0;
     *out = (struct rul_pattern){0};
     if (text.len == 0) {
@@ -175,15 +175,13 @@ int rul_pattern_compile(struct rul_pool *pool, struct hd_slice text,
     if (rc != 0) {
         return rc;
     }
-    size_t steps_size = out->n_steps * sizeof(c.steps[0]);
-    size_t captures_size = out->n_captures * sizeof(c.captures[0]);
-    out->steps = rul_pool_alloc(pool, steps_size);
-    out->captures = rul_pool_alloc(pool, captures_size + 1);
-    if (pool->err != 0) {
-        return pool->err;
+    out->steps = hd_arena_alloc(arena, out->n_steps, sizeof(c.steps[0]));
+    out->captures = hd_arena_alloc(arena, out->n_captures, sizeof(c.captures[0]));
+    if (arena->failed) {
+        return HD_ENOMEM;
     }
-    memcpy(out->steps, c.steps, steps_size);
-    memcpy(out->captures, c.captures, captures_size);
+    memcpy(out->steps, c.steps, out->n_steps * sizeof(c.steps[0]));
+    memcpy(out->captures, c.captures, out->n_captures * sizeof(c.captures[0]));
     out->first = out->steps[0].is_literal ? out->steps[0].literal : HD_SLICE("");
     return 0;
 }

@@ -9,7 +9,8 @@
  * linear in the message. "<<" is a literal "<". docs/adding-a-decoder.md has the types.
  */
 #pragma once
-#include "rules/decode/pool.h"
+#include <haidang/arena.h>
+#include <haidang/err.h>
 
 #define RUL_PATTERN_CAPTURES_MAX 32U
 
@@ -55,8 +56,8 @@ struct rul_pattern_error {
     char why[160];
 };
 
-/* own: steps live in the pool. HD_EPARSE (err says why) or HD_ENOMEM. */
-int rul_pattern_compile(struct rul_pool *pool, struct hd_slice text,
+/* own: steps live in the arena. HD_EPARSE (err says why) or HD_ENOMEM. */
+int rul_pattern_compile(struct hd_arena *arena, struct hd_slice text,
                         struct rul_pattern *out,
                         struct rul_pattern_error *err) HD_MUST_USE;
 
