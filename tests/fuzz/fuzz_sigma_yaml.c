@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Target functions: rul_yaml_parse, rul_doc_read (and all below it: keys, modifiers,
+ * values, conditions, correlations, examples), rul_program_build without databases.
+ */
+#include <stdlib.h>
+
+#include "rules/snapshot.h"
+
+#define DOCS_MAX 16
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    struct hd_arena load, keep;
+    struct hd_diags diags = {0};
+    const struct rul_yaml *root = NULL;
+    struct rul_doc *docs[DOCS_MAX];
+    uint32_t n = 0;
+    hd_arena_init(&load, 256U << 20);
+    hd_arena_init(&keep, 64U << 20);
+    struct rul_reader r = {
+        .load = &load, .keep = &keep, .file = "fuzz.yml", .diags = &diags};
+    if (rul_yaml_parse(&load, r.file, hd_slice(data, size), &root, &diags) != 0) {
+        root = NULL;
+    }
+    for (; root != NULL && n < DOCS_MAX; root = root->next) {
+        n += rul_doc_read(&r, root, &docs[n]) == 0;
+    }
+    struct rul_fields *fields = NULL;
+    if (n > 0 && rul_fields_new(&fields) == 0) {
+        struct rul_program program;
+        const struct rul_compile_opts opts = {.fields = fields};
+        if (rul_program_build(&program, &opts, docs, n, &diags) == 0) {
+            rul_program_fini(&program);
+        }
+    }
+    rul_fields_free(fields);
+    hd_arena_fini(&load);
+    hd_arena_fini(&keep);
+    return 0;
+}
