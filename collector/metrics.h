@@ -49,7 +49,26 @@
     X(COL_IN_FLIGHT, GAUGE, "haidang_agent_in_flight_bytes",                             \
       "Bytes sent and not acknowledged yet")                                             \
     X(COL_UNKNOWN_FRAMES, COUNTER, "haidang_agent_unknown_frames_total",                 \
-      "Frames of a type this version does not know, passed over")
+      "Frames of a type this version does not know, passed over")                        \
+    X(COL_PACKETS, COUNTER, "haidang_agent_packets_total", "Packets looked at")          \
+    X(COL_PACKETS_DROPPED, COUNTER, "haidang_agent_packets_dropped_total",               \
+      "Packets that the kernel dropped because the capture ring was full")               \
+    X(COL_PACKETS_PASSED, COUNTER, "haidang_agent_packets_passed_total",                 \
+      "Packets of protocols that are not followed (ARP, GRE, ...)")                      \
+    X(COL_PACKETS_FRAGMENTS, COUNTER, "haidang_agent_packets_fragments_total",           \
+      "IP fragments after the first, which are not put together")                        \
+    X(COL_PACKETS_BAD, COUNTER, "haidang_agent_packets_bad_total",                       \
+      "Packets with headers that are cut short or contradict themselves")                \
+    X(COL_FLOWS, COUNTER, "haidang_agent_flows_total", "Flows begun")                    \
+    X(COL_FLOWS_OPEN, GAUGE, "haidang_agent_flows_open", "Flows followed now")           \
+    X(COL_FLOWS_EVICTED, COUNTER, "haidang_agent_flows_evicted_total",                   \
+      "Flows ended early because of flows_max")                                          \
+    X(COL_UNITS_BAD, COUNTER, "haidang_agent_packet_units_bad_total",                    \
+      "Messages of DNS, TLS or HTTP that do not parse")                                  \
+    X(COL_UNITS_LOST, COUNTER, "haidang_agent_packet_units_lost_total",                  \
+      "Such messages given up: bytes missing, too long, or no buffer left")              \
+    X(COL_RECORDS_LOST, COUNTER, "haidang_agent_packet_records_lost_total",              \
+      "Packet records lost: no memory, or refused by the spool")
 
 HD_METRICS_DECLARE(col_metrics, COL_METRICS)
 

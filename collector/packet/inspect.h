@@ -11,26 +11,21 @@
 #include <haidang/err.h>
 #include <haidang/slice.h>
 
-#define COL_PACKET_STATS_MAP(X)                                                          \
-    X(frames, "Frames seen")                                                             \
-    X(bytes, "Bytes of the frames as they were sent")                                    \
-    X(records, "Records written")                                                        \
-    X(not_ip, "Frames that carry no IP")                                                 \
-    X(other, "Packets of transports that are not followed")                              \
-    X(fragments, "Later fragments: not put together")                                    \
-    X(cut, "Frames that end inside a header")                                            \
-    X(malformed, "Packets with contradicting headers")                                   \
-    X(flows, "Flows begun")                                                              \
-    X(flows_evicted, "Flows ended early because the table was full")                     \
-    X(units_malformed, "Messages of an application protocol that do not parse")          \
-    X(units_lost, "Messages given up: bytes missing, too long, or no buffer left")       \
-    X(failed, "Flows or records lost for want of memory")
-
 struct col_packet_stats {
-#define COL_PACKET_STAT_MEMBER(name, help) uint64_t name;
-    COL_PACKET_STATS_MAP(COL_PACKET_STAT_MEMBER)
-#undef COL_PACKET_STAT_MEMBER
-    uint32_t flows_open;
+    uint64_t frames;
+    uint64_t bytes;           /* of the frames as they were sent */
+    uint64_t records;         /* written */
+    uint64_t not_ip;          /* frames that carry no IP */
+    uint64_t other;           /* packets of transports that are not followed */
+    uint64_t fragments;       /* later ones, which are not put together */
+    uint64_t cut;             /* frames that end inside a header */
+    uint64_t malformed;       /* packets with contradicting headers */
+    uint64_t flows;           /* begun */
+    uint64_t flows_open;      /* now */
+    uint64_t flows_evicted;   /* ended early because the table was full */
+    uint64_t units_malformed; /* messages of a protocol that do not parse */
+    uint64_t units_lost;      /* given up: bytes missing, too long, no buffer left */
+    uint64_t failed;          /* flows or records lost for want of memory */
 };
 
 struct col_inspect_opts {

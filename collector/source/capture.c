@@ -18,6 +18,7 @@
 #include <haidang/log.h>
 #include <haidang/loop.h>
 
+#include "collector/metrics.h"
 #include "collector/packet/inspect.h"
 #include "collector/source/capture_open.h"
 #include "collector/source/source.h"
@@ -37,6 +38,7 @@ struct device {
     struct hd_owner owner;
     uv_poll_t poll;
     pcap_t *pcap;
+    uint64_t dropped;        /* by the kernel, as read last */
     struct capture *capture; /* borrowed; used only until the device is closed */
 };
 
@@ -65,7 +67,8 @@ struct capture {
     struct hd_buf outbox; /* 32-bit length, record, ... */
     size_t outbox_at;     /* what lies before was delivered */
     uint64_t lines, bytes, dropped;
-    uint64_t kernel_dropped; /* by interfaces that were closed meanwhile */
+    struct col_packet_stats counted; /* what the metrics know of */
+    uint64_t kernel_dropped;         /* by interfaces that were closed meanwhile */
     void (*closed)(void *ctx);
     void *closed_ctx;
 };
@@ -82,6 +85,12 @@ static bool is_stalled(const struct capture *c)
 
 /* ---- records ---- */
 
+static void lose_record(struct capture *c)
+{
+    c->dropped++;
+    COL_COUNT(COL_RECORDS_LOST, 1);
+}
+
 /* False: the sink is full. */
 static bool deliver(struct capture *c, struct hd_slice line)
 {
@@ -91,7 +100,7 @@ static bool deliver(struct capture *c, struct hd_slice line)
         return false;
     }
     if (err != HD_OK) {
-        c->dropped++;
+        lose_record(c);
         return true;
     }
     c->lines++;
@@ -107,7 +116,7 @@ static void keep(struct capture *c, struct hd_slice line)
     if (c->outbox.err != 0) {
         c->outbox.len = before;
         c->outbox.err = 0;
-        c->dropped++;
+        lose_record(c);
     }
 }
 
@@ -150,6 +159,35 @@ static void inspect(struct capture *c, pcap_t *pcap, const struct pcap_pkthdr *h
     col_inspect_frame(c->inspector, &captured);
 }
 
+/* Tells the metrics what is new. */
+static void count(struct capture *c)
+{
+    struct col_packet_stats now;
+    struct col_packet_stats old = c->counted;
+    col_inspect_stats(c->inspector, &now);
+    const struct {
+        enum col_metrics_id id;
+        uint64_t more; /* flows_open may fall: modulo 2^64 the sum is right */
+    } list[] = {
+        {COL_PACKETS, now.frames - old.frames},
+        {COL_PACKETS_PASSED, now.not_ip - old.not_ip + now.other - old.other},
+        {COL_PACKETS_FRAGMENTS, now.fragments - old.fragments},
+        {COL_PACKETS_BAD, now.cut - old.cut + now.malformed - old.malformed},
+        {COL_FLOWS, now.flows - old.flows},
+        {COL_FLOWS_OPEN, now.flows_open - old.flows_open},
+        {COL_FLOWS_EVICTED, now.flows_evicted - old.flows_evicted},
+        {COL_UNITS_BAD, now.units_malformed - old.units_malformed},
+        {COL_UNITS_LOST, now.units_lost - old.units_lost},
+        {COL_RECORDS_LOST, now.failed - old.failed},
+    };
+    for (size_t i = 0; i < sizeof(list) / sizeof(list[0]); i++) {
+        if (list[i].more != 0) {
+            COL_COUNT(list[i].id, list[i].more);
+        }
+    }
+    c->counted = now;
+}
+
 /* ---- an interface ---- */
 
 static void timer_fired(uv_timer_t *timer);
@@ -175,10 +213,16 @@ static void device_freed(void *ctx)
     free(device);
 }
 
-static uint64_t device_dropped(const struct device *device)
+/* libpcap counts in 32 bits. */
+static uint64_t device_dropped(struct device *device)
 {
     struct pcap_stat stat = {0};
-    return pcap_stats(device->pcap, &stat) == 0 ? stat.ps_drop : 0;
+    if (pcap_stats(device->pcap, &stat) == 0) {
+        uint32_t more = stat.ps_drop - (uint32_t)device->dropped;
+        device->dropped += more;
+        COL_COUNT(COL_PACKETS_DROPPED, more);
+    }
+    return device->dropped;
 }
 
 /* The device frees itself; the capture knows it no more. */
@@ -221,6 +265,7 @@ static void device_readable(uv_poll_t *poll, int status, int events)
         got = pcap_dispatch(c->device->pcap, FRAMES_PER_TURN, device_frame,
                             (u_char *)(void *)c);
     }
+    count(c);
     /* The kernel reports once that an interface went down, and nothing when it goes away
      * afterwards: opening it again is what tells. */
     if (got < 0 || status < 0) {
@@ -292,6 +337,7 @@ static void timer_fired(uv_timer_t *timer)
     unsigned ended = 0;
     if (!is_stalled(c)) {
         ended = col_inspect_tick(c->inspector, hd_clock_wall_ns(), FLOWS_PER_TURN);
+        count(c);
     }
     if (c->phase == PHASE_LOST) {
         reopen(c);
@@ -368,6 +414,7 @@ static void file_step(uv_idle_t *idle)
         file_ended(c);
         return;
     }
+    count(c);
     if (is_stalled(c)) {
         (void)uv_idle_stop(idle);
     }
@@ -453,6 +500,7 @@ static void capture_close(struct col_source *source, void (*closed)(void *ctx), 
     (void)empty_outbox(c);
     while (col_inspect_flush(c->inspector, FLOWS_PER_TURN) > 0) {
     }
+    count(c);
     if (!empty_outbox(c)) {
         HD_LOG(WARN, "capture", "the last records are lost: the spool is full",
                HD_KV_STR("source", c->source.name),

@@ -12,6 +12,7 @@
 #include <haidang/loop.h>
 
 #include "collector/conf.h"
+#include "collector/metrics.h"
 #include "collector/source/source.h"
 #include "tests/support/frames.h"
 
@@ -194,6 +195,8 @@ static void read_capture(unsigned full_every)
 {
     struct world w;
     char why[256] = "";
+    uint64_t packets = HD_METRIC_GET(col_metrics, COL_PACKETS);
+    uint64_t flows = HD_METRIC_GET(col_metrics, COL_FLOWS);
     struct col_conf_source conf = file_conf(write_capture(20, 0));
     world_open(&w);
     w.full_every = full_every;
@@ -205,6 +208,9 @@ static void read_capture(unsigned full_every)
     assert_int_equal(count(&w, "dns"), 1);
     struct col_source_stats stats;
     w.source->ops->stats(w.source, &stats);
+    assert_int_equal(HD_METRIC_GET(col_metrics, COL_PACKETS) - packets, 1 + 20 * 7);
+    assert_int_equal(HD_METRIC_GET(col_metrics, COL_FLOWS) - flows, 21);
+    assert_int_equal(HD_METRIC_GET(col_metrics, COL_FLOWS_OPEN), 0);
     assert_int_equal(stats.lines, 63);
     assert_int_equal(stats.dropped, 0);
     assert_string_equal(stats.state, "read to its end");
