@@ -133,3 +133,19 @@ const char *hd_diag_nearest(const char *word, const char *const *words, size_t n
     }
     return found;
 }
+
+const char *hd_diag_hint(struct hd_slice word, const char *const *words, size_t n,
+                         struct hd_diag_hint *out)
+{
+    char text[WORD_MAX + 1] = "";
+    out->text[0] = '\0';
+    if (word.len == 0 || word.len > WORD_MAX) {
+        return out->text;
+    }
+    memcpy(text, word.ptr, word.len);
+    const char *near = hd_diag_nearest(text, words, n);
+    if (near != NULL) {
+        (void)snprintf(out->text, sizeof(out->text), "; did you mean \"%s\"?", near);
+    }
+    return out->text;
+}

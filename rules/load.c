@@ -44,7 +44,7 @@ static int add_hash(struct loader *l, struct hd_slice text)
 }
 
 static int add_document(struct loader *l, struct rul_reader *r,
-                        const struct rul_yaml *root)
+                        const struct hd_yaml *root)
 {
     struct rul_doc *doc = NULL;
     int err = l->n_docs == DOCS_MAX ? rul_refuse(r, root, "too many rules")
@@ -68,7 +68,7 @@ static int read_file(struct loader *l, const char *path)
 {
     struct hd_buf text;
     hd_buf_init(&text, 0);
-    int err = hd_fs_read(path, RUL_YAML_BYTES_MAX, &text);
+    int err = hd_fs_read(path, HD_YAML_BYTES_MAX, &text);
     if (err != 0) {
         hd_diag_error(l->diags, path, 0, 0, "cannot be read: %s", hd_err_text(err));
         hd_buf_fini(&text);
@@ -81,10 +81,12 @@ static int read_file(struct loader *l, const char *path)
         .file = hd_arena_str(&l->set->keep, hd_slice_str(path)),
         .diags = l->diags,
     };
-    const struct rul_yaml *docs = NULL;
+    const struct hd_yaml_source src = {
+        .file = r.file, .diags = l->diags, .has_aliases = true};
+    const struct hd_yaml *docs = NULL;
     err = add_hash(l, hd_buf_slice(&text));
     if (err == 0) {
-        err = rul_yaml_parse(&l->load, r.file, hd_buf_slice(&text), &docs, l->diags);
+        err = hd_yaml_parse(&src, hd_buf_slice(&text), &l->load, &docs);
     }
     for (; err == 0 && docs != NULL; docs = docs->next) {
         err = add_document(l, &r, docs);
@@ -153,7 +155,7 @@ static int hash_decoder(void *ctx, const char *name)
         return 0;
     }
     hd_buf_init(&text, 0);
-    int err = hd_fs_read(path, RUL_YAML_BYTES_MAX, &text);
+    int err = hd_fs_read(path, HD_YAML_BYTES_MAX, &text);
     if (err == 0) {
         err = add_hash(walk->l, hd_buf_slice(&text));
     }

@@ -10,6 +10,7 @@
 #include <stdio.h>
 
 #include <haidang/err.h>
+#include <haidang/slice.h>
 
 enum hd_diag_level { HD_DIAG_ERROR, HD_DIAG_WARNING, HD_DIAG_NOTE };
 
@@ -48,3 +49,10 @@ void hd_diag_keep_first(void *ctx, const struct hd_diag *diag);
 
 /* The known word nearest to `word` (edit distance <= 2), for "did you mean"; or NULL. */
 const char *hd_diag_nearest(const char *word, const char *const *words, size_t n);
+
+/* The same as the end of a message: "; did you mean "x"?", or "" when there is none. */
+struct hd_diag_hint {
+    char text[96];
+};
+const char *hd_diag_hint(struct hd_slice word, const char *const *words, size_t n,
+                         struct hd_diag_hint *out);

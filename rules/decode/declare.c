@@ -14,34 +14,32 @@ static const char *const filter_names[] = {RUL_FILTER_MAP(FILTER_NAME)};
 
 #define TEXT_MAX 1024U /* a name or value in a decoder file */
 
-uint16_t rul_declare_field(struct rul_loader *l, const struct rul_decode_file *file,
-                           const struct rul_yaml *node, struct hd_slice name)
+uint16_t rul_declare_field(struct rul_loader *l, const struct hd_yaml_source *src,
+                           const struct hd_yaml *node, struct hd_slice name)
 {
     uint16_t id = RUL_FIELD_NONE;
     if (name.len == 0 || name.len > TEXT_MAX) {
-        rul_decode_report(file, node, 0, "a field name is missing or too long");
+        hd_yaml_error(src, node, "a field name is missing or too long");
         return id;
     }
     int rc = rul_fields_add(l->set->fields, name, &id);
     if (rc == HD_ELIMIT) {
-        rul_decode_report(file, node, 0, "more than %u different field names",
-                          RUL_FIELDS_MAX);
+        hd_yaml_error(src, node, "more than %u different field names", RUL_FIELDS_MAX);
     }
     l->err = rc != 0 ? rc : l->err;
     return id;
 }
 
 const struct hd_slice *rul_declare_strings(struct rul_loader *l,
-                                           const struct rul_decode_file *file,
-                                           const struct rul_yaml *node, const char *what,
+                                           const struct hd_yaml_source *src,
+                                           const struct hd_yaml *node, const char *what,
                                            uint16_t *n)
 {
     struct hd_slice *out = NULL;
-    const struct rul_yaml *item;
+    const struct hd_yaml *item;
     *n = 0;
-    for (item = rul_decode_first(node); item != NULL;
-         item = rul_decode_next(node, item)) {
-        struct hd_slice text = rul_decode_text(file, item, what);
+    for (item = NULL; (item = hd_yaml_item(node, item)) != NULL;) {
+        struct hd_slice text = hd_yaml_text(src, item, what);
         out = hd_arena_grow(l->arena, out, *n, sizeof(*out));
         if (out == NULL) {
             return NULL;
@@ -53,8 +51,8 @@ const struct hd_slice *rul_declare_strings(struct rul_loader *l,
 
 /* Follows the map from `field` on, breadth first: who leads to whom. */
 static struct rul_outlet make_outlet(struct rul_loader *l,
-                                     const struct rul_decode_file *file,
-                                     const struct rul_yaml *node, uint16_t field)
+                                     const struct hd_yaml_source *src,
+                                     const struct hd_yaml *node, uint16_t field)
 {
     struct rul_target targets[RUL_OUTLET_TARGETS_MAX];
     uint8_t n = 1;
@@ -65,11 +63,10 @@ static struct rul_outlet make_outlet(struct rul_loader *l,
                 continue;
             }
             if (n == RUL_OUTLET_TARGETS_MAX) {
-                rul_decode_report(
-                    file, node, 0,
-                    "the map leads from here to more than %u fields; does it "
-                    "go in a circle?",
-                    RUL_OUTLET_TARGETS_MAX);
+                hd_yaml_error(src, node,
+                              "the map leads from here to more than %u fields; does it "
+                              "go in a circle?",
+                              RUL_OUTLET_TARGETS_MAX);
                 return (struct rul_outlet){0};
             }
             targets[n++] = (struct rul_target){.field = l->edges[e].to,
@@ -85,14 +82,14 @@ static struct rul_outlet make_outlet(struct rul_loader *l,
     return (struct rul_outlet){own, n};
 }
 
-void rul_declare_text(struct rul_loader *l, const struct rul_decode_file *file,
-                      const struct rul_yaml *node, struct rul_compiled_text *out)
+void rul_declare_text(struct rul_loader *l, const struct hd_yaml_source *src,
+                      const struct hd_yaml *node, struct rul_compiled_text *out)
 {
     struct rul_pattern_error err;
-    struct hd_slice text = rul_decode_text(file, node, "a pattern");
+    struct hd_slice text = hd_yaml_text(src, node, "a pattern");
     int rc = rul_pattern_compile(l->arena, text, &out->pattern, &err);
     if (rc == HD_EPARSE) {
-        rul_decode_report(file, node, err.at, "%s", err.why);
+        hd_yaml_error_at(src, node, err.at, "%s", err.why);
         out->pattern = (struct rul_pattern){0};
         return;
     }
@@ -105,21 +102,20 @@ void rul_declare_text(struct rul_loader *l, const struct rul_decode_file *file,
     for (uint8_t i = 0; i < n; i++) {
         struct hd_slice name = out->pattern.captures[i].name;
         if (name.len > 0) {
-            outlets[i] =
-                make_outlet(l, file, node, rul_declare_field(l, file, node, name));
+            outlets[i] = make_outlet(l, src, node, rul_declare_field(l, src, node, name));
         }
     }
     out->outlets = outlets;
 }
 
-void rul_declare_consts(struct rul_loader *l, const struct rul_decode_file *file,
-                        const struct rul_yaml *node, const struct rul_const **set,
+void rul_declare_consts(struct rul_loader *l, const struct hd_yaml_source *src,
+                        const struct hd_yaml *node, const struct rul_const **set,
                         uint16_t *n)
 {
-    const struct rul_yaml *value;
+    const struct hd_yaml *value;
     struct rul_const *out = NULL;
     uint16_t count = 0;
-    if (!rul_decode_want(file, node, RUL_YAML_MAP, "\"set\"")) {
+    if (!hd_yaml_want(src, node, HD_YAML_MAP, "\"set\"")) {
         return;
     }
     for (uint16_t i = 0; i < *n; i++) { /* what the decoder sets for all its patterns */
@@ -130,8 +126,8 @@ void rul_declare_consts(struct rul_loader *l, const struct rul_decode_file *file
         out[count++] = (*set)[i];
     }
     for (value = node->first; value != NULL; value = value->next) {
-        uint16_t field = rul_declare_field(l, file, value->key, value->key->text);
-        struct hd_slice text = rul_decode_text(file, value, "a value of \"set\"");
+        uint16_t field = rul_declare_field(l, src, value->key, value->key->text);
+        struct hd_slice text = hd_yaml_text(src, value, "a value of \"set\"");
         out = hd_arena_grow(l->arena, out, count, sizeof(*out));
         if (out == NULL || field == RUL_FIELD_NONE) {
             return;
@@ -142,20 +138,20 @@ void rul_declare_consts(struct rul_loader *l, const struct rul_decode_file *file
     *n = count;
 }
 
-void rul_declare_conds(struct rul_loader *l, const struct rul_decode_file *file,
-                       const struct rul_yaml *node, const struct rul_cond **conds,
+void rul_declare_conds(struct rul_loader *l, const struct hd_yaml_source *src,
+                       const struct hd_yaml *node, const struct rul_cond **conds,
                        uint16_t *n)
 {
-    const struct rul_yaml *value;
+    const struct hd_yaml *value;
     struct rul_cond *out = NULL;
     *n = 0;
-    if (!rul_decode_want(file, node, RUL_YAML_MAP, "a condition")) {
+    if (!hd_yaml_want(src, node, HD_YAML_MAP, "a condition")) {
         return;
     }
     for (value = node->first; value != NULL; value = value->next) {
-        uint16_t field = rul_declare_field(l, file, value->key, value->key->text);
+        uint16_t field = rul_declare_field(l, src, value->key, value->key->text);
         struct rul_cond cond = {.field = field};
-        cond.values = rul_declare_strings(l, file, value, "a value", &cond.n);
+        cond.values = rul_declare_strings(l, src, value, "a value", &cond.n);
         if (cond.n == 1 && hd_slice_eq(cond.values[0], HD_SLICE("*"))) {
             cond.n = 0;
         }
@@ -170,7 +166,7 @@ void rul_declare_conds(struct rul_loader *l, const struct rul_decode_file *file,
 
 /* ---- map ---- */
 
-static bool filter_of(const struct rul_decode_file *file, const struct rul_yaml *node,
+static bool filter_of(const struct hd_yaml_source *src, const struct hd_yaml *node,
                       size_t at, struct hd_slice name, uint8_t *filter)
 {
     for (uint8_t i = 0; i < RUL_FILTERS; i++) {
@@ -179,25 +175,25 @@ static bool filter_of(const struct rul_decode_file *file, const struct rul_yaml 
             return true;
         }
     }
-    char hint[80];
-    rul_decode_report(file, node, at, "unknown filter \"%.*s\"%s",
-                      (int)(name.len < 31 ? name.len : 31), (const char *)name.ptr,
-                      rul_decode_hint(name, filter_names, RUL_FILTERS, hint));
+    struct hd_diag_hint hint;
+    hd_yaml_error_at(src, node, at, "unknown filter \"%.*s\"%s",
+                     (int)(name.len < 31 ? name.len : 31), (const char *)name.ptr,
+                     hd_diag_hint(name, filter_names, RUL_FILTERS, &hint));
     return false;
 }
 
 /* "field" or "field:filter" */
-static void declare_edge(struct rul_loader *l, const struct rul_decode_file *file,
-                         const struct rul_yaml *node, uint16_t from)
+static void declare_edge(struct rul_loader *l, const struct hd_yaml_source *src,
+                         const struct hd_yaml *node, uint16_t from)
 {
-    struct hd_slice filter = rul_decode_text(file, node, "a target of \"map\""), name;
+    struct hd_slice filter = hd_yaml_text(src, node, "a target of \"map\""), name;
     struct rul_edge edge = {.from = from, .filter = RUL_FILTER_COPY};
     bool has_filter = hd_slice_find_byte(filter, ':') != HD_NPOS;
     (void)hd_slice_split(&filter, ':', &name);
-    if (has_filter && !filter_of(file, node, name.len + 1, filter, &edge.filter)) {
+    if (has_filter && !filter_of(src, node, name.len + 1, filter, &edge.filter)) {
         return;
     }
-    edge.to = rul_declare_field(l, file, node, name);
+    edge.to = rul_declare_field(l, src, node, name);
     struct rul_edge *edges =
         hd_arena_grow(l->arena, l->edges, l->n_edges, sizeof(*l->edges));
     if (edges == NULL || edge.to == RUL_FIELD_NONE || from == RUL_FIELD_NONE) {
@@ -207,8 +203,8 @@ static void declare_edge(struct rul_loader *l, const struct rul_decode_file *fil
     l->edges[l->n_edges++] = edge;
 }
 
-static void finish_map(struct rul_loader *l, const struct rul_decode_file *file,
-                       const struct rul_yaml *node)
+static void finish_map(struct rul_loader *l, const struct hd_yaml_source *src,
+                       const struct hd_yaml *node)
 {
     struct rul_decoder *dec = l->dec;
     uint16_t *map_of = hd_arena_alloc(l->arena, RUL_FIELDS_MAX, sizeof(*map_of));
@@ -231,69 +227,66 @@ static void finish_map(struct rul_loader *l, const struct rul_decode_file *file,
         dec->map = map;
         map_of[field] = dec->n_map;
         dec->map[dec->n_map++] =
-            (struct rul_map_entry){field, make_outlet(l, file, node, field)};
+            (struct rul_map_entry){field, make_outlet(l, src, node, field)};
     }
     dec->map_of = map_of;
 }
 
-void rul_declare_map(struct rul_loader *l, const struct rul_decode_file *file,
-                     const struct rul_yaml *node)
+void rul_declare_map(struct rul_loader *l, const struct hd_yaml_source *src,
+                     const struct hd_yaml *node)
 {
-    const struct rul_yaml *value, *item;
-    if (!rul_decode_want(file, node, RUL_YAML_MAP, "\"map\"")) {
+    const struct hd_yaml *value, *item;
+    if (!hd_yaml_want(src, node, HD_YAML_MAP, "\"map\"")) {
         return;
     }
     for (value = node->first; value != NULL; value = value->next) {
-        uint16_t from = rul_declare_field(l, file, value->key, value->key->text);
-        for (item = rul_decode_first(value); item != NULL;
-             item = rul_decode_next(value, item)) {
-            declare_edge(l, file, item, from);
+        uint16_t from = rul_declare_field(l, src, value->key, value->key->text);
+        for (item = NULL; (item = hd_yaml_item(value, item)) != NULL;) {
+            declare_edge(l, src, item, from);
         }
     }
-    finish_map(l, file, node);
+    finish_map(l, src, node);
 }
 
 /* ---- log sources ---- */
 
-static void read_product(void *ctx, const struct rul_decode_file *file,
-                         const struct rul_yaml *value)
+static void read_product(void *ctx, const struct hd_yaml_source *src,
+                         const struct hd_yaml *value)
 {
     struct rul_logsource *source = ctx;
-    source->product = rul_decode_text(file, value, "\"product\"");
+    source->product = hd_yaml_text(src, value, "\"product\"");
 }
 
-static void read_category(void *ctx, const struct rul_decode_file *file,
-                          const struct rul_yaml *value)
+static void read_category(void *ctx, const struct hd_yaml_source *src,
+                          const struct hd_yaml *value)
 {
     struct rul_logsource *source = ctx;
-    source->category = rul_decode_text(file, value, "\"category\"");
+    source->category = hd_yaml_text(src, value, "\"category\"");
 }
 
-static void read_service(void *ctx, const struct rul_decode_file *file,
-                         const struct rul_yaml *value)
+static void read_service(void *ctx, const struct hd_yaml_source *src,
+                         const struct hd_yaml *value)
 {
     struct rul_logsource *source = ctx;
-    source->service = rul_decode_text(file, value, "\"service\"");
+    source->service = hd_yaml_text(src, value, "\"service\"");
 }
 
-static const struct rul_decode_key logsource_keys[] = {{"product", false, read_product},
-                                                       {"category", false, read_category},
-                                                       {"service", false, read_service},
-                                                       {NULL, false, NULL}};
+static const struct hd_yaml_key logsource_keys[] = {{"product", false, read_product},
+                                                    {"category", false, read_category},
+                                                    {"service", false, read_service},
+                                                    {NULL, false, NULL}};
 
-uint16_t rul_declare_class(struct rul_loader *l, const struct rul_decode_file *file,
-                           const struct rul_yaml *node)
+uint16_t rul_declare_class(struct rul_loader *l, const struct hd_yaml_source *src,
+                           const struct hd_yaml *node)
 {
-    const struct rul_yaml *item;
+    const struct hd_yaml *item;
     struct rul_logsource sources[RUL_CLASS_SOURCES_MAX];
     uint16_t n = 0;
-    for (item = rul_decode_first(node); item != NULL;
-         item = rul_decode_next(node, item)) {
+    for (item = NULL; (item = hd_yaml_item(node, item)) != NULL;) {
         struct rul_logsource source = {0};
-        rul_decode_mapping(file, item, "a log source", logsource_keys, &source);
+        hd_yaml_read_map(src, item, "a log source", logsource_keys, &source);
         if (n == RUL_CLASS_SOURCES_MAX) {
-            rul_decode_report(file, item, 0, "more than %u log sources",
-                              RUL_CLASS_SOURCES_MAX);
+            hd_yaml_error(src, item, "more than %u log sources", RUL_CLASS_SOURCES_MAX);
             break;
         }
         source.product = hd_arena_copy(l->arena, source.product);

@@ -4,8 +4,9 @@
  * parts of a decoder) and link.c (tables over all decoders). Internal to rules/decode.
  */
 #pragma once
+#include <haidang/yaml.h>
+
 #include "rules/decode/decoder.h"
-#include "rules/decode/schema.h"
 
 struct rul_edge { /* one arrow of the current decoder's `map` */
     uint16_t from, to;
@@ -29,25 +30,25 @@ struct rul_loader {
 
 /* ---- declare.c ---- */
 
-uint16_t rul_declare_field(struct rul_loader *l, const struct rul_decode_file *file,
-                           const struct rul_yaml *node, struct hd_slice name);
-void rul_declare_text(struct rul_loader *l, const struct rul_decode_file *file,
-                      const struct rul_yaml *node, struct rul_compiled_text *out);
-void rul_declare_consts(struct rul_loader *l, const struct rul_decode_file *file,
-                        const struct rul_yaml *node, const struct rul_const **set,
+uint16_t rul_declare_field(struct rul_loader *l, const struct hd_yaml_source *src,
+                           const struct hd_yaml *node, struct hd_slice name);
+void rul_declare_text(struct rul_loader *l, const struct hd_yaml_source *src,
+                      const struct hd_yaml *node, struct rul_compiled_text *out);
+void rul_declare_consts(struct rul_loader *l, const struct hd_yaml_source *src,
+                        const struct hd_yaml *node, const struct rul_const **set,
                         uint16_t *n);
-void rul_declare_conds(struct rul_loader *l, const struct rul_decode_file *file,
-                       const struct rul_yaml *node, const struct rul_cond **conds,
+void rul_declare_conds(struct rul_loader *l, const struct hd_yaml_source *src,
+                       const struct hd_yaml *node, const struct rul_cond **conds,
                        uint16_t *n);
-void rul_declare_map(struct rul_loader *l, const struct rul_decode_file *file,
-                     const struct rul_yaml *node);
+void rul_declare_map(struct rul_loader *l, const struct hd_yaml_source *src,
+                     const struct hd_yaml *node);
 /* Class of the log sources at the node. */
-uint16_t rul_declare_class(struct rul_loader *l, const struct rul_decode_file *file,
-                           const struct rul_yaml *node);
+uint16_t rul_declare_class(struct rul_loader *l, const struct hd_yaml_source *src,
+                           const struct hd_yaml *node);
 /* A scalar or a list of scalars, copied into the arena. */
 const struct hd_slice *rul_declare_strings(struct rul_loader *l,
-                                           const struct rul_decode_file *file,
-                                           const struct rul_yaml *node, const char *what,
+                                           const struct hd_yaml_source *src,
+                                           const struct hd_yaml *node, const char *what,
                                            uint16_t *n);
 
 /* ---- link.c ---- */

@@ -5,8 +5,9 @@
  * strings of `struct rul_rule` as long as the set.
  */
 #pragma once
+#include <haidang/yaml.h>
+
 #include "rules/parse/expr.h"
-#include "rules/parse/yaml.h"
 #include "rules/set.h"
 
 #define RUL_GROUP_MAX   8U  /* group-by fields */
@@ -79,21 +80,21 @@ struct rul_reader {
 };
 
 /* Reports at a node. Returns HD_EPARSE. */
-int rul_refuse(const struct rul_reader *r, const struct rul_yaml *at, const char *fmt,
-               ...) HD_PRINTF(3, 4);
+int rul_refuse(const struct rul_reader *r, const struct hd_yaml *at, const char *fmt, ...)
+    HD_PRINTF(3, 4);
 
 /* One YAML document -> rule. HD_EPARSE (reported) or HD_ENOMEM. */
-int rul_doc_read(struct rul_reader *r, const struct rul_yaml *root,
+int rul_doc_read(struct rul_reader *r, const struct hd_yaml *root,
                  struct rul_doc **out) HD_MUST_USE;
 /* The `detection` map -> expression. */
-int rul_detection_read(struct rul_reader *r, const struct rul_yaml *detection,
+int rul_detection_read(struct rul_reader *r, const struct hd_yaml *detection,
                        struct rul_expr **out) HD_MUST_USE;
 /* One field with its modifiers and values -> expression; key NULL = keywords. */
-int rul_item_read(struct rul_reader *r, const struct rul_yaml *key,
-                  const struct rul_yaml *value, struct rul_expr **out) HD_MUST_USE;
-int rul_correlation_read(struct rul_reader *r, const struct rul_yaml *node,
+int rul_item_read(struct rul_reader *r, const struct hd_yaml *key,
+                  const struct hd_yaml *value, struct rul_expr **out) HD_MUST_USE;
+int rul_correlation_read(struct rul_reader *r, const struct hd_yaml *node,
                          struct rul_doc *doc) HD_MUST_USE;
-int rul_examples_read(struct rul_reader *r, const struct rul_yaml *node,
+int rul_examples_read(struct rul_reader *r, const struct hd_yaml *node,
                       struct rul_example **out) HD_MUST_USE;
 
 struct rul_expr *rul_expr_new(struct rul_reader *r, enum rul_expr_kind kind, size_t n);

@@ -26,7 +26,7 @@ static struct rul_expr *only_child(struct rul_expr *expr)
     return expr->n == 1 ? expr->kids[0] : expr;
 }
 
-static int read_map(struct rul_reader *r, const struct rul_yaml *map,
+static int read_map(struct rul_reader *r, const struct hd_yaml *map,
                     struct rul_expr **out)
 {
     if (map->n == 0) {
@@ -36,7 +36,7 @@ static int read_map(struct rul_reader *r, const struct rul_yaml *map,
     if (all == NULL) {
         return HD_ENOMEM;
     }
-    for (const struct rul_yaml *v = map->first; v != NULL; v = v->next) {
+    for (const struct hd_yaml *v = map->first; v != NULL; v = v->next) {
         int err = rul_item_read(r, v->key, v, &all->kids[all->n++]);
         if (err != 0) {
             return err;
@@ -47,13 +47,13 @@ static int read_map(struct rul_reader *r, const struct rul_yaml *map,
 }
 
 /* A map (and), a list of maps or keywords (or), or one keyword. */
-static int read_search(struct rul_reader *r, const struct rul_yaml *node,
+static int read_search(struct rul_reader *r, const struct hd_yaml *node,
                        struct rul_expr **out)
 {
-    if (node->type == RUL_YAML_MAP) {
+    if (node->kind == HD_YAML_MAP) {
         return read_map(r, node, out);
     }
-    if (node->type == RUL_YAML_SCALAR) {
+    if (node->kind == HD_YAML_SCALAR) {
         return rul_item_read(r, NULL, node, out);
     }
     if (node->n == 0) {
@@ -63,11 +63,11 @@ static int read_search(struct rul_reader *r, const struct rul_yaml *node,
     if (any == NULL) {
         return HD_ENOMEM;
     }
-    for (const struct rul_yaml *v = node->first; v != NULL; v = v->next) {
-        if (v->type == RUL_YAML_LIST) {
+    for (const struct hd_yaml *v = node->first; v != NULL; v = v->next) {
+        if (v->kind == HD_YAML_LIST) {
             return rul_refuse(r, v, "a list inside a list has no meaning");
         }
-        int err = v->type == RUL_YAML_MAP
+        int err = v->kind == HD_YAML_MAP
                       ? read_map(r, v, &any->kids[any->n++])
                       : rul_item_read(r, NULL, v, &any->kids[any->n++]);
         if (err != 0) {
@@ -91,12 +91,12 @@ static struct rul_expr *find_search(struct detection *d, struct hd_slice name)
 }
 
 /* Column of an offset in a scalar; only as good as a scalar of one line allows. */
-static int refuse_at(struct detection *d, const struct rul_yaml *node, size_t offset,
+static int refuse_at(struct detection *d, const struct hd_yaml *node, size_t offset,
                      const char *what, struct hd_slice name)
 {
-    struct rul_yaml at = *node;
-    if (node->plain || node->quoted) {
-        at.column += (unsigned)offset + (node->quoted ? 1U : 0U);
+    struct hd_yaml at = *node;
+    if (node->is_one_line) {
+        at.column += (unsigned)offset + (node->is_quoted ? 1U : 0U);
     }
     return rul_refuse(d->r, &at, "condition: %s%s%.*s%s", what, name.len ? " '" : "",
                       HD_SLICE_FMT(name), name.len ? "'" : "");
@@ -112,7 +112,7 @@ static bool selects(struct hd_slice pattern, struct hd_slice name)
            rul_cond_matches(pattern, name);
 }
 
-static int resolve_select(struct detection *d, const struct rul_yaml *node,
+static int resolve_select(struct detection *d, const struct hd_yaml *node,
                           const struct rul_cond_node *cond, struct rul_expr **out)
 {
     struct rul_expr *set = rul_expr_new(d->r, RUL_EXPR_OR, d->n);
@@ -141,7 +141,7 @@ static int resolve_select(struct detection *d, const struct rul_yaml *node,
     return 0;
 }
 
-static int resolve(struct detection *d, const struct rul_yaml *node, uint16_t index,
+static int resolve(struct detection *d, const struct hd_yaml *node, uint16_t index,
                    struct rul_expr **out)
 {
     static const enum rul_expr_kind kinds[] = {[RUL_COND_NOT] = RUL_EXPR_NOT,
@@ -169,10 +169,10 @@ static int resolve(struct detection *d, const struct rul_yaml *node, uint16_t in
     return err;
 }
 
-static int read_condition(struct detection *d, const struct rul_yaml *node,
+static int read_condition(struct detection *d, const struct hd_yaml *node,
                           struct rul_expr **out)
 {
-    if (node->type != RUL_YAML_SCALAR) {
+    if (node->kind != HD_YAML_SCALAR) {
         return rul_refuse(d->r, node, "a condition is text");
     }
     if (rul_cond_parse(node->text, &d->cond) != 0) {
@@ -181,10 +181,10 @@ static int read_condition(struct detection *d, const struct rul_yaml *node,
     return resolve(d, node, d->cond.root, out);
 }
 
-static int read_conditions(struct detection *d, const struct rul_yaml *node,
+static int read_conditions(struct detection *d, const struct hd_yaml *node,
                            struct rul_expr **out)
 {
-    if (node->type != RUL_YAML_LIST) {
+    if (node->kind != HD_YAML_LIST) {
         return read_condition(d, node, out);
     }
     if (node->n == 0) {
@@ -194,7 +194,7 @@ static int read_conditions(struct detection *d, const struct rul_yaml *node,
     if (any == NULL) {
         return HD_ENOMEM;
     }
-    for (const struct rul_yaml *c = node->first; c != NULL; c = c->next) {
+    for (const struct hd_yaml *c = node->first; c != NULL; c = c->next) {
         int err = read_condition(d, c, &any->kids[any->n++]);
         if (err != 0) {
             return err;
@@ -204,14 +204,14 @@ static int read_conditions(struct detection *d, const struct rul_yaml *node,
     return 0;
 }
 
-static int read_searches(struct detection *d, const struct rul_yaml *detection)
+static int read_searches(struct detection *d, const struct hd_yaml *detection)
 {
     int result = 0;
-    for (const struct rul_yaml *v = detection->first; v != NULL; v = v->next) {
-        if (rul_yaml_is(v->key, "condition")) {
+    for (const struct hd_yaml *v = detection->first; v != NULL; v = v->next) {
+        if (hd_yaml_is(v->key, "condition")) {
             continue;
         }
-        if (rul_yaml_is(v->key, "timeframe")) {
+        if (hd_yaml_is(v->key, "timeframe")) {
             return rul_refuse(d->r, v->key,
                               "'timeframe' is not part of Sigma any more: "
                               "write a correlation rule");
@@ -231,11 +231,11 @@ static int read_searches(struct detection *d, const struct rul_yaml *detection)
     return result;
 }
 
-int rul_detection_read(struct rul_reader *r, const struct rul_yaml *detection,
+int rul_detection_read(struct rul_reader *r, const struct hd_yaml *detection,
                        struct rul_expr **out)
 {
-    const struct rul_yaml *condition = rul_yaml_get(detection, "condition");
-    if (detection->type != RUL_YAML_MAP || condition == NULL) {
+    const struct hd_yaml *condition = hd_yaml_get(detection, "condition");
+    if (detection->kind != HD_YAML_MAP || condition == NULL) {
         return rul_refuse(r, detection, "'detection' needs searches and a 'condition'");
     }
     struct detection *d = calloc(1, sizeof(*d));

@@ -13,15 +13,15 @@
 /* ---- texts ---- */
 
 /* Optional text member of a map; `*out` is "" when absent. */
-static int read_text(struct rul_reader *r, const struct rul_yaml *map, const char *key,
+static int read_text(struct rul_reader *r, const struct hd_yaml *map, const char *key,
                      const char **out)
 {
-    const struct rul_yaml *node = rul_yaml_get(map, key);
+    const struct hd_yaml *node = hd_yaml_get(map, key);
     *out = "";
-    if (node == NULL || rul_yaml_is_null(node)) {
+    if (node == NULL || hd_yaml_is_null(node)) {
         return 0;
     }
-    if (node->type != RUL_YAML_SCALAR || hd_slice_find_byte(node->text, 0) != HD_NPOS) {
+    if (node->kind != HD_YAML_SCALAR || hd_slice_find_byte(node->text, 0) != HD_NPOS) {
         return rul_refuse(r, node, "'%s' must be text", key);
     }
     *out = hd_arena_str(r->keep, hd_slice_trim(node->text));
@@ -33,7 +33,7 @@ struct text_row {
     const char **out;
 };
 
-static int read_texts(struct rul_reader *r, const struct rul_yaml *map,
+static int read_texts(struct rul_reader *r, const struct hd_yaml *map,
                       const struct text_row *rows, size_t n)
 {
     int result = 0;
@@ -44,22 +44,22 @@ static int read_texts(struct rul_reader *r, const struct rul_yaml *map,
     return result;
 }
 
-static int read_tags(struct rul_reader *r, const struct rul_yaml *root,
+static int read_tags(struct rul_reader *r, const struct hd_yaml *root,
                      struct rul_rule *rule)
 {
-    const struct rul_yaml *node = rul_yaml_get(root, "tags");
-    if (node == NULL || rul_yaml_is_null(node)) {
+    const struct hd_yaml *node = hd_yaml_get(root, "tags");
+    if (node == NULL || hd_yaml_is_null(node)) {
         return 0;
     }
-    if (node->type != RUL_YAML_LIST || node->n > TAGS_MAX) {
+    if (node->kind != HD_YAML_LIST || node->n > TAGS_MAX) {
         return rul_refuse(r, node, "'tags' must be a list of at most %u words", TAGS_MAX);
     }
     const char **tags = hd_arena_alloc(r->keep, node->n, sizeof(*tags));
     if (tags == NULL) {
         return HD_ENOMEM;
     }
-    for (const struct rul_yaml *t = node->first; t != NULL; t = t->next) {
-        if (t->type != RUL_YAML_SCALAR) {
+    for (const struct hd_yaml *t = node->first; t != NULL; t = t->next) {
+        if (t->kind != HD_YAML_SCALAR) {
             return rul_refuse(r, t, "a tag must be a word");
         }
         tags[rule->n_tags++] = hd_arena_str(r->keep, t->text);
@@ -68,7 +68,7 @@ static int read_tags(struct rul_reader *r, const struct rul_yaml *root,
     return r->keep->failed ? HD_ENOMEM : 0;
 }
 
-static int read_level(struct rul_reader *r, const struct rul_yaml *root,
+static int read_level(struct rul_reader *r, const struct hd_yaml *root,
                       struct rul_rule *rule)
 {
     static const struct {
@@ -79,14 +79,14 @@ static int read_level(struct rul_reader *r, const struct rul_yaml *root,
                   {"medium", HD_SEV_MEDIUM},
                   {"high", HD_SEV_HIGH},
                   {"critical", HD_SEV_CRITICAL}};
-    const struct rul_yaml *node = rul_yaml_get(root, "level");
+    const struct hd_yaml *node = hd_yaml_get(root, "level");
     rule->level = "medium";
     rule->severity = HD_SEV_MEDIUM;
     if (node == NULL) {
         return 0;
     }
     for (size_t i = 0; i < sizeof(levels) / sizeof(levels[0]); i++) {
-        if (rul_yaml_is(node, levels[i].name)) {
+        if (hd_yaml_is(node, levels[i].name)) {
             rule->level = levels[i].name;
             rule->severity = levels[i].severity;
             return 0;
@@ -96,16 +96,16 @@ static int read_level(struct rul_reader *r, const struct rul_yaml *root,
                       "'level' must be informational, low, medium, high or critical");
 }
 
-static int check_status(struct rul_reader *r, const struct rul_yaml *root)
+static int check_status(struct rul_reader *r, const struct hd_yaml *root)
 {
     static const char *const known[] = {"stable", "test", "experimental", "deprecated",
                                         "unsupported"};
-    const struct rul_yaml *node = rul_yaml_get(root, "status");
+    const struct hd_yaml *node = hd_yaml_get(root, "status");
     if (node == NULL) {
         return 0;
     }
     for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
-        if (rul_yaml_is(node, known[i])) {
+        if (hd_yaml_is(node, known[i])) {
             return 0;
         }
     }
@@ -116,31 +116,30 @@ static int check_status(struct rul_reader *r, const struct rul_yaml *root)
 
 /* ---- our own keys ---- */
 
-static int read_own(struct rul_reader *r, const struct rul_yaml *root,
-                    struct rul_doc *doc)
+static int read_own(struct rul_reader *r, const struct hd_yaml *root, struct rul_doc *doc)
 {
     struct rul_rule *rule = &doc->rule;
-    const struct rul_yaml *own = rul_yaml_get(root, "haidang");
+    const struct hd_yaml *own = hd_yaml_get(root, "haidang");
     rule->title_vi = rule->description_vi = "";
     rule->delivery = "province";
     if (own == NULL) {
         return 0;
     }
-    if (own->type != RUL_YAML_MAP) {
+    if (own->kind != HD_YAML_MAP) {
         return rul_refuse(r, own, "'haidang' must be a map");
     }
     int err = 0;
-    for (const struct rul_yaml *v = own->first; v != NULL && err == 0; v = v->next) {
-        if (rul_yaml_is(v->key, "title_vi")) {
+    for (const struct hd_yaml *v = own->first; v != NULL && err == 0; v = v->next) {
+        if (hd_yaml_is(v->key, "title_vi")) {
             err = read_text(r, own, "title_vi", &rule->title_vi);
-        } else if (rul_yaml_is(v->key, "description_vi")) {
+        } else if (hd_yaml_is(v->key, "description_vi")) {
             err = read_text(r, own, "description_vi", &rule->description_vi);
-        } else if (rul_yaml_is(v->key, "delivery")) {
-            if (!rul_yaml_is(v, "national") && !rul_yaml_is(v, "province")) {
+        } else if (hd_yaml_is(v->key, "delivery")) {
+            if (!hd_yaml_is(v, "national") && !hd_yaml_is(v, "province")) {
                 return rul_refuse(r, v, "'delivery' must be national or province");
             }
-            rule->delivery = rul_yaml_is(v, "national") ? "national" : "province";
-        } else if (rul_yaml_is(v->key, "examples")) {
+            rule->delivery = hd_yaml_is(v, "national") ? "national" : "province";
+        } else if (hd_yaml_is(v->key, "examples")) {
             err = rul_examples_read(r, v, &doc->examples);
         } else {
             err = rul_refuse(r, v->key,
@@ -154,24 +153,24 @@ static int read_own(struct rul_reader *r, const struct rul_yaml *root,
 
 /* ---- log source ---- */
 
-static int read_logsource(struct rul_reader *r, const struct rul_yaml *root,
+static int read_logsource(struct rul_reader *r, const struct hd_yaml *root,
                           struct rul_logsource *out)
 {
-    const struct rul_yaml *node = rul_yaml_get(root, "logsource");
-    if (node == NULL || node->type != RUL_YAML_MAP) {
+    const struct hd_yaml *node = hd_yaml_get(root, "logsource");
+    if (node == NULL || node->kind != HD_YAML_MAP) {
         return rul_refuse(r, node ? node : root, "'logsource' must be a map");
     }
-    for (const struct rul_yaml *v = node->first; v != NULL; v = v->next) {
-        struct hd_slice *part = rul_yaml_is(v->key, "product")    ? &out->product
-                                : rul_yaml_is(v->key, "category") ? &out->category
-                                : rul_yaml_is(v->key, "service")  ? &out->service
-                                                                  : NULL;
-        if (part != NULL && (v->type != RUL_YAML_SCALAR || v->text.len == 0)) {
+    for (const struct hd_yaml *v = node->first; v != NULL; v = v->next) {
+        struct hd_slice *part = hd_yaml_is(v->key, "product")    ? &out->product
+                                : hd_yaml_is(v->key, "category") ? &out->category
+                                : hd_yaml_is(v->key, "service")  ? &out->service
+                                                                 : NULL;
+        if (part != NULL && (v->kind != HD_YAML_SCALAR || v->text.len == 0)) {
             return rul_refuse(r, v, "product, category and service are words");
         }
         if (part != NULL) {
             *part = v->text;
-        } else if (!rul_yaml_is(v->key, "definition")) {
+        } else if (!hd_yaml_is(v->key, "definition")) {
             return rul_refuse(r, v->key,
                               "unknown key of 'logsource': product, category, service "
                               "and definition are known");
@@ -186,23 +185,23 @@ static int read_logsource(struct rul_reader *r, const struct rul_yaml *root,
 /* ---- the document ---- */
 
 /* Hash over the meaning: structure and texts, not positions. */
-static uint64_t hash_node(const struct rul_yaml *node, uint64_t seed)
+static uint64_t hash_node(const struct hd_yaml *node, uint64_t seed)
 {
     if (node == NULL) {
         return seed;
     }
-    uint8_t head[2] = {(uint8_t)node->type, node->plain};
+    uint8_t head[2] = {(uint8_t)node->kind, node->is_plain};
     seed = hd_hash_stable(hd_slice(head, sizeof(head)), seed);
-    if (node->type == RUL_YAML_SCALAR) {
+    if (node->kind == HD_YAML_SCALAR) {
         return hd_hash_stable(node->text, seed);
     }
-    for (const struct rul_yaml *c = node->first; c != NULL; c = c->next) {
+    for (const struct hd_yaml *c = node->first; c != NULL; c = c->next) {
         seed = hash_node(c, hash_node(c->key, seed));
     }
     return seed;
 }
 
-static int check_kind(struct rul_reader *r, const struct rul_yaml *root)
+static int check_kind(struct rul_reader *r, const struct hd_yaml *root)
 {
     static const struct {
         const char *key, *why;
@@ -210,24 +209,24 @@ static int check_kind(struct rul_reader *r, const struct rul_yaml *root)
         {"filter", "filter documents are not supported"},
         {"action", "rule collections ('action') are not part of Sigma any more"},
     };
-    if (root->type != RUL_YAML_MAP) {
+    if (root->kind != HD_YAML_MAP) {
         return rul_refuse(r, root, "a rule must be a map");
     }
     for (size_t i = 0; i < sizeof(refused) / sizeof(refused[0]); i++) {
-        const struct rul_yaml *node = rul_yaml_get(root, refused[i].key);
+        const struct hd_yaml *node = hd_yaml_get(root, refused[i].key);
         if (node != NULL) {
             return rul_refuse(r, node->key, "%s", refused[i].why);
         }
     }
-    const struct rul_yaml *detection = rul_yaml_get(root, "detection");
-    const struct rul_yaml *correlation = rul_yaml_get(root, "correlation");
+    const struct hd_yaml *detection = hd_yaml_get(root, "detection");
+    const struct hd_yaml *correlation = hd_yaml_get(root, "correlation");
     if ((detection == NULL) == (correlation == NULL)) {
         return rul_refuse(r, root, "a rule needs either 'detection' or 'correlation'");
     }
     return 0;
 }
 
-static int read_names(struct rul_reader *r, const struct rul_yaml *root,
+static int read_names(struct rul_reader *r, const struct hd_yaml *root,
                       struct rul_doc *doc)
 {
     struct rul_rule *rule = &doc->rule;
@@ -256,7 +255,7 @@ static int read_names(struct rul_reader *r, const struct rul_yaml *root,
     return err != 0 ? err : own;
 }
 
-int rul_doc_read(struct rul_reader *r, const struct rul_yaml *root, struct rul_doc **out)
+int rul_doc_read(struct rul_reader *r, const struct hd_yaml *root, struct rul_doc **out)
 {
     int err = check_kind(r, root);
     if (err != 0) {
@@ -272,15 +271,15 @@ int rul_doc_read(struct rul_reader *r, const struct rul_yaml *root, struct rul_d
     doc->column = root->column;
     r->atoms = 0;
     err = read_names(r, root, doc);
-    const struct rul_yaml *detection = rul_yaml_get(root, "detection");
-    const struct rul_yaml *correlation = rul_yaml_get(root, "correlation");
+    const struct hd_yaml *detection = hd_yaml_get(root, "detection");
+    const struct hd_yaml *correlation = hd_yaml_get(root, "correlation");
     int body = 0;
     if (detection != NULL) {
         doc->rule.type = RUL_DETECTION;
         body = read_logsource(r, root, &doc->logsource);
         int searches = rul_detection_read(r, detection, &doc->expr);
         body = body != 0 ? body : searches;
-        doc->rule.hash = hash_node(rul_yaml_get(root, "logsource"), 0);
+        doc->rule.hash = hash_node(hd_yaml_get(root, "logsource"), 0);
     } else {
         body = rul_correlation_read(r, correlation, doc);
     }

@@ -20,11 +20,11 @@
 #define LINES_MAX  1000U
 #define REPEAT_MAX 100000U
 
-static int read_lines(struct rul_reader *r, const struct rul_yaml *node,
+static int read_lines(struct rul_reader *r, const struct hd_yaml *node,
                       struct rul_example *ex)
 {
-    size_t n = node->type == RUL_YAML_LIST ? node->n : 1;
-    if (node->type == RUL_YAML_MAP || n == 0 || n > LINES_MAX || ex->n_lines > 0) {
+    size_t n = node->kind == HD_YAML_LIST ? node->n : 1;
+    if (node->kind == HD_YAML_MAP || n == 0 || n > LINES_MAX || ex->n_lines > 0) {
         return rul_refuse(r, node, "an example has one line, or 1 to %u lines",
                           LINES_MAX);
     }
@@ -32,9 +32,9 @@ static int read_lines(struct rul_reader *r, const struct rul_yaml *node,
     if (ex->lines == NULL) {
         return HD_ENOMEM;
     }
-    const struct rul_yaml *line = node->type == RUL_YAML_LIST ? node->first : node;
+    const struct hd_yaml *line = node->kind == HD_YAML_LIST ? node->first : node;
     for (size_t i = 0; i < n; i++, line = line->next) {
-        if (line->type != RUL_YAML_SCALAR) {
+        if (line->kind != HD_YAML_SCALAR) {
             return rul_refuse(r, line, "a line is text");
         }
         struct hd_slice text = line->text;
@@ -46,30 +46,30 @@ static int read_lines(struct rul_reader *r, const struct rul_yaml *node,
     return r->keep->failed ? HD_ENOMEM : 0;
 }
 
-static int read_member(struct rul_reader *r, const struct rul_yaml *v,
+static int read_member(struct rul_reader *r, const struct hd_yaml *v,
                        struct rul_example *ex)
 {
-    if (rul_yaml_is(v->key, "line") || rul_yaml_is(v->key, "lines")) {
+    if (hd_yaml_is(v->key, "line") || hd_yaml_is(v->key, "lines")) {
         return read_lines(r, v, ex);
     }
-    if (v->type != RUL_YAML_SCALAR) {
+    if (v->kind != HD_YAML_SCALAR) {
         return rul_refuse(r, v, "a single value was expected here");
     }
-    if (rul_yaml_is(v->key, "format")) {
+    if (hd_yaml_is(v->key, "format")) {
         ex->format = hd_arena_str(r->keep, v->text);
         return 0;
     }
-    if (rul_yaml_is(v->key, "host")) {
+    if (hd_yaml_is(v->key, "host")) {
         ex->host = hd_arena_str(r->keep, v->text);
         return 0;
     }
-    if (rul_yaml_is(v->key, "repeat")) {
+    if (hd_yaml_is(v->key, "repeat")) {
         int err = hd_num_u32(v->text, REPEAT_MAX, &ex->repeat);
         return err == 0 && ex->repeat > 0
                    ? 0
                    : rul_refuse(r, v, "'repeat' must be 1 to %u", REPEAT_MAX);
     }
-    if (rul_yaml_is(v->key, "every")) {
+    if (hd_yaml_is(v->key, "every")) {
         int err = hd_num_duration(v->text, &ex->every_ns);
         return err == 0 ? 0 : rul_refuse(r, v, "'every' must be a time like 500ms or 1s");
     }
@@ -78,8 +78,8 @@ static int read_member(struct rul_reader *r, const struct rul_yaml *v,
                       "every are known");
 }
 
-static int read_example(struct rul_reader *r, const struct rul_yaml *node,
-                        bool must_match, struct rul_example **out)
+static int read_example(struct rul_reader *r, const struct hd_yaml *node, bool must_match,
+                        struct rul_example **out)
 {
     struct rul_example *ex = hd_arena_alloc(r->keep, 1, sizeof(*ex));
     if (ex == NULL) {
@@ -92,10 +92,10 @@ static int read_example(struct rul_reader *r, const struct rul_yaml *node,
                                .every_ns = INT64_C(1000000000),
                                .line = node->line};
     *out = ex;
-    if (node->type != RUL_YAML_MAP) {
+    if (node->kind != HD_YAML_MAP) {
         return read_lines(r, node, ex);
     }
-    for (const struct rul_yaml *v = node->first; v != NULL; v = v->next) {
+    for (const struct hd_yaml *v = node->first; v != NULL; v = v->next) {
         int err = read_member(r, v, ex);
         if (err != 0) {
             return err;
@@ -104,21 +104,21 @@ static int read_example(struct rul_reader *r, const struct rul_yaml *node,
     return ex->n_lines > 0 ? 0 : rul_refuse(r, node, "an example needs a line");
 }
 
-int rul_examples_read(struct rul_reader *r, const struct rul_yaml *node,
+int rul_examples_read(struct rul_reader *r, const struct hd_yaml *node,
                       struct rul_example **out)
 {
-    if (node->type != RUL_YAML_MAP) {
+    if (node->kind != HD_YAML_MAP) {
         return rul_refuse(r, node, "'examples' must be a map of match and no_match");
     }
-    for (const struct rul_yaml *v = node->first; v != NULL; v = v->next) {
-        bool must_match = rul_yaml_is(v->key, "match");
-        if (!must_match && !rul_yaml_is(v->key, "no_match")) {
+    for (const struct hd_yaml *v = node->first; v != NULL; v = v->next) {
+        bool must_match = hd_yaml_is(v->key, "match");
+        if (!must_match && !hd_yaml_is(v->key, "no_match")) {
             return rul_refuse(r, v->key, "'examples' knows match and no_match");
         }
-        if (v->type != RUL_YAML_LIST) {
+        if (v->kind != HD_YAML_LIST) {
             return rul_refuse(r, v, "a list of examples was expected here");
         }
-        for (const struct rul_yaml *e = v->first; e != NULL; e = e->next) {
+        for (const struct hd_yaml *e = v->first; e != NULL; e = e->next) {
             int err = read_example(r, e, must_match, out);
             if (err != 0) {
                 return err;

@@ -84,7 +84,7 @@ struct item {
     enum mod mods[MODS_MAX];
     size_t n;
     uint32_t has; /* bit per enum mod */
-    const struct rul_yaml *key;
+    const struct hd_yaml *key;
 };
 
 static bool has(const struct item *item, enum mod mod)
@@ -92,8 +92,7 @@ static bool has(const struct item *item, enum mod mod)
     return (item->has >> mod) & 1U;
 }
 
-int rul_refuse(const struct rul_reader *r, const struct rul_yaml *at, const char *fmt,
-               ...)
+int rul_refuse(const struct rul_reader *r, const struct hd_yaml *at, const char *fmt, ...)
 {
     char text[400];
     va_list args;
@@ -217,7 +216,7 @@ static struct hd_slice without_spaces(struct hd_arena *arena, struct hd_slice na
     return hd_slice(buf, n);
 }
 
-static int read_key(struct rul_reader *r, const struct rul_yaml *key, struct item *item)
+static int read_key(struct rul_reader *r, const struct hd_yaml *key, struct item *item)
 {
     item->key = key;
     struct hd_slice rest = key->text, word;
@@ -240,7 +239,7 @@ static int read_key(struct rul_reader *r, const struct rul_yaml *key, struct ite
 /* ---- one value ---- */
 
 static int add_atom(struct rul_reader *r, const struct item *item,
-                    const struct rul_yaml *value, struct rul_atom **out)
+                    const struct hd_yaml *value, struct rul_atom **out)
 {
     if (++r->atoms > RUL_ATOMS_MAX) {
         return rul_refuse(r, value, "rule has more than %u comparisons", RUL_ATOMS_MAX);
@@ -286,7 +285,7 @@ static int apply(struct hd_arena *arena, const struct item *item, enum mod mod,
 }
 
 static int expand(struct rul_reader *r, const struct item *item,
-                  const struct rul_yaml *value, struct rul_text **list)
+                  const struct hd_yaml *value, struct rul_text **list)
 {
     int err = rul_text_parse(r->load, value->text, list);
     for (size_t i = 0; err == 0 && i < item->n; i++) {
@@ -308,7 +307,7 @@ static int expand(struct rul_reader *r, const struct item *item,
 
 /* A string value -> one atom, or an OR of the forms it expands to. */
 static int read_text(struct rul_reader *r, const struct item *item,
-                     const struct rul_yaml *value, struct rul_expr **out)
+                     const struct hd_yaml *value, struct rul_expr **out)
 {
     struct rul_text *list = NULL;
     int err = expand(r, item, value, &list);
@@ -342,7 +341,7 @@ static int read_text(struct rul_reader *r, const struct item *item,
 }
 
 static int fill_regex(struct rul_reader *r, const struct item *item,
-                      const struct rul_yaml *value, struct rul_atom *atom)
+                      const struct hd_yaml *value, struct rul_atom *atom)
 {
     atom->op = RUL_OP_RE;
     atom->text = value->text;
@@ -364,7 +363,7 @@ static int fill_regex(struct rul_reader *r, const struct item *item,
 }
 
 static int fill_number(struct rul_reader *r, const struct item *item,
-                       const struct rul_yaml *value, struct rul_atom *atom)
+                       const struct hd_yaml *value, struct rul_atom *atom)
 {
     atom->op = has(item, MOD_LT)    ? RUL_OP_LT
                : has(item, MOD_LTE) ? RUL_OP_LTE
@@ -377,7 +376,7 @@ static int fill_number(struct rul_reader *r, const struct item *item,
 }
 
 static int fill_reference(struct rul_reader *r, const struct item *item,
-                          const struct rul_yaml *value, struct rul_atom *atom)
+                          const struct hd_yaml *value, struct rul_atom *atom)
 {
     atom->op = has(item, MOD_CONTAINS) ? RUL_OP_REF_CONTAINS
                : has(item, MOD_STARTS) ? RUL_OP_REF_STARTS
@@ -388,7 +387,7 @@ static int fill_reference(struct rul_reader *r, const struct item *item,
                                : 0;
 }
 
-static int fill_network(struct rul_reader *r, const struct rul_yaml *value,
+static int fill_network(struct rul_reader *r, const struct hd_yaml *value,
                         struct rul_atom *atom)
 {
     atom->op = RUL_OP_CIDR;
@@ -400,7 +399,7 @@ static int fill_network(struct rul_reader *r, const struct rul_yaml *value,
     return err == 0 ? 0 : rul_refuse(r, value, "not a network like 10.0.0.0/8");
 }
 
-static int fill_exists(struct rul_reader *r, const struct rul_yaml *value,
+static int fill_exists(struct rul_reader *r, const struct hd_yaml *value,
                        struct rul_atom *atom)
 {
     bool wanted = false;
@@ -412,12 +411,12 @@ static int fill_exists(struct rul_reader *r, const struct rul_yaml *value,
 }
 
 static int read_value(struct rul_reader *r, const struct item *item,
-                      const struct rul_yaml *value, struct rul_expr **out)
+                      const struct hd_yaml *value, struct rul_expr **out)
 {
-    if (value->type != RUL_YAML_SCALAR) {
+    if (value->kind != HD_YAML_SCALAR) {
         return rul_refuse(r, value, "a single value was expected here");
     }
-    bool null = rul_yaml_is_null(value);
+    bool null = hd_yaml_is_null(value);
     uint32_t special =
         RE_SET | BIT(MOD_CIDR) | BIT(MOD_EXISTS) | NUMBER_SET | BIT(MOD_FIELDREF);
     if (!null && (item->has & special) == 0) {
@@ -452,12 +451,12 @@ static int read_value(struct rul_reader *r, const struct item *item,
 /* ---- all values of one key ---- */
 
 static int read_values(struct rul_reader *r, const struct item *item,
-                       const struct rul_yaml *value, struct rul_expr **out)
+                       const struct hd_yaml *value, struct rul_expr **out)
 {
-    if (value->type == RUL_YAML_MAP) {
+    if (value->kind == HD_YAML_MAP) {
         return rul_refuse(r, value, "a value or a list of values was expected here");
     }
-    if (value->type == RUL_YAML_SCALAR) {
+    if (value->kind == HD_YAML_SCALAR) {
         return read_value(r, item, value, out);
     }
     if (value->n == 0) {
@@ -468,7 +467,7 @@ static int read_values(struct rul_reader *r, const struct item *item,
     if (list == NULL) {
         return HD_ENOMEM;
     }
-    for (const struct rul_yaml *v = value->first; v != NULL; v = v->next) {
+    for (const struct hd_yaml *v = value->first; v != NULL; v = v->next) {
         int err = read_value(r, item, v, &list->kids[list->n++]);
         if (err != 0) {
             return err;
@@ -478,8 +477,8 @@ static int read_values(struct rul_reader *r, const struct item *item,
     return 0;
 }
 
-int rul_item_read(struct rul_reader *r, const struct rul_yaml *key,
-                  const struct rul_yaml *value, struct rul_expr **out)
+int rul_item_read(struct rul_reader *r, const struct hd_yaml *key,
+                  const struct hd_yaml *value, struct rul_expr **out)
 {
     struct item item = {.key = value};
     int err = key == NULL ? 0 : read_key(r, key, &item);

@@ -154,7 +154,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct hd_arena arena;
     struct hd_diags diags = {0};
     struct hd_buf text;
-    const struct rul_yaml *root = NULL;
+    const struct hd_yaml *root = NULL;
     struct rul_doc *doc = NULL;
     struct rul_rule rule = {0};
     struct rul_set set = {.rules = &rule, .n_rules = 1};
@@ -165,8 +165,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     put_rule(&in, &text);
     struct rul_reader r = {
         .load = &arena, .keep = &arena, .file = "fuzz.yml", .diags = &diags};
+    const struct hd_yaml_source src = {.file = r.file, .diags = &diags};
     if (rul_fields_new(&set.fields) == 0 &&
-        rul_yaml_parse(&arena, r.file, hd_buf_slice(&text), &root, &diags) == 0 &&
+        hd_yaml_parse(&src, hd_buf_slice(&text), &arena, &root) == 0 &&
         rul_doc_read(&r, root, &doc) == 0) {
         const struct rul_compile_opts opts = {
             .fields = set.fields, .classes = classes, .n_classes = 2};

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Target functions: rul_yaml_parse, rul_doc_read (and all below it: keys, modifiers,
+ * Target functions: rul_doc_read (and all below it: keys, modifiers,
  * values, conditions, correlations, examples), rul_program_build without databases.
  */
 #include <stdlib.h>
@@ -15,14 +15,16 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct hd_arena load, keep;
     struct hd_diags diags = {0};
-    const struct rul_yaml *root = NULL;
+    const struct hd_yaml *root = NULL;
     struct rul_doc *docs[DOCS_MAX];
     uint32_t n = 0;
     hd_arena_init(&load, 256U << 20);
     hd_arena_init(&keep, 64U << 20);
     struct rul_reader r = {
         .load = &load, .keep = &keep, .file = "fuzz.yml", .diags = &diags};
-    if (rul_yaml_parse(&load, r.file, hd_slice(data, size), &root, &diags) != 0) {
+    const struct hd_yaml_source src = {
+        .file = r.file, .diags = &diags, .has_aliases = true};
+    if (hd_yaml_parse(&src, hd_slice(data, size), &load, &root) != 0) {
         root = NULL;
     }
     for (; root != NULL && n < DOCS_MAX; root = root->next) {

@@ -59,6 +59,12 @@ static void nearest_word(void **state)
     memset(longer, 'a', sizeof(longer) - 1);
     longer[sizeof(longer) - 1] = '\0';
     assert_null(hd_diag_nearest(longer, words, 4));
+    struct hd_diag_hint hint;
+    assert_string_equal(hd_diag_hint(HD_SLICE("lisetn"), words, 4, &hint),
+                        "; did you mean \"listen\"?");
+    assert_string_equal(hd_diag_hint(HD_SLICE("qqq"), words, 4, &hint), "");
+    assert_string_equal(hd_diag_hint(HD_SLICE_EMPTY, words, 4, &hint), "");
+    assert_string_equal(hd_diag_hint(hd_slice_str(longer), words, 4, &hint), "");
 }
 
 int main(void)
