@@ -33,6 +33,13 @@ static int lists_init(struct lists *l, uint32_t n)
     return HD_ENOMEM;
 }
 
+/* Hyperscan reports lack of memory as a compile error of its own. */
+static bool is_no_memory(hs_error_t rc, const hs_compile_error_t *error)
+{
+    return rc == HS_NOMEM || (error != NULL && error->message != NULL &&
+                              strstr(error->message, "allocate memory") != NULL);
+}
+
 int rul_slot_compile_literals(struct rul_slot *slot, const struct hd_slice *literals,
                               uint32_t n)
 {
@@ -51,8 +58,8 @@ int rul_slot_compile_literals(struct rul_slot *slot, const struct hd_slice *lite
     hs_error_t rc = hs_compile_lit_multi(l.texts, l.flags, l.ids, l.lens, n,
                                          HS_MODE_BLOCK, NULL, &slot->literals, &error);
     if (rc != HS_SUCCESS) {
+        err = is_no_memory(rc, error) ? HD_ENOMEM : HD_EBUG;
         (void)hs_free_compile_error(error);
-        err = rc == HS_NOMEM ? HD_ENOMEM : HD_EBUG;
     }
     lists_fini(&l);
     return err;
@@ -103,11 +110,8 @@ static int try_expressions(struct rul_program *p, struct rul_slot *slot, struct 
         return 0;
     }
     int bad = error != NULL ? error->expression : -1;
+    int err = is_no_memory(rc, error) ? HD_ENOMEM : 0;
     (void)hs_free_compile_error(error);
-    if (rc == HS_NOMEM) {
-        return HD_ENOMEM;
-    }
-    int err = 0;
     for (unsigned i = 0; i < n && err == 0; i++) {
         if (bad < 0 || (unsigned)bad == i) {
             err = degrade(&p->expressions[p->preds[slot->re_preds[l->ids[i]]].aux]);
