@@ -311,8 +311,6 @@ static const struct hd_conf_item items[] = {
      AT(listen),
      .count_offset = offsetof(struct cor_conf, n_listen),
      .def = ":6515",
-     .min = 1,
-     .max = COR_INTAKE_LISTEN_MAX,
      .help = "host:port for agents; \":6515\" = all addresses."},
     {.key = "tls",
      .type = HD_CONF_SECTION,
@@ -373,6 +371,10 @@ static void check(const void *given, const char *path, struct hd_diags *diags)
 {
     const struct cor_conf *conf = given;
     struct hd_hostport at;
+    if (conf->n_listen == 0 || conf->n_listen > COR_INTAKE_LISTEN_MAX) {
+        hd_diag_error(diags, path, 0, 0, "listen: 1 to %u addresses",
+                      COR_INTAKE_LISTEN_MAX);
+    }
     for (size_t i = 0; i < conf->n_listen; i++) {
         if (hd_hostport_parse(hd_slice_str(conf->listen[i]), &at) != HD_OK) {
             hd_diag_error(diags, path, 0, 0,

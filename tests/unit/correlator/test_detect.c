@@ -1,0 +1,516 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * From the archive to the alert journal: detectors and the state thread, as threads.
+ */
+#include "tests/support/support.h"
+
+#include <inttypes.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <haidang/clock.h>
+#include <haidang/fs.h>
+
+#include "correlator/intake/meta.h"
+#include "correlator/metrics.h"
+#include "correlator/state/state.h"
+
+#define BOOT "0123456789abcdef0123456789abcdef"
+
+static const char rules_text[] =
+    "title: Failed\n"
+    "id: ecfd1fcd-d465-49ce-a04e-c5d55affd62f\n"
+    "name: failed\n"
+    "status: test\n"
+    "logsource: {product: linux, service: sshd}\n"
+    "detection:\n"
+    "  selection: {event.action: ssh-login, event.outcome: failure}\n"
+    "  condition: selection\n"
+    "level: informational\n"
+    "---\n"
+    "title: Guessing\n"
+    "id: ecfd1fcd-d465-49ce-a04e-c5d55affd630\n"
+    "name: guessing\n"
+    "status: test\n"
+    "correlation:\n"
+    "  type: event_count\n"
+    "  rules: [failed]\n"
+    "  group-by: [source.ip]\n"
+    "  timespan: 5m\n"
+    "  condition: {gte: 6}\n"
+    "level: high\n"
+    "---\n"
+    "title: Accepted\n"
+    "id: ecfd1fcd-d465-49ce-a04e-c5d55affd631\n"
+    "name: accepted\n"
+    "status: test\n"
+    "logsource: {product: linux, service: sshd}\n"
+    "detection:\n"
+    "  selection: {event.action: ssh-login, event.outcome: success}\n"
+    "  condition: selection\n"
+    "level: low\n";
+
+static const char other_rules_text[] = "title: Session\n"
+                                       "id: ecfd1fcd-d465-49ce-a04e-c5d55affd640\n"
+                                       "name: any\n"
+                                       "status: test\n"
+                                       "logsource: {product: linux, service: sshd}\n"
+                                       "detection:\n"
+                                       "  selection: {event.outcome: failure}\n"
+                                       "  condition: selection\n"
+                                       "level: low\n";
+
+static struct world {
+    char archive_dir[512], alerts_dir[512], rules[512], other_rules[512];
+    struct hd_journal *archive;
+    struct rul_set *set, *other;
+    struct cor_enrich *enrich;
+    struct cor_state *state;
+    struct cor_detector *detectors[4];
+    unsigned n_detectors;
+    uint64_t seq;
+    int64_t now_ns;
+    struct cor_state_opts opts;
+    int64_t warm_up_ns;
+} w;
+
+static struct rul_set *load(const char *path)
+{
+    static char decoders[512];
+    struct rul_set *set = NULL;
+    struct hd_diags diags = {.emit = hd_diag_print, .ctx = stderr};
+    (void)snprintf(decoders, sizeof(decoders), "%s", hd_test_source("rules/decoders"));
+    const char *paths[] = {path};
+    const struct rul_set_opts opts = {.decoders_dir = decoders,
+                                      .rules = paths,
+                                      .n_rules = 1,
+                                      .time_zone = "UTC",
+                                      .no_self_test = true};
+    assert_int_equal(rul_set_load(&opts, &set, &diags), HD_OK);
+    return set;
+}
+
+static void open_archive(void)
+{
+    struct hd_journal_recovery found;
+    const struct hd_journal_opts opts = {.dir = w.archive_dir};
+    assert_int_equal(hd_journal_open(&opts, &w.archive, &found), HD_OK);
+}
+
+static int setup(void **state)
+{
+    (void)state;
+    const char *dir = hd_test_tmpdir();
+    struct hd_diags diags = {0};
+    memset(&w, 0, sizeof(w));
+    (void)snprintf(w.archive_dir, sizeof(w.archive_dir), "%s/archive", dir);
+    (void)snprintf(w.alerts_dir, sizeof(w.alerts_dir), "%s/alerts", dir);
+    (void)snprintf(w.rules, sizeof(w.rules), "%s/rules.yml", dir);
+    (void)snprintf(w.other_rules, sizeof(w.other_rules), "%s/other.yml", dir);
+    assert_int_equal(hd_fs_write_atomic(w.rules, hd_slice_str(rules_text), 0600), HD_OK);
+    assert_int_equal(
+        hd_fs_write_atomic(w.other_rules, hd_slice_str(other_rules_text), 0600), HD_OK);
+    w.set = load(w.rules);
+    w.other = load(w.other_rules);
+    assert_int_equal(cor_enrich_load(&(struct cor_enrich_opts){0}, &w.enrich, &diags),
+                     HD_OK);
+    w.now_ns = hd_clock_wall_ns() - 60 * HD_NS_PER_SEC;
+    w.warm_up_ns = 600 * HD_NS_PER_SEC;
+    w.opts = (struct cor_state_opts){
+        .alerts = {.dir = w.alerts_dir},
+        .remember = 1024,
+        .suppress = {.entries = 100},
+        .correlate = {.memory_max = 8U << 20, .lateness_ns = 600 * HD_NS_PER_SEC}};
+    open_archive();
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    hd_journal_close(w.archive);
+    cor_enrich_unref(w.enrich);
+    rul_set_unref(w.set);
+    rul_set_unref(w.other);
+    return 0;
+}
+
+/* ---- the archive ---- */
+
+static void append(const char *agent, struct hd_slice payload,
+                   const struct hd_batch_info *info)
+{
+    struct hd_buf meta;
+    hd_buf_init(&meta, 0);
+    cor_meta_encode(&meta, &(struct cor_meta){.agent = hd_slice_str(agent),
+                                              .boot = HD_SLICE(BOOT),
+                                              .peer = HD_SLICE("192.0.2.1:1"),
+                                              .taken_ns = w.now_ns});
+    struct hd_journal_entry entry = {.first = info->first,
+                                     .last = info->last,
+                                     .time_min = info->time_min,
+                                     .time_max = info->time_max,
+                                     .count = info->count,
+                                     .raw_len = info->raw_len,
+                                     .meta = hd_buf_slice(&meta),
+                                     .payload = payload};
+    assert_int_equal(hd_journal_append(w.archive, &entry), HD_OK);
+    assert_int_equal(hd_journal_commit(w.archive), HD_OK);
+    hd_buf_fini(&meta);
+}
+
+/* A batch of `n` lines, one a second; "%u" in the format becomes a number. */
+static void archive(const char *agent, unsigned n, const char *what, const char *ip)
+{
+    struct hd_batch_builder *b;
+    struct hd_slice frame;
+    struct hd_batch_info info;
+    const struct hd_batch_source source = {.host = hd_slice_str(agent),
+                                           .kind = HD_SLICE("file"),
+                                           .name = HD_SLICE("/var/log/auth.log"),
+                                           .format = HD_SLICE("syslog")};
+    uint16_t index;
+    assert_int_equal(hd_batch_builder_new(agent, BOOT, HD_BATCH_RAW_MAX, 1, &b), HD_OK);
+    assert_int_equal(hd_batch_builder_source(b, &source, &index), HD_OK);
+    for (unsigned i = 0; i < n; i++) {
+        char line[256], time[HD_RFC3339_LEN + 1];
+        w.now_ns += HD_NS_PER_SEC / 10;
+        (void)hd_clock_format_rfc3339(w.now_ns, 6, time);
+        int len = snprintf(line, sizeof(line),
+                           "%s %s sshd[812]: %s password for root from %s port 4022 ssh2",
+                           time, agent, what, ip);
+        assert_int_equal(
+            hd_batch_builder_add(b, index, w.now_ns, 0, hd_slice(line, (size_t)len)),
+            HD_OK);
+    }
+    assert_int_equal(hd_batch_builder_close(b, w.seq + 1, &frame, &info), HD_OK);
+    w.seq += n;
+    append(agent, frame, &info);
+    hd_batch_builder_free(b);
+}
+
+/* ---- the threads ---- */
+
+static void start(unsigned n)
+{
+    char why[256];
+    assert_int_equal(cor_state_new(&w.opts, w.set, w.enrich, &w.state, why), HD_OK);
+    w.n_detectors = n;
+    for (unsigned i = 0; i < n; i++) {
+        const struct cor_detector_opts opts = {.index = i,
+                                               .count = n,
+                                               .archive_dir = w.archive_dir,
+                                               .warm_up_ns = w.warm_up_ns};
+        assert_int_equal(cor_detector_new(&opts, w.set, &w.detectors[i]), HD_OK);
+        assert_int_equal(cor_state_add_detector(w.state, w.detectors[i]), HD_OK);
+    }
+    assert_int_equal(cor_state_run(w.state), HD_OK);
+    for (unsigned i = 0; i < n; i++) {
+        assert_int_equal(cor_detector_run(w.detectors[i]), HD_OK);
+    }
+}
+
+static void stop(void)
+{
+    cor_state_stop(w.state);
+    for (unsigned i = 0; i < w.n_detectors; i++) {
+        cor_detector_stop(w.detectors[i]);
+    }
+    cor_state_free(w.state);
+    for (unsigned i = 0; i < w.n_detectors; i++) {
+        cor_detector_free(w.detectors[i]);
+    }
+}
+
+/* Waits until so many more lines were examined than at `since`. */
+static void examined(uint64_t since, uint64_t lines)
+{
+    for (unsigned i = 0; COR_READ(COR_M_DETECT_LINES) < since + lines; i++) {
+        assert_true(i < 15000);
+        (void)poll(NULL, 0, 2);
+    }
+}
+
+static uint64_t lines_now(void)
+{
+    return COR_READ(COR_M_DETECT_LINES);
+}
+
+/* ---- the alerts ---- */
+
+struct alerts {
+    unsigned n;
+    json_t *all[64];
+};
+
+static void collect(void *ctx, const json_t *alert)
+{
+    struct alerts *a = ctx;
+    assert_true(a->n < 64);
+    for (unsigned i = 0; i < a->n; i++) {
+        assert_string_not_equal(hd_alert_text(a->all[i], "id"),
+                                hd_alert_text(alert, "id"));
+    }
+    a->all[a->n++] = json_deep_copy(alert);
+}
+
+static struct alerts read_alerts(void)
+{
+    struct alerts out = {0};
+    struct cor_publish *p;
+    char why[256];
+    const struct hd_journal_opts opts = {.dir = w.alerts_dir};
+    assert_int_equal(cor_publish_open(&opts, &p, why), HD_OK);
+    assert_int_equal(cor_publish_tail(p, 1000, collect, &out), HD_OK);
+    cor_publish_close(p);
+    return out;
+}
+
+static unsigned count_of(const struct alerts *a, const char *title)
+{
+    unsigned n = 0;
+    for (unsigned i = 0; i < a->n; i++) {
+        n += strcmp(hd_alert_text(a->all[i], "rule.title"), title) == 0;
+    }
+    return n;
+}
+
+static void drop(struct alerts *a)
+{
+    for (unsigned i = 0; i < a->n; i++) {
+        json_decref(a->all[i]);
+    }
+    a->n = 0;
+}
+
+static void expect_alerts(unsigned guessing, unsigned accepted)
+{
+    struct alerts a = read_alerts();
+    assert_int_equal(count_of(&a, "Guessing"), guessing);
+    assert_int_equal(count_of(&a, "Accepted"), accepted);
+    assert_int_equal(count_of(&a, "Failed"), 0);
+    drop(&a);
+}
+
+static void forget_cursors(void)
+{
+    char path[600];
+    for (unsigned i = 0; i < 4; i++) {
+        (void)snprintf(path, sizeof(path), "%s/readers/detect-%u", w.archive_dir, i);
+        (void)remove(path);
+    }
+}
+
+/* ---- tests ---- */
+
+static void an_attack_becomes_one_alert(void **state)
+{
+    (void)state;
+    archive("web1", 8, "Failed", "203.0.113.9");
+    archive("web1", 1, "Accepted", "203.0.113.9");
+    uint64_t before = lines_now();
+    start(1);
+    examined(before, 9);
+    stop();
+    struct alerts a = read_alerts();
+    assert_int_equal(a.n, 2);
+    const json_t *alert = a.all[0];
+    assert_string_equal(hd_alert_text(alert, "rule.title"), "Guessing");
+    assert_string_equal(hd_alert_text(alert, "source.ip"), "203.0.113.9");
+    assert_string_equal(
+        json_string_value(json_object_get(hd_alert_at(alert, "group"), "source.ip")),
+        "203.0.113.9");
+    assert_int_equal(hd_alert_int(alert, "count", 0), 6);
+    const json_t *evidence = hd_alert_at(alert, "evidence");
+    assert_int_equal(json_array_size(evidence), 6);
+    for (size_t i = 0; i < 6; i++) {
+        assert_int_equal(hd_alert_int(json_array_get(evidence, i), "seq", 0), i + 1);
+    }
+    drop(&a);
+}
+
+/* Nothing new: nothing published, whether the cursor was saved or lost in a crash. */
+static void a_replay_publishes_nothing_again(void **state)
+{
+    (void)state;
+    archive("web1", 8, "Failed", "203.0.113.9");
+    archive("web1", 1, "Accepted", "203.0.113.9");
+    uint64_t before = lines_now();
+    start(1);
+    examined(before, 9);
+    stop();
+    expect_alerts(1, 1);
+    start(1);
+    stop();
+    expect_alerts(1, 1);
+    forget_cursors();
+    before = lines_now();
+    uint64_t replayed = COR_READ(COR_M_REPLAYED);
+    start(1);
+    examined(before, 9);
+    stop();
+    expect_alerts(1, 1);
+    assert_int_equal(COR_READ(COR_M_REPLAYED), replayed + 2);
+}
+
+static void an_attack_cut_by_a_restart_is_seen_once(void **state)
+{
+    (void)state;
+    archive("web1", 4, "Failed", "203.0.113.9");
+    uint64_t before = lines_now();
+    start(1);
+    examined(before, 4);
+    stop();
+    expect_alerts(0, 0);
+    archive("web1", 4, "Failed", "203.0.113.9");
+    before = lines_now();
+    start(1);
+    examined(before, 8);
+    stop();
+    expect_alerts(1, 0);
+    archive("web1", 1, "Failed", "203.0.113.9");
+    before = lines_now();
+    start(1);
+    examined(before, 9);
+    stop();
+    expect_alerts(1, 0);
+}
+
+static void repeats_are_counted(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < COR_SUPPRESS_SEVERITIES; i++) {
+        w.opts.suppress.window_ns[i] = 30 * HD_NS_PER_SEC;
+    }
+    archive("web1", 5, "Accepted", "203.0.113.9");
+    archive("web1", 1, "Accepted", "203.0.113.10");
+    w.now_ns += 31 * HD_NS_PER_SEC;
+    archive("web1", 1, "Accepted", "203.0.113.9");
+    uint64_t before = lines_now();
+    start(1);
+    examined(before, 7);
+    stop();
+    struct alerts a = read_alerts();
+    assert_int_equal(a.n, 3);
+    assert_int_equal(hd_alert_int(a.all[2], "suppressed", -1), 4);
+    drop(&a);
+    /* the window outlives the process */
+    archive("web1", 1, "Accepted", "203.0.113.9");
+    before = lines_now();
+    start(1);
+    examined(before, 1);
+    stop();
+    expect_alerts(0, 3);
+}
+
+static void several_detectors_see_everything_once(void **state)
+{
+    (void)state;
+    static const char *const agents[] = {"web1", "web2", "db1", "mail", "dns1", "app7"};
+    for (size_t i = 0; i < 6; i++) {
+        char ip[32];
+        w.seq = 0;
+        (void)snprintf(ip, sizeof(ip), "203.0.113.%zu", i + 1);
+        archive(agents[i], 8, "Failed", ip);
+        archive(agents[i], 1, "Accepted", ip);
+    }
+    uint64_t before = lines_now();
+    start(3);
+    examined(before, 54);
+    stop();
+    assert_int_equal(lines_now(), before + 54);
+    expect_alerts(6, 6);
+}
+
+static void new_rules_work_from_the_next_batch_on(void **state)
+{
+    (void)state;
+    archive("web1", 2, "Accepted", "203.0.113.9");
+    uint64_t before = lines_now();
+    start(1);
+    examined(before, 2);
+    assert_int_equal(cor_detector_use(w.detectors[0], w.other), HD_OK);
+    struct cor_enrich *enrich = NULL;
+    struct hd_diags diags = {0};
+    assert_int_equal(cor_enrich_load(&(struct cor_enrich_opts){0}, &enrich, &diags),
+                     HD_OK);
+    assert_int_equal(cor_state_use(w.state, enrich), HD_OK);
+    cor_enrich_unref(enrich);
+    archive("web1", 1, "Failed", "203.0.113.9");
+    archive("web1", 1, "Accepted", "203.0.113.9");
+    examined(before, 4);
+    stop();
+    struct alerts a = read_alerts();
+    assert_int_equal(count_of(&a, "Accepted"), 2);
+    assert_int_equal(count_of(&a, "Session"), 1);
+    drop(&a);
+}
+
+/* The alert journal is full: detection waits, the cursor stays, nothing is lost. */
+static void alerts_that_cannot_be_written_come_later(void **state)
+{
+    (void)state;
+    w.opts.alerts.max_bytes = 6000;
+    for (unsigned i = 0; i < 20; i++) {
+        char ip[32];
+        (void)snprintf(ip, sizeof(ip), "203.0.113.%u", i);
+        archive("web1", 1, "Accepted", ip);
+    }
+    start(1);
+    for (unsigned i = 0; cor_state_trouble(w.state) == HD_OK; i++) {
+        assert_true(i < 15000);
+        (void)poll(NULL, 0, 2);
+    }
+    assert_int_equal(cor_state_trouble(w.state), HD_ENOSPC);
+    stop();
+    struct alerts a = read_alerts();
+    assert_in_range(a.n, 1, 19);
+    drop(&a);
+    w.opts.alerts.max_bytes = 0;
+    start(1);
+    for (unsigned i = 0; i < 15000; i++) {
+        (void)poll(NULL, 0, 2);
+        if (COR_READ(COR_M_DETECT_LAG_MS) == 0 &&
+            cor_detector_lag_ms(w.detectors[0]) == 0 && i > 100) {
+            break;
+        }
+    }
+    stop();
+    expect_alerts(0, 20);
+}
+
+static void what_is_broken_is_passed_over(void **state)
+{
+    (void)state;
+    static const uint8_t one_byte[] = {0x28, 0xb5, 0x2f, 0xfd, 0x20,
+                                       0x01, 0x09, 0x00, 0x00, 0x41};
+    uint64_t corrupt = COR_READ(COR_M_DETECT_CORRUPT), before = lines_now();
+    const struct hd_batch_info info = {.first = 1, .last = 1, .count = 1, .raw_len = 1};
+    append("web1", hd_slice(one_byte, sizeof(one_byte)), &info); /* zstd, but no batch */
+    archive("web1", 1, "Accepted", "203.0.113.9");
+    start(1);
+    examined(before, 1);
+    stop();
+    assert_int_equal(COR_READ(COR_M_DETECT_CORRUPT), corrupt + 1);
+    expect_alerts(0, 1);
+}
+
+#define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(an_attack_becomes_one_alert),
+        TEST(a_replay_publishes_nothing_again),
+        TEST(an_attack_cut_by_a_restart_is_seen_once),
+        TEST(repeats_are_counted),
+        TEST(several_detectors_see_everything_once),
+        TEST(new_rules_work_from_the_next_batch_on),
+        TEST(alerts_that_cannot_be_written_come_later),
+        TEST(what_is_broken_is_passed_over),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
