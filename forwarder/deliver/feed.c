@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "forwarder/deliver/feed.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <haidang/alert.h>
+#include <haidang/log.h>
+
+#include "forwarder/frame.h"
+#include "forwarder/metrics.h"
+
+struct fwd_feed {
+    struct hd_journal_reader *reader;
+    struct fwd_frame *frame;
+    struct hd_buf text;
+};
+
+int fwd_feed_open(const char *dir, const char *name, struct fwd_feed **out)
+{
+    struct fwd_feed *feed = calloc(1, sizeof(*feed));
+    if (feed == NULL) {
+        return HD_ENOMEM;
+    }
+    hd_buf_init(&feed->text, HD_ALERT_TEXT_MAX + 2);
+    int err = fwd_frame_new(&feed->frame);
+    if (err == HD_OK) {
+        err = hd_journal_reader_open(dir, name, &feed->reader);
+    }
+    if (err != HD_OK) {
+        fwd_feed_close(feed);
+        return err;
+    }
+    *out = feed;
+    return HD_OK;
+}
+
+void fwd_feed_close(struct fwd_feed *feed)
+{
+    if (feed == NULL) {
+        return;
+    }
+    if (feed->reader != NULL) {
+        hd_journal_reader_close(feed->reader);
+    }
+    fwd_frame_free(feed->frame);
+    hd_buf_fini(&feed->text);
+    free(feed);
+}
+
+static void take_entry(struct fwd_feed *feed, const struct hd_journal_entry *entry,
+                       struct fwd_feed_alert *out)
+{
+    hd_buf_clear(&feed->text);
+    int err =
+        fwd_frame_unpack(feed->frame, entry->payload, HD_ALERT_TEXT_MAX + 1, &feed->text);
+    if (err != HD_OK) {
+        (void)snprintf(out->why, sizeof(out->why), "the entry's text: %s",
+                       hd_err_text(err));
+        return;
+    }
+    err = hd_alert_parse(hd_slice_trim(hd_buf_slice(&feed->text)), &out->alert, out->why);
+    if (err != HD_OK) {
+        out->alert = NULL;
+        return;
+    }
+    (void)snprintf(out->id, sizeof(out->id), "%s", hd_alert_text(out->alert, "id"));
+}
+
+int fwd_feed_next(struct fwd_feed *feed, struct fwd_feed_alert *out)
+{
+    for (;;) {
+        struct hd_journal_entry entry;
+        int err = hd_journal_reader_next(feed->reader, &entry);
+        if (err == HD_ECORRUPT) {
+            FWD_COUNT(FWD_M_CORRUPT);
+            HD_LOG(ERROR, "feed", "an entry of the alert journal does not verify");
+            continue;
+        }
+        if (err == HD_ENOENT) {
+            FWD_COUNT(FWD_M_LOST);
+            HD_LOG(ERROR, "feed",
+                   "alerts were removed before they were sent; see the "
+                   "correlator's alerts.retain settings");
+            continue;
+        }
+        if (err != HD_OK) {
+            return err;
+        }
+        *out = (struct fwd_feed_alert){.index = entry.index, .id = "-"};
+        hd_journal_reader_tell(feed->reader, &out->after);
+        take_entry(feed, &entry, out);
+        return HD_OK;
+    }
+}
+
+int fwd_feed_save(struct fwd_feed *feed, const struct hd_journal_cursor *cursor)
+{
+    return hd_journal_reader_save(feed->reader, cursor, false);
+}
+
+int fwd_feed_fd(struct fwd_feed *feed)
+{
+    return hd_journal_reader_fd(feed->reader);
+}
+
+void fwd_feed_drain(struct fwd_feed *feed)
+{
+    hd_journal_reader_drain(feed->reader);
+}
+
+uint64_t fwd_feed_lag(const struct fwd_feed *feed)
+{
+    return hd_journal_reader_lag(feed->reader);
+}

@@ -1,0 +1,303 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Order of start: receipts, HTTP, destinations, status socket. The end: the destinations
+ * abandon their requests, the receipts finish what they were given (each destination goes
+ * when its last receipt is answered), then all is freed.
+ */
+#include "forwarder/forwarder.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <haidang/clock.h>
+#include <haidang/json.h>
+#include <haidang/log.h>
+
+#include "forwarder/deliver/destination.h"
+#include "forwarder/metrics.h"
+#include "forwarder/setup.h"
+
+#define MODULE "forwarder"
+
+struct fwd_program {
+    const struct fwd_conf *conf;
+    uv_loop_t *loop;
+    struct fwd_receipts *receipts;
+    struct fwd_http *http;
+    struct hd_metrics_server *server;
+    struct fwd_destination **destinations;
+    size_t n_destinations;
+    size_t n_open; /* what is not yet gone: ourselves, receipts, destinations */
+    int64_t started_ns;
+};
+
+/* ---- check ---- */
+
+static int load_setups(const struct fwd_conf *conf, struct hd_diags *diags,
+                       struct fwd_setup **setups)
+{
+    int code = HD_EXIT_OK;
+    for (size_t i = 0; i < conf->n_destinations; i++) {
+        int one = fwd_setup_load(conf, &conf->destinations[i], diags, &setups[i]);
+        if (code == HD_EXIT_OK || one == HD_EXIT_REFUSED) {
+            code = one == HD_EXIT_OK ? code : one;
+        }
+    }
+    return code;
+}
+
+static void free_setups(struct fwd_setup **setups, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        fwd_setup_free(setups[i]);
+    }
+    free(setups);
+}
+
+int fwd_program_check(const struct fwd_conf *conf, struct hd_diags *diags)
+{
+    struct fwd_setup **setups = calloc(conf->n_destinations + 1, sizeof(*setups));
+    if (setups == NULL) {
+        hd_diag_error(diags, NULL, 0, 0, "%s", hd_err_text(HD_ENOMEM));
+        return HD_EXIT_RUNTIME;
+    }
+    int code = load_setups(conf, diags, setups);
+    free_setups(setups, conf->n_destinations);
+    return code;
+}
+
+/* ---- status ---- */
+
+static void refresh(void *ctx)
+{
+    const struct fwd_program *program = ctx;
+    uint64_t pending = 0, failing = 0, stopped = 0;
+    for (size_t i = 0; i < program->n_destinations; i++) {
+        const struct fwd_destination *dest = program->destinations[i];
+        uint64_t since = fwd_destination_failing_s(dest);
+        pending += fwd_destination_pending(dest);
+        failing = since > failing ? since : failing;
+        stopped += fwd_destination_is_stopped(dest) ? 1 : 0;
+    }
+    HD_METRIC_SET(fwd_metrics, FWD_M_PENDING, pending);
+    HD_METRIC_SET(fwd_metrics, FWD_M_FAILING, failing);
+    HD_METRIC_SET(fwd_metrics, FWD_M_STOPPED_NOW, stopped);
+    HD_METRIC_SET(fwd_metrics, FWD_M_RECEIPT_BYTES,
+                  fwd_receipts_bytes(program->receipts));
+}
+
+static bool has_problem(const struct fwd_program *program)
+{
+    for (size_t i = 0; i < program->n_destinations; i++) {
+        if (fwd_destination_problem(program->destinations[i])[0] != '\0') {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void put_problems(const struct fwd_program *program, struct hd_json *j)
+{
+    hd_json_array(j, "problems");
+    for (size_t i = 0; i < program->n_destinations; i++) {
+        const struct fwd_destination *dest = program->destinations[i];
+        const char *problem = fwd_destination_problem(dest);
+        char text[384];
+        if (problem[0] != '\0') {
+            (void)snprintf(text, sizeof(text), "destination %s for %llu s: %s",
+                           fwd_destination_name(dest),
+                           (unsigned long long)fwd_destination_failing_s(dest), problem);
+            hd_json_cstr(j, NULL, text);
+        }
+    }
+    hd_json_end(j, ']');
+}
+
+static void status(void *ctx, struct hd_buf *out)
+{
+    const struct fwd_program *program = ctx;
+    struct hd_json j = hd_json(out);
+    hd_json_object(&j, NULL);
+    hd_json_cstr(&j, "program", "haidang-forwarder");
+    hd_json_cstr(&j, "version", hd_version);
+    hd_json_i64(&j, "pid", uv_os_getpid());
+    hd_json_time(&j, "started", program->started_ns, 3);
+    hd_json_cstr(&j, "state", has_problem(program) ? "degraded" : "ok");
+    put_problems(program, &j);
+    hd_buf_str(out, ",\"destinations\":[");
+    for (size_t i = 0; i < program->n_destinations; i++) {
+        hd_buf_str(out, i == 0 ? "" : ",");
+        fwd_destination_status(program->destinations[i], out);
+    }
+    hd_buf_byte(out, ']');
+    hd_json_end(&j, '}');
+}
+
+/* ---- start ---- */
+
+static int exit_of(int err)
+{
+    return err == HD_ENOMEM ? HD_EXIT_RUNTIME : HD_EXIT_STORE;
+}
+
+static int open_receipts(struct fwd_program *program, char why[256])
+{
+    char dir[4096];
+    const struct fwd_conf *conf = program->conf;
+    int n = snprintf(dir, sizeof(dir), "%s/receipts", conf->state_dir);
+    if (n < 0 || (size_t)n >= sizeof(dir)) {
+        (void)snprintf(why, 256, "state_dir is too long");
+        return HD_EXIT_CONFIG;
+    }
+    const struct fwd_receipts_opts opts = {
+        .journal = {.dir = dir,
+                    .retain_ns = conf->receipts.keep,
+                    .max_bytes = conf->receipts.max_bytes,
+                    .reserve_bytes = conf->receipts.reserve},
+        .loop = program->loop,
+    };
+    int err = fwd_receipts_open(&opts, &program->receipts, why);
+    program->n_open += err == HD_OK ? 1 : 0;
+    return err == HD_OK ? HD_EXIT_OK : exit_of(err);
+}
+
+static void part_gone(void *ctx)
+{
+    struct fwd_program *program = ctx;
+    if (--program->n_open == 0) {
+        free(program->destinations);
+        free(program);
+    }
+}
+
+/* Takes the setups that it uses: they become NULL. */
+static int open_destinations(struct fwd_program *program, struct fwd_setup **setups,
+                             char why[256])
+{
+    const struct fwd_destination_opts opts = {.loop = program->loop,
+                                              .alerts_dir = program->conf->alerts,
+                                              .http = program->http,
+                                              .receipts = program->receipts,
+                                              .freed = part_gone,
+                                              .ctx = program};
+    for (size_t i = 0; i < program->conf->n_destinations; i++) {
+        struct fwd_setup *setup = setups[i];
+        const struct fwd_profile_info *info = fwd_profile_info(setup->profile);
+        HD_LOG(INFO, MODULE, "destination", HD_KV_STR("name", setup->conf->name),
+               HD_KV_STR("url", setup->url), HD_KV_STR("profile", info->name),
+               HD_KV_STR("profile_status", fwd_profile_status_name(info->status)),
+               HD_KV_STR("schema_sha256", info->schema_sha256));
+        setups[i] = NULL;
+        int err = fwd_destination_open(&opts, setup, &program->destinations[i], why);
+        if (err != HD_OK) {
+            return exit_of(err);
+        }
+        program->n_destinations++;
+        program->n_open++;
+    }
+    return HD_EXIT_OK;
+}
+
+static int open_status(struct fwd_program *program, char why[256])
+{
+    const struct hd_metrics_server_opts opts = {.listen = program->conf->status,
+                                                .table = fwd_metrics,
+                                                .table_len = fwd_metrics_count,
+                                                .refresh = refresh,
+                                                .status = status,
+                                                .ctx = program};
+    int err = hd_metrics_serve(program->loop, &opts, &program->server);
+    if (err != HD_OK) {
+        (void)snprintf(why, 256, "status %.180s: %s", program->conf->status,
+                       hd_err_text(err));
+        return HD_EXIT_BIND;
+    }
+    return HD_EXIT_OK;
+}
+
+static int open_all(struct fwd_program *program, struct fwd_setup **setups, char why[256])
+{
+    int code = open_receipts(program, why);
+    if (code == HD_EXIT_OK && fwd_http_open(program->loop, &program->http) != HD_OK) {
+        (void)snprintf(why, 256, "%s", hd_err_text(HD_ENOMEM));
+        code = HD_EXIT_RUNTIME;
+    }
+    if (code == HD_EXIT_OK) {
+        code = open_destinations(program, setups, why);
+    }
+    return code == HD_EXIT_OK ? open_status(program, why) : code;
+}
+
+int fwd_program_start(uv_loop_t *loop, const struct fwd_conf *conf,
+                      struct fwd_program **out)
+{
+    struct hd_diags diags = {.emit = hd_diag_print, .ctx = stderr};
+    struct fwd_program *program = calloc(1, sizeof(*program));
+    struct fwd_setup **setups = calloc(conf->n_destinations + 1, sizeof(*setups));
+    if (program != NULL) {
+        program->destinations =
+            calloc(conf->n_destinations + 1, sizeof(*program->destinations));
+    }
+    if (program == NULL || setups == NULL || program->destinations == NULL) {
+        HD_LOG(ERROR, MODULE, "cannot start", HD_KV_ERR(HD_ENOMEM));
+        free(setups);
+        free(program);
+        return HD_EXIT_RUNTIME;
+    }
+    program->conf = conf;
+    program->loop = loop;
+    program->n_open = 1;
+    program->started_ns = hd_clock_wall_ns();
+    char why[256] = "";
+    int code = load_setups(conf, &diags, setups);
+    if (code == HD_EXIT_OK) {
+        code = open_all(program, setups, why);
+    }
+    free_setups(setups, conf->n_destinations);
+    if (code != HD_EXIT_OK) {
+        if (why[0] != '\0') {
+            HD_LOG(ERROR, MODULE, "cannot start", HD_KV_STR("why", why));
+        }
+        fwd_program_stop(program);
+        return code;
+    }
+    *out = program;
+    return HD_EXIT_OK;
+}
+
+/* ---- reload ---- */
+
+void fwd_program_reload(struct fwd_program *program)
+{
+    struct hd_diags diags = {.emit = hd_diag_print, .ctx = stderr};
+    for (size_t i = 0; i < program->n_destinations; i++) {
+        const struct fwd_conf_destination *conf = &program->conf->destinations[i];
+        struct fwd_setup *setup = NULL;
+        if (fwd_setup_load(program->conf, conf, &diags, &setup) == HD_EXIT_OK) {
+            fwd_destination_reload(program->destinations[i], setup);
+            HD_LOG(INFO, MODULE, "reloaded", HD_KV_STR("destination", conf->name));
+        } else {
+            HD_LOG(ERROR, MODULE, "not reloaded: it goes on as before",
+                   HD_KV_STR("destination", conf->name));
+        }
+    }
+}
+
+/* ---- stop ---- */
+
+void fwd_program_stop(struct fwd_program *program)
+{
+    if (program->server != NULL) {
+        hd_metrics_server_close(program->server);
+    }
+    for (size_t i = 0; i < program->n_destinations; i++) {
+        fwd_destination_close(program->destinations[i]);
+    }
+    if (program->http != NULL) {
+        fwd_http_close(program->http);
+    }
+    if (program->receipts != NULL) {
+        fwd_receipts_close(program->receipts, part_gone, program);
+    }
+    part_gone(program);
+}
