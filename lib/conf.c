@@ -188,8 +188,19 @@ static void load_scalar(struct walk *w, const struct hd_conf_item *item, void *b
     }
 }
 
+static void check_least(struct walk *w, const struct hd_conf_item *item, size_t n,
+                        const yaml_mark_t *start)
+{
+    if (w->err == HD_OK && (int64_t)n < item->min) {
+        REPORT(w, start, "%s: needs at least %lld entries", item->key,
+               (long long)item->min);
+    }
+}
+
 static void load_strings(struct walk *w, const struct hd_conf_item *item, void *base)
 {
+    const size_t *n = hd_conf_member(base, item->count_offset);
+    yaml_mark_t start = w->event.start_mark;
     if (w->event.type != YAML_SEQUENCE_START_EVENT) {
         load_scalar(w, item, base);
         return;
@@ -197,6 +208,7 @@ static void load_strings(struct walk *w, const struct hd_conf_item *item, void *
     while (next(w) && w->event.type != YAML_SEQUENCE_END_EVENT) {
         load_scalar(w, item, base);
     }
+    check_least(w, item, *n, &start);
 }
 
 static void load_section(struct walk *w, const struct hd_conf_item *item, void *base)
@@ -240,10 +252,7 @@ static void load_list(struct walk *w, const struct hd_conf_item *item, void *bas
         (*n)++;
         load_section(w, item, entry);
     }
-    if (w->err == HD_OK && (int64_t)*n < item->min) {
-        REPORT(w, &start, "%s: needs at least %lld entries", item->key,
-               (long long)item->min);
-    }
+    check_least(w, item, *n, &start);
 }
 
 static void load_value(struct walk *w, const struct hd_conf_item *item, void *base)

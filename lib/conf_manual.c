@@ -49,7 +49,7 @@ static void add_bound(struct hd_buf *out, enum hd_conf_type type, int64_t value)
 
 static bool is_text(enum hd_conf_type type)
 {
-    return type == HD_CONF_STRING || type == HD_CONF_PATH || type == HD_CONF_STRINGS;
+    return type == HD_CONF_STRING || type == HD_CONF_PATH;
 }
 
 void hd_conf_range(struct hd_buf *out, const struct hd_conf_item *item)
@@ -65,7 +65,7 @@ void hd_conf_range(struct hd_buf *out, const struct hd_conf_item *item)
     add_bound(out, item->type, item->max);
     if (is_text(item->type)) {
         hd_buf_str(out, " bytes");
-    } else if (item->type == HD_CONF_LIST) {
+    } else if (item->type == HD_CONF_LIST || item->type == HD_CONF_STRINGS) {
         hd_buf_str(out, " entries");
     } else if (item->type == HD_CONF_INT && item->unit != NULL) {
         hd_buf_byte(out, ' ');

@@ -141,8 +141,10 @@ static int make_text(const struct hd_conf_item *item, struct hd_slice text, char
     if (hd_slice_find_byte(text, '\0') != HD_NPOS) {
         return refuse(item, text, place, "has a NUL byte");
     }
-    if (has_range(item) ? text.len < (size_t)item->min || text.len > (size_t)item->max
-                        : text.len > HD_CONF_STRING_MAX) {
+    bool is_one = item->type != HD_CONF_STRINGS; /* of a list the range counts entries */
+    if (is_one && has_range(item)
+            ? text.len < (size_t)item->min || text.len > (size_t)item->max
+            : text.len > HD_CONF_STRING_MAX) {
         return refuse_range(item, text, place);
     }
     *out = item->type == HD_CONF_PATH ? path_from(place->file, text) : hd_slice_dup(text);
@@ -169,7 +171,7 @@ static int add_text(const struct hd_conf_item *item, struct hd_slice text, void 
     char ***list = hd_conf_member(base, item->offset);
     size_t *n = hd_conf_member(base, item->count_offset);
     char *copy = NULL;
-    if (*n >= HD_CONF_LIST_MAX) {
+    if (*n >= (item->max > 0 ? (size_t)item->max : HD_CONF_LIST_MAX)) {
         return refuse(item, text, place, "is one entry too many");
     }
     int err = make_text(item, text, &copy, place);
