@@ -199,7 +199,7 @@ static void check_least(struct walk *w, const struct hd_conf_item *item, size_t 
 
 static void load_strings(struct walk *w, const struct hd_conf_item *item, void *base)
 {
-    const size_t *n = hd_conf_member(base, item->count_offset);
+    size_t n = 0;
     yaml_mark_t start = w->event.start_mark;
     if (w->event.type != YAML_SEQUENCE_START_EVENT) {
         load_scalar(w, item, base);
@@ -207,8 +207,9 @@ static void load_strings(struct walk *w, const struct hd_conf_item *item, void *
     }
     while (next(w) && w->event.type != YAML_SEQUENCE_END_EVENT) {
         load_scalar(w, item, base);
+        n++;
     }
-    check_least(w, item, *n, &start);
+    check_least(w, item, n, &start);
 }
 
 static void load_section(struct walk *w, const struct hd_conf_item *item, void *base)

@@ -1,0 +1,90 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Configurations of our programs for a World, and what watches them."""
+import json
+import os
+import threading
+import time
+
+from world import SOURCE, find_port, program, wait_until
+
+
+def correlator(world, rules=True, name="correlator", extra=""):
+    """Starts a correlator on a port that the world remembers; state survives a restart."""
+    port = world.ports.setdefault(name, find_port())
+    os.makedirs(world.path("no-rules"), exist_ok=True)
+    config = world.write(f"{name}.yml", f"""
+listen: 127.0.0.1:{port}
+state_dir: {world.path(name)}
+status: unix:{world.run_dir}/{name}.sock
+tls:
+{world.tls("correlator")}
+archive:
+  dir: {world.path(name, "archive")}
+alerts:
+  dir: {world.path(name, "alerts")}
+rules:
+  decoders: {SOURCE}/rules/decoders
+  library: {SOURCE + "/rules/library" if rules else world.path("no-rules")}
+{extra}
+""")
+    process = world.start(name, [program("haidang-correlator"), "--config", config])
+    wait_until(f"{name} up", lambda: world.status(name) or not process.is_running())
+    return process
+
+
+def file_source(path, start="begin", extra=""):
+    return f"""  - kind: file
+    paths: ["{path}"]
+    start: {start}
+{extra}"""
+
+
+def syslog_source(world, kind, port, extra=""):
+    tls = f"    client_cert: false\n    tls:\n{world.tls('centre', '      ')}\n" if kind == "syslog-tls" else ""
+    return f"""  - kind: {kind}
+    listen: 127.0.0.1:{port}
+{tls}{extra}"""
+
+
+def agent(world, sources, name="agent1", correlators=None, extra=""):
+    addresses = correlators or [f"127.0.0.1:{world.ports['correlator']}"]
+    config = world.write(f"{name}.yml", f"""
+agent: {name}
+state_dir: {world.path(name)}
+status: unix:{world.run_dir}/agent.sock
+uplink:
+  correlators: {json.dumps(addresses)}
+  tls:
+{world.tls(name, "    ")}
+{extra}
+sources:
+{sources}
+""")
+    return world.start(name, [program("haidang-agent"), "--config", config])
+
+
+def tail(world, *options):
+    return world.start("tail", [program("haidang"), "tail", "--dir", world.path("correlator", "alerts"),
+                                "--all", "--json", *options])
+
+
+class AlertClock:
+    """When each alert was first seen on a tail, by a key taken from it."""
+
+    def __init__(self, process, key):
+        self.at, self.process, self.key = {}, process, key
+        threading.Thread(target=self.watch, daemon=True).start()
+
+    def watch(self):
+        seen = 0
+        while True:
+            with self.process.changed:
+                while len(self.process.lines) == seen:
+                    if not self.process.reader.is_alive():
+                        return
+                    self.process.changed.wait(1)
+                now, fresh = time.monotonic(), self.process.lines[seen:]
+                seen = len(self.process.lines)
+            for line in fresh:
+                if line.startswith("{"):
+                    self.at.setdefault(self.key(json.loads(line)), now)
