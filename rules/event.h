@@ -91,8 +91,11 @@ struct rul_event {
     const char *decoder; /* "sshd", borrowed from the set; NULL = no decoder knew it */
     const char *pattern; /* "failed-password" */
     struct hd_slice raw; /* the whole line */
-    uint16_t n;          /* values present */
-    uint16_t lost;       /* values above RUL_EVENT_VALUES_MAX */
+    /* Where the decoder keeps values made from the line (unescaped); others outside of
+     * raw are its constants. ptr NULL: unknown. */
+    struct hd_slice made;
+    uint16_t n;                         /* values present */
+    uint16_t lost;                      /* values above RUL_EVENT_VALUES_MAX */
     uint16_t ids[RUL_EVENT_VALUES_MAX]; /* in order of arrival */
     uint64_t present[RUL_FIELDS_MAX / 64];
     struct hd_slice values[RUL_FIELDS_MAX]; /* valid where present */

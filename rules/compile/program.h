@@ -15,7 +15,7 @@
 #include "rules/match/regex.h"
 #include "rules/parse/ast.h"
 
-/* The pseudo-field of keywords: the raw line and every value that is not a view of it. */
+/* The pseudo-field of keywords: the raw line and the values made from it. */
 #define RUL_KEYWORD RUL_FIELD_NONE
 
 struct rul_pred {

@@ -491,4 +491,5 @@ void rul_decode(const struct rul_decoders *decoders, struct rul_decode_scratch *
     if (!rul_event_has(ev, RUL_F_HOST_NAME) && record->source != NULL) {
         fill_if(ev, RUL_F_HOST_NAME, record->source->host);
     }
+    ev->made = hd_slice(scratch->arena.bytes, scratch->arena.used);
 }

@@ -311,6 +311,22 @@ static bool is_view(struct hd_slice whole, struct hd_slice part)
     return whole.ptr != NULL && at >= from && at + part.len <= from + whole.len;
 }
 
+/* Keywords are sought in what stood in the line, be it escaped there: in values that the
+ * decoder made from it, not in the constants it added. */
+static void add_made_texts(struct rul_scratch *s, const struct rul_event *ev)
+{
+    if (ev->made.ptr != NULL && ev->made.len == 0) {
+        return;
+    }
+    for (uint16_t i = 0; i < ev->n; i++) {
+        struct hd_slice value = ev->values[ev->ids[i]];
+        if (!is_view(ev->raw, value) &&
+            (ev->made.ptr == NULL || is_view(ev->made, value))) {
+            add_text(s, value);
+        }
+    }
+}
+
 bool rul_matcher_begin(struct rul_matcher *m, const struct rul_set *set,
                        struct rul_scratch *s, const struct rul_event *ev)
 {
@@ -334,11 +350,7 @@ bool rul_matcher_begin(struct rul_matcher *m, const struct rul_set *set,
         if (ev->raw.len > 0) {
             add_text(s, ev->raw);
         }
-        for (uint16_t i = 0; i < ev->n; i++) {
-            if (!is_view(ev->raw, ev->values[ev->ids[i]])) {
-                add_text(s, ev->values[ev->ids[i]]);
-            }
-        }
+        add_made_texts(s, ev);
     }
     return true;
 }

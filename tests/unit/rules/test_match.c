@@ -348,6 +348,15 @@ static void test_keywords_raw(void **state)
     assert_string_equal(kit_match(&kit), "");
     rul_event_set(kit.ev, RUL_F_MESSAGE, HD_SLICE("bad thing"));
     assert_string_equal(kit_match(&kit), "hit");
+    /* what a decoder adds on its own is no part of the line */
+    kit.ev->made = HD_SLICE("something else");
+    assert_string_equal(kit_match(&kit), "");
+    struct hd_slice made = HD_SLICE("a bad thing");
+    rul_event_set(kit.ev, RUL_F_MESSAGE, hd_slice_from(made, 2));
+    kit.ev->made = made;
+    assert_string_equal(kit_match(&kit), "hit");
+    kit.ev->made = hd_slice_head(made, 0);
+    assert_string_equal(kit_match(&kit), "");
     kit_free(&kit);
 }
 
