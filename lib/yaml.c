@@ -28,10 +28,10 @@ struct builder {
     struct hd_arena *arena;
     struct hd_slice text;
     struct cursor at;
-    unsigned reports; /* of what does not hinder reading */
-    bool is_broken;   /* there is an alias that must not be, so no whole tree */
-    size_t made;      /* nodes, keys among them */
-    size_t weight;    /* of the documents */
+    unsigned reports;        /* of what does not hinder reading */
+    bool is_broken;          /* there is an alias that must not be, so no whole tree */
+    uint32_t made, made_max; /* nodes, keys among them */
+    uint32_t weight;         /* of the documents */
     size_t n_anchors;
     struct anchor anchors[ANCHORS_MAX];
 };
@@ -195,7 +195,7 @@ static int refuse_tricks(struct builder *b, const yaml_event_t *event,
 static int new_node(struct builder *b, const yaml_event_t *event, enum hd_yaml_kind kind,
                     struct hd_yaml **out)
 {
-    if (++b->made > HD_YAML_NODES_MAX) {
+    if (++b->made > b->made_max) {
         return refuse(b, event, "too many values in one file");
     }
     struct hd_yaml *node = hd_arena_alloc(b->arena, 1, sizeof(*node));
@@ -265,7 +265,17 @@ static int build_scalar(struct builder *b, const yaml_event_t *event,
     return b->arena->failed ? HD_ENOMEM : remember(b, event, node);
 }
 
-static void append(struct hd_yaml *parent, struct hd_yaml **tail, struct hd_yaml *child)
+static int check_weight(struct builder *b, uint32_t weight, const struct hd_yaml *at)
+{
+    if (weight <= b->made_max) {
+        return 0;
+    }
+    REPORT(b, at, "too many values (aliases count in full)");
+    return HD_EPARSE;
+}
+
+static int append(struct builder *b, struct hd_yaml *parent, struct hd_yaml **tail,
+                  struct hd_yaml *child)
 {
     if (*tail == NULL) {
         parent->first = child;
@@ -275,6 +285,7 @@ static void append(struct hd_yaml *parent, struct hd_yaml **tail, struct hd_yaml
     *tail = child;
     parent->n++;
     parent->weight += child->weight;
+    return check_weight(b, parent->weight, child);
 }
 
 static int build_list(struct builder *b, const yaml_event_t *event, unsigned depth,
@@ -296,7 +307,7 @@ static int build_list(struct builder *b, const yaml_event_t *event, unsigned dep
         err = build(b, &item, depth + 1, &child);
         yaml_event_delete(&item);
         if (err == 0) {
-            append(*out, &tail, child);
+            err = append(b, *out, &tail, child);
         }
     }
     return err;
@@ -372,7 +383,7 @@ static int build_map(struct builder *b, const yaml_event_t *event, unsigned dept
         err = build_pair(b, *out, &key, depth, &value);
         yaml_event_delete(&key);
         if (err == 0 && value != NULL) {
-            append(*out, &tail, value);
+            err = append(b, *out, &tail, value);
         }
     }
     return err;
@@ -382,29 +393,23 @@ static int build(struct builder *b, yaml_event_t *event, unsigned depth,
                  struct hd_yaml **out)
 {
     if (depth > HD_YAML_DEPTH_MAX) {
-        return refuse(b, event, "nested too deeply");
+        struct hd_yaml place = {0};
+        locate(b, &event->start_mark, &place);
+        REPORT(b, &place, "nested deeper than %u", HD_YAML_DEPTH_MAX);
+        return HD_EPARSE;
     }
-    int err = 0;
     switch (event->type) {
     case YAML_ALIAS_EVENT:
-        err = build_alias(b, event, out);
-        break;
+        return build_alias(b, event, out);
     case YAML_SCALAR_EVENT:
-        err = build_scalar(b, event, out);
-        break;
+        return build_scalar(b, event, out);
     case YAML_SEQUENCE_START_EVENT:
-        err = build_list(b, event, depth, out);
-        break;
+        return build_list(b, event, depth, out);
     case YAML_MAPPING_START_EVENT:
-        err = build_map(b, event, depth, out);
-        break;
+        return build_map(b, event, depth, out);
     default:
         return refuse(b, event, "a value was expected here");
     }
-    if (err == 0 && (*out)->weight > HD_YAML_NODES_MAX) {
-        return refuse(b, event, "too many values (aliases count in full)");
-    }
-    return err;
 }
 
 /* ---- the text ---- */
@@ -449,9 +454,9 @@ static int read_stream(struct builder *b, const struct hd_yaml **docs)
             continue;
         }
         b->weight += doc->weight;
-        if (b->weight > HD_YAML_NODES_MAX) {
-            REPORT(b, doc, "too many values in one file");
-            return HD_EPARSE;
+        err = check_weight(b, b->weight, doc);
+        if (err != 0) {
+            return err;
         }
         if (tail == NULL) {
             *docs = doc;
@@ -476,6 +481,7 @@ int hd_yaml_parse(const struct hd_yaml_source *src, struct hd_slice text,
         text = hd_slice_from(text, 3);
     }
     struct builder b = {.src = src, .arena = arena, .text = text};
+    b.made_max = src->nodes_max == 0 ? HD_YAML_NODES_MAX : src->nodes_max;
     if (!yaml_parser_initialize(&b.parser)) {
         return HD_ENOMEM;
     }

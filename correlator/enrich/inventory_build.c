@@ -72,17 +72,10 @@ enum cor_inventory_column cor_inventory_column(struct cor_inventory_builder *b,
             return columns[i].column;
         }
     }
-    char *word = hd_slice_dup(hd_slice_head(name, ID_MAX));
-    if (word == NULL) {
-        b->err = HD_ENOMEM;
-        return COR_COLUMN_UNKNOWN;
-    }
-    const char *near = hd_diag_nearest(word, words, N_COLUMNS);
-    hd_diag_warn(b->diags, b->file, line, col,
-                 "column \"%s\" is not known: left out%s%s%s", word,
-                 near == NULL ? "" : "; did you mean \"", near == NULL ? "" : near,
-                 near == NULL ? "" : "\"?");
-    free(word);
+    struct hd_diag_hint hint;
+    struct hd_slice shown = hd_slice_head(name, ID_MAX);
+    hd_diag_warn(b->diags, b->file, line, col, "column \"%.*s\" is not known: left out%s",
+                 HD_SLICE_FMT(shown), hd_diag_hint(name, words, N_COLUMNS, &hint));
     return COR_COLUMN_UNKNOWN;
 }
 

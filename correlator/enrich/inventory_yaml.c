@@ -2,168 +2,89 @@
  *
  * Inventory as YAML: a mapping with the one key `systems`, a list of mappings whose keys
  * are the columns; a value is a scalar or, for hosts and networks, a list of scalars.
- * Read as events, so that every message has its line and column. Aliases are refused:
- * they have no place in a list of systems.
+ * Aliases are refused: they have no place in a list of systems.
  */
-#include <yaml.h>
+#include <haidang/yaml.h>
 
 #include "correlator/enrich/inventory_build.h"
 
+#define NODES_MAX (COR_INVENTORY_SYSTEMS_MAX * 20U) /* seven keys and their values */
+
 struct reader {
     struct cor_inventory_builder *b;
-    yaml_parser_t parser;
-    yaml_event_t event;
-    bool has_event;
-    bool failed;
+    struct hd_yaml_source src;
 };
 
-static unsigned line(const struct reader *r)
+static void read_cell(struct reader *r, const struct hd_yaml *node,
+                      enum cor_inventory_column column)
 {
-    return (unsigned)r->event.start_mark.line + 1;
-}
-
-static unsigned col(const struct reader *r)
-{
-    return (unsigned)r->event.start_mark.column + 1;
-}
-
-static void fail(struct reader *r, const char *why)
-{
-    if (!r->failed) {
-        cor_inventory_error(r->b, line(r), col(r), "%s", why);
+    if (node->kind != HD_YAML_SCALAR) {
+        cor_inventory_error(r->b, node->line, node->column,
+                            "expected a text or a list of texts");
+        return;
     }
-    r->failed = true;
-}
-
-/* The next event's type; YAML_NO_EVENT once anything is wrong. */
-static yaml_event_type_t next(struct reader *r)
-{
-    if (r->has_event) {
-        yaml_event_delete(&r->event);
-        r->has_event = false;
-    }
-    if (r->failed || r->b->err != HD_OK) {
-        return YAML_NO_EVENT;
-    }
-    if (!yaml_parser_parse(&r->parser, &r->event)) {
-        if (r->parser.error == YAML_MEMORY_ERROR) {
-            r->b->err = HD_ENOMEM;
-        }
-        cor_inventory_error(r->b, (unsigned)r->parser.problem_mark.line + 1,
-                            (unsigned)r->parser.problem_mark.column + 1, "not YAML: %s",
-                            r->parser.problem == NULL ? "?" : r->parser.problem);
-        r->failed = true;
-        return YAML_NO_EVENT;
-    }
-    r->has_event = true;
-    if (r->event.type == YAML_ALIAS_EVENT) {
-        fail(r, "an alias cannot be used here");
-        return YAML_NO_EVENT;
-    }
-    return r->event.type;
-}
-
-static struct hd_slice scalar(const struct reader *r)
-{
-    return hd_slice(r->event.data.scalar.value, r->event.data.scalar.length);
-}
-
-static void take(struct reader *r, enum cor_inventory_column column)
-{
-    bool is_plain = r->event.data.scalar.style == YAML_PLAIN_SCALAR_STYLE;
     struct cor_inventory_cell cell = {.column = column,
-                                      .value = scalar(r),
-                                      .line = line(r),
-                                      .col = col(r) + (is_plain ? 0 : 1)};
-    if (is_plain && (hd_slice_eq(cell.value, HD_SLICE("~")) ||
-                     hd_slice_eq(cell.value, HD_SLICE("null")))) {
-        cell.value = HD_SLICE_EMPTY;
-    }
+                                      .value = hd_yaml_is_null(node) ? HD_SLICE_EMPTY
+                                                                     : node->text,
+                                      .line = node->line,
+                                      .col = node->column + (node->is_quoted ? 1 : 0)};
     cor_inventory_row_cell(r->b, &cell);
 }
 
-static void read_value(struct reader *r, enum cor_inventory_column column)
+static void read_system(struct reader *r, const struct hd_yaml *node)
 {
-    yaml_event_type_t type = next(r);
-    if (type == YAML_SCALAR_EVENT) {
-        take(r, column);
-    } else if (type == YAML_SEQUENCE_START_EVENT) {
-        while ((type = next(r)) == YAML_SCALAR_EVENT) {
-            take(r, column);
-        }
-        if (type != YAML_SEQUENCE_END_EVENT && type != YAML_NO_EVENT) {
-            fail(r, "expected a word in this list");
-        }
-    } else if (type != YAML_NO_EVENT) {
-        fail(r, "expected a text or a list of texts");
+    if (node->kind != HD_YAML_MAP) {
+        hd_yaml_error(&r->src, node, "expected a system: a mapping with id, name, ...");
+        return;
     }
-}
-
-static void read_system(struct reader *r)
-{
-    cor_inventory_row_begin(r->b, line(r));
-    yaml_event_type_t type;
-    while ((type = next(r)) == YAML_SCALAR_EVENT) {
+    cor_inventory_row_begin(r->b, node->line);
+    for (const struct hd_yaml *v = node->first; v != NULL; v = v->next) {
         enum cor_inventory_column column =
-            cor_inventory_column(r->b, scalar(r), line(r), col(r));
-        read_value(r, column);
-    }
-    if (type == YAML_MAPPING_END_EVENT) {
-        cor_inventory_row_end(r->b);
-    } else if (type != YAML_NO_EVENT) {
-        fail(r, "expected a column name: id, name, agency, level, hosts, networks, "
-                "contact, secret");
-    }
-}
-
-static void read_systems(struct reader *r)
-{
-    yaml_event_type_t type = next(r);
-    if (type != YAML_SEQUENCE_START_EVENT) {
-        fail(r, "expected a list of systems");
-        return;
-    }
-    while ((type = next(r)) == YAML_MAPPING_START_EVENT) {
-        read_system(r);
-    }
-    if (type != YAML_SEQUENCE_END_EVENT) {
-        fail(r, "expected a system: a mapping with id, name, ...");
-    }
-}
-
-static void read_document(struct reader *r)
-{
-    if (next(r) != YAML_STREAM_START_EVENT || next(r) != YAML_DOCUMENT_START_EVENT ||
-        next(r) != YAML_MAPPING_START_EVENT) {
-        fail(r, "expected `systems:` and a list of systems");
-        return;
-    }
-    yaml_event_type_t type;
-    bool has_systems = false;
-    while ((type = next(r)) == YAML_SCALAR_EVENT) {
-        if (!hd_slice_eq(scalar(r), HD_SLICE("systems")) || has_systems) {
-            fail(r, "the only key here is `systems`, once");
-            return;
+            cor_inventory_column(r->b, v->key->text, v->key->line, v->key->column);
+        const struct hd_yaml *item = NULL;
+        while ((item = hd_yaml_item(v, item)) != NULL) {
+            read_cell(r, item, column);
         }
-        has_systems = true;
-        read_systems(r);
     }
-    if (type == YAML_MAPPING_END_EVENT && !has_systems) {
-        fail(r, "the key `systems` is missing");
+    cor_inventory_row_end(r->b);
+}
+
+static void read_systems(void *ctx, const struct hd_yaml_source *src,
+                         const struct hd_yaml *value)
+{
+    struct reader *r = ctx;
+    if (!hd_yaml_want(src, value, HD_YAML_LIST, "\"systems\"")) {
+        return;
+    }
+    for (const struct hd_yaml *s = value->first; s != NULL && r->b->err == HD_OK;
+         s = s->next) {
+        read_system(r, s);
     }
 }
+
+static const struct hd_yaml_key inventory_keys[] = {{"systems", true, read_systems},
+                                                    {NULL, false, NULL}};
 
 void cor_inventory_read_yaml(struct cor_inventory_builder *b, struct hd_slice text)
 {
-    struct reader r = {.b = b};
-    if (!yaml_parser_initialize(&r.parser)) {
-        b->err = HD_ENOMEM;
-        return;
+    struct reader r = {.b = b,
+                       .src = {.file = b->file,
+                               .diags = b->diags,
+                               .bytes_max = COR_INVENTORY_FILE_MAX,
+                               .nodes_max = NODES_MAX}};
+    const struct hd_yaml *docs = NULL;
+    struct hd_arena arena;
+    hd_arena_init(&arena, 0);
+    int err = hd_yaml_parse(&r.src, text, &arena, &docs);
+    if (err == HD_ENOMEM) {
+        b->err = err;
+    } else if (docs != NULL) {
+        hd_yaml_read_map(&r.src, docs, "an inventory", inventory_keys, &r);
+    } else if (err == HD_OK) {
+        cor_inventory_error(b, 0, 0, "expected `systems:` and a list of systems");
     }
-    yaml_parser_set_input_string(&r.parser, text.ptr, text.len);
-    read_document(&r);
-    if (r.has_event) {
-        yaml_event_delete(&r.event);
+    if (docs != NULL && docs->next != NULL) {
+        hd_yaml_error(&r.src, docs->next, "a second document: only one is allowed");
     }
-    yaml_parser_delete(&r.parser);
+    hd_arena_fini(&arena);
 }

@@ -28,16 +28,17 @@ struct hd_yaml {
     const struct hd_yaml *key;   /* inside a map: the key of this value */
     const struct hd_yaml *first; /* children in order */
     const struct hd_yaml *next;
-    size_t n;      /* children */
-    size_t weight; /* nodes from here down */
+    uint32_t n;      /* children */
+    uint32_t weight; /* nodes from here down */
 };
 
 /* What is read and where to complain. */
 struct hd_yaml_source {
     const char *file;
     struct hd_diags *diags;
-    size_t bytes_max; /* 0 = HD_YAML_BYTES_MAX */
-    bool has_aliases; /* anchors and aliases may be used */
+    size_t bytes_max;   /* 0 = HD_YAML_BYTES_MAX */
+    uint32_t nodes_max; /* 0 = HD_YAML_NODES_MAX */
+    bool has_aliases;   /* anchors and aliases may be used */
 };
 
 /* Documents of `text` as a list through `next`, NULL when there is none. HD_EPARSE (all

@@ -218,13 +218,16 @@ static void reports_problems_of_a_header(void **state)
 static void reports_problems_of_a_yaml(void **state)
 {
     (void)state;
-    expect_messages("systems:\n  - id: a\n    name: A\n    level: 7\n    level: 2\n"
-                    "  - id: a\n    name: B\n    networks: [192.0.2.1/24]\n",
-                    "x.yml",
-                    (const char *[]){"4:12 a level is a number from 1 to 5",
-                                     "5:12 given twice for this system",
-                                     "6:9 the id is taken", "8:16 the address has bits",
-                                     NULL});
+    expect_messages(
+        "systems:\n  - id: a\n    name: A\n    level: 7\n    level: 2\n"
+        "    Level: 2\n    secret: [no, yes]\n    hosts: {a: b}\n"
+        "  - id: a\n    name: Bảy\n    networks: [192.0.2.1/24]\n",
+        "x.yml",
+        (const char *[]){
+            "5:5 key \"level\" is given again (first on line 4)",
+            "4:12 a level is a number from 1 to 5", "6:12 given twice for this system",
+            "7:18 given twice for this system", "8:12 expected a text or a list",
+            "9:9 the id is taken", "11:16 the address has bits", NULL});
     static const char *const broken[] = {"",
                                          "[]",
                                          "systems: 3",

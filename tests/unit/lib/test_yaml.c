@@ -128,7 +128,7 @@ static void test_refused(void **state)
     char deep[400];
     memset(deep, '[', sizeof(deep) - 1);
     deep[sizeof(deep) - 1] = 0;
-    check_refused(deep, "nested too deeply");
+    check_refused(deep, "nested deeper than 32");
 }
 
 /* What does not hinder reading is told at once, and the rest of the tree is there. */
