@@ -94,7 +94,6 @@ static int set_enum(const struct hd_conf_item *item, struct hd_slice text, void 
                     const struct hd_conf_place *place)
 {
     char storage[1024];
-    char word[SHOWN_MAX + 1] = "";
     size_t n = 0;
     for (; item->names[n] != NULL && n < NAMES_MAX; n++) {
         if (hd_slice_eq(text, hd_slice_str(item->names[n]))) {
@@ -107,13 +106,8 @@ static int set_enum(const struct hd_conf_item *item, struct hd_slice text, void 
     for (size_t i = 0; i < n; i++) {
         hd_buf_printf(&why, i > 0 ? ", %s" : "%s", item->names[i]);
     }
-    if (text.len > 0 && text.len <= SHOWN_MAX) {
-        memcpy(word, text.ptr, text.len);
-    }
-    const char *near = hd_diag_nearest(word, item->names, n);
-    if (near != NULL) {
-        hd_buf_printf(&why, "; did you mean \"%s\"?", near);
-    }
+    struct hd_diag_hint hint;
+    hd_buf_str(&why, hd_diag_hint(text, item->names, n, &hint));
     why.err = 0;
     return refuse(item, text, place, hd_buf_cstr(&why));
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Configuration: YAML (libyaml) read into a plain struct by one schema table a room.
+ * Configuration: YAML read into a plain struct by one schema table a room.
  * Unknown keys, wrong types, values out of range, duplicate keys and missing mandatory
  * keys are errors with file, line and column ("did you mean"), all of them reported. The
  * manual's key table is printed from the same schema.

@@ -76,16 +76,11 @@ static int type_of(struct compiler *c, size_t at, struct hd_slice name,
             return 0;
         }
     }
-    char word[32];
-    (void)snprintf(word, sizeof(word), "%.*s", (int)(name.len < 31 ? name.len : 31),
-                   (const char *)name.ptr);
-    const char *near = hd_diag_nearest(word, type_names, RUL_CAPTURES);
+    struct hd_diag_hint hint;
     (void)refuse(c, at, "unknown capture type ", name);
-    if (near != NULL) {
-        size_t len = strlen(c->err->why);
-        (void)snprintf(c->err->why + len, sizeof(c->err->why) - len, "; did you mean %s?",
-                       near);
-    }
+    size_t len = strlen(c->err->why);
+    (void)snprintf(c->err->why + len, sizeof(c->err->why) - len, "%s",
+                   hd_diag_hint(name, type_names, RUL_CAPTURES, &hint));
     return HD_EPARSE;
 }
 

@@ -120,15 +120,13 @@ static int unknown_modifier(const struct rul_reader *r, const struct item *item,
                             struct hd_slice name)
 {
     const char *words[MODS_KNOWN];
-    char text[64];
+    struct hd_diag_hint hint;
     for (size_t i = 0; i < MODS_KNOWN; i++) {
         words[i] = mods_table[i].name;
     }
-    (void)snprintf(text, sizeof(text), "%.*s", (int)(name.len < 60 ? name.len : 60),
-                   (const char *)name.ptr);
-    const char *near = hd_diag_nearest(text, words, MODS_KNOWN);
-    return rul_refuse(r, item->key, "unknown modifier '%s'%s%s%s", text,
-                      near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
+    struct hd_slice shown = hd_slice_head(name, 60);
+    return rul_refuse(r, item->key, "unknown modifier '%.*s'%s", HD_SLICE_FMT(shown),
+                      hd_diag_hint(name, words, MODS_KNOWN, &hint));
 }
 
 static int add_modifier(const struct rul_reader *r, struct item *item,

@@ -273,7 +273,7 @@ static void refuses_with_place_and_reason(void **state)
         {"name: n\n[a]: b\n", "2:1 a key must be a word\n"},
         {"- a\n", "1:1 must be \"key: value\" lines\n"},
         {"plain\n", "1:1 must be \"key: value\" lines\n"},
-        {"name: n\n---\nname: m\n", "2:1 a second document: only one is allowed\n"},
+        {"name: n\n---\nname: m\n", "3:1 a second document: only one is allowed\n"},
         {"name: &a n\n", "1:7 anchors (&name) are not supported: write it out\n"},
         {"name: !!str n\n", "1:7 tags (!name) are not supported\n"},
         {"name: *a\n", "1:7 aliases (*name) are not supported: write it out\n"},
@@ -313,7 +313,7 @@ static void syntax_errors_have_a_place(void **state)
     assert_int_equal(parse("name: n\n\tcount: 1\n", &t), HD_EPARSE);
     assert_non_null(strstr(reports.text, "2:1 not valid YAML: "));
     assert_int_equal(parse("name: \xff\n", &t), HD_EPARSE);
-    assert_non_null(strstr(reports.text, "0:0 not UTF-8 text: "));
+    assert_non_null(strstr(reports.text, "1:7 not UTF-8 text: "));
 }
 
 static void bounds_hold(void **state)

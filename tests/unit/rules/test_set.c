@@ -140,7 +140,7 @@ static const struct {
     {HEAD "detection: {s: {F: [[x]]}, condition: s}\n", ":3:21:", "single value"},
     {HEAD "detection: {s: ['*'], condition: s}\n", ":3:17:", "keyword must not be empty"},
     {HEAD "detection: {s: {F|contain: x}, condition: s}\n",
-     ":3:17:", "did you mean 'contains'"},
+     ":3:17:", "did you mean \"contains\""},
     {HEAD "detection: {s: {F|expand: '%x%'}, condition: s}\n",
      ":3:17:", "'expand' is not supported"},
     {HEAD "detection: {s: {F|contains|contains: x}, condition: s}\n", ":3:17:", "twice"},
