@@ -115,6 +115,10 @@ static int send_hello(struct col_uplink *up)
     hello->program = hd_slice(program, (size_t)n);
     hello->last_spooled = status.last_spooled;
     (void)col_feed_oldest_ns(&up->feed, &hello->first_spooled);
+    if (hello->first_spooled > hello->last_spooled) {
+        /* on disk already, while the intake has not yet been told so */
+        hello->last_spooled = hello->first_spooled;
+    }
     return send_frame(up, &frame);
 }
 
