@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * libcurl says which sockets and which time it waits for; libuv waits. A socket's poll
- * handle outlives libcurl's interest in it until its close callback.
+ * handle outlives libcurl's interest in it until its close callback. libcurl repeats a
+ * request by itself in one case: a kept connection that ends without a byte of answer.
  */
 #include "forwarder/deliver/http.h"
 
@@ -69,9 +70,13 @@ void fwd_http_cancel(struct fwd_http_call *call)
     call_free(call);
 }
 
-static int err_of(CURLcode code)
+static int err_of(CURLcode code, const char *error)
 {
     switch (code) {
+    case CURLE_RECV_ERROR:
+    case CURLE_SEND_ERROR:
+        /* with TLS 1.3 a refused client certificate shows only here */
+        return strstr(error, "alert") != NULL ? HD_ETLS : HD_ECONN;
     case CURLE_OK:
         return HD_OK;
     case CURLE_OUT_OF_MEMORY:
@@ -98,7 +103,7 @@ static int err_of(CURLcode code)
 
 static void call_finish(struct fwd_http_call *call, CURLcode code)
 {
-    struct fwd_http_result result = {.err = err_of(code)};
+    struct fwd_http_result result = {.err = err_of(code, call->error)};
     curl_off_t value = 0;
     (void)curl_easy_getinfo(call->easy, CURLINFO_RESPONSE_CODE, &result.status);
     if (curl_easy_getinfo(call->easy, CURLINFO_RETRY_AFTER, &value) == CURLE_OK) {

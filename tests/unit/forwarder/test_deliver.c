@@ -1,0 +1,427 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tests/unit/forwarder/world.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <curl/curl.h>
+
+#include "forwarder/metrics.h"
+#include "tests/support/certs.h"
+
+static struct world w;
+static const char *pki;
+
+static int setup_all(void **state)
+{
+    (void)state;
+    assert_int_equal(curl_global_init(CURL_GLOBAL_DEFAULT), 0);
+    pki = hd_test_pki();
+    return 0;
+}
+
+static int setup(void **state)
+{
+    (void)state;
+    world_init(&w, pki);
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    world_fini(&w);
+    return 0;
+}
+
+static void check_order(unsigned from, unsigned n)
+{
+    for (unsigned i = 0; i < n; i++) {
+        char text[32];
+        (void)snprintf(text, sizeof(text), "alert %u", from + i);
+        assert_string_equal(w.got[w.n_got - n + i].signature, text);
+    }
+}
+
+static void test_order_and_restart(void **state)
+{
+    (void)state;
+    world_centre(&w, "server", "200", false);
+    world_conf(&w, "");
+    world_alerts(&w, 10);
+    world_start(&w);
+    world_until(&w, world_has_delivered, 10);
+    world_alerts(&w, 5); /* while it waits */
+    world_until(&w, world_has_delivered, 15);
+    assert_int_equal(w.n_got, 15);
+    check_order(1, 15);
+    world_stop(&w);
+    world_alerts(&w, 1);
+    world_start(&w);
+    world_until(&w, world_has_delivered, 16);
+    assert_int_equal(w.n_got, 16);
+    check_order(16, 1);
+    world_stop(&w);
+
+    json_t *list = world_receipts(&w);
+    assert_int_equal(json_array_size(list), 32);
+    const json_t *line = json_array_get(list, 1);
+    assert_string_equal(json_string_value(json_object_get(line, "outcome")), "delivered");
+    assert_string_equal(json_string_value(json_object_get(line, "alert")),
+                        "5b1f3c7e-0a1b-8c2d-9e3f-000000000001");
+    assert_string_equal(json_string_value(json_object_get(line, "profile")),
+                        "vn-ncsc-alert@0.1.0");
+    assert_int_equal(json_string_length(json_object_get(line, "schema_sha256")), 64);
+    assert_int_equal(json_string_length(json_object_get(line, "request_sha256")), 64);
+    assert_int_equal(json_integer_value(json_object_get(line, "status")), 200);
+    assert_string_equal(json_string_value(json_object_get(line, "response")),
+                        "{\"status\":200}");
+    json_decref(list);
+}
+
+static void test_retries(void **state)
+{
+    (void)state;
+    world_centre(&w, "server", "500 502 503 504 408 425 429 reset drop 200", false);
+    world_conf(&w, "");
+    world_alerts(&w, 3);
+    world_start(&w);
+    world_until(&w, world_has_delivered, 3);
+    world_stop(&w);
+    assert_int_equal(w.n_got, 12);
+    for (unsigned i = 0; i < 10; i++) {
+        assert_string_equal(w.got[i].signature, "alert 1"); /* order is kept meanwhile */
+    }
+    check_order(1, 3);
+    /* libcurl itself repeats a request whose kept connection turns out to be dead */
+    assert_true(world_has_retried(&w, 8));
+}
+
+static void test_dead_letters(void **state)
+{
+    (void)state;
+    world_centre(&w, "server", "400 404 405 409 413 415 422 418 200", false);
+    world_conf(&w, "");
+    world_alerts(&w, 9);
+    world_start(&w);
+    world_until(&w, world_has_delivered, 1);
+    assert_true(world_has_dead(&w, 8));
+    world_stop(&w);
+    assert_int_equal(w.n_got, 9);
+    check_order(1, 9);
+    json_t *list = world_receipts(&w);
+    const json_t *line = json_array_get(list, 1);
+    assert_string_equal(json_string_value(json_object_get(line, "outcome")), "dead");
+    assert_int_equal(json_integer_value(json_object_get(line, "status")), 400);
+    json_decref(list);
+}
+
+static void test_stop_and_reload(void **state)
+{
+    (void)state;
+    world_centre(&w, "server", "401 403 301 200", false);
+    world_conf(&w, "    stopped_retry: 0s\n");
+    world_alerts(&w, 2);
+    world_start(&w);
+    for (unsigned i = 1; i <= 3; i++) {
+        world_until(&w, world_has_stopped, i);
+        world_wait(&w, 30);
+        assert_int_equal(w.n_got, i); /* nothing until a person has looked */
+        fwd_program_reload(w.program);
+    }
+    world_until(&w, world_has_delivered, 2);
+    world_stop(&w);
+    assert_string_equal(world_outcomes(&w, "a"),
+                        "begun stopped begun stopped begun stopped begun delivered begun "
+                        "delivered");
+}
+
+static void test_stop_tries_again(void **state)
+{
+    (void)state;
+    world_centre(&w, "server", "403 200", false);
+    world_conf(&w, "    stopped_retry: 5ms\n");
+    world_alerts(&w, 1);
+    world_start(&w);
+    world_until(&w, world_has_delivered, 1);
+    assert_true(world_has_stopped(&w, 1));
+}
+
+static void test_retry_after(void **state)
+{
+    (void)state;
+    world_centre(&w, "server", "429:1 200", false);
+    world_conf(&w, "");
+    world_alerts(&w, 1);
+    world_start(&w);
+    world_until(&w, world_has_delivered, 1);
+    assert_int_equal(w.n_got, 2);
+    uint64_t waited = w.got[1].at_ms - w.got[0].at_ms;
+    assert_true(waited >= 990 && waited < 1900);
+}
+
+static void test_retry_after_is_cut(void **state)
+{
+    (void)state;
+    world_centre(&w, "server", "503:3600 200", false);
+    world_conf(&w, "    retry_after_max: 60ms\n");
+    world_alerts(&w, 1);
+    world_start(&w);
+    world_until(&w, world_has_delivered, 1);
+    uint64_t waited = w.got[1].at_ms - w.got[0].at_ms;
+    assert_true(waited >= 55 && waited < 2000);
+}
+
+static void test_late_and_never(void **state)
+{
+    (void)state;
+    world_centre(&w, "server", "slow:100 hang big 204", false);
+    world_conf(&w, "    timeout: 250ms\n");
+    world_alerts(&w, 3);
+    world_start(&w);
+    world_until(&w, world_has_delivered, 3);
+    world_stop(&w);
+    assert_int_equal(w.n_got, 4);
+    assert_string_equal(world_outcomes(&w, "a"),
+                        "begun delivered begun retry begun delivered begun delivered");
+}
+
+/* Nothing may reach a server that is not the right one. */
+static void check_nothing_leaves(const char *text)
+{
+    world_alerts(&w, 2);
+    world_start(&w);
+    world_until(&w, world_has_retried, 2);
+    assert_int_equal(w.n_got, 0);
+    world_stop(&w);
+    json_t *list = world_receipts(&w);
+    const char *reason =
+        json_string_value(json_object_get(json_array_get(list, 1), "reason"));
+    assert_non_null(reason);
+    if (strstr(reason, text) == NULL) {
+        fail_msg("%s (expected %s)", reason, text);
+    }
+    json_decref(list);
+}
+
+static void test_wrong_host_name(void **state)
+{
+    (void)state;
+    world_centre(&w, "wrong-host", "200", false);
+    world_conf(&w, "");
+    check_nothing_leaves("no alternative certificate subject name matches");
+}
+
+static void test_foreign_ca(void **state)
+{
+    (void)state;
+    world_centre(&w, "foreign", "200", false);
+    world_conf(&w, "");
+    check_nothing_leaves("certificate");
+}
+
+static void test_wrong_pin(void **state)
+{
+    (void)state;
+    world_centre(&w, "server", "200", false);
+    world_conf(&w, "");
+    w.conf.destinations[0].tls.pin =
+        strdup("sha256//AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=");
+    check_nothing_leaves("pinned");
+}
+
+static void test_expired(void **state)
+{
+    (void)state;
+    const char *dir = hd_test_tmpdir();
+    struct hd_test_ca *ca = hd_test_ca_new(dir, "ca");
+    hd_test_cert_issue(
+        ca, dir, "short",
+        &(struct hd_test_cert_opts){
+            .cn = "localhost", .names = "DNS:localhost", .from_s = -3600, .to_s = 2});
+    hd_test_ca_free(ca);
+    w.pki = dir;
+    world_centre(&w, "short", "200", false);
+    world_conf(&w, "");
+    world_wait(&w, 3100);
+    check_nothing_leaves("certificate has expired");
+}
+
+static void test_client_certificate(void **state)
+{
+    (void)state;
+    world_centre(&w, "server", "200", true);
+    world_conf(&w, "");
+    world_alerts(&w, 1);
+    world_start(&w);
+    world_until(&w, world_has_retried, 2);
+    assert_int_equal(w.n_got, 0);
+    world_stop(&w);
+    w.conf.destinations[0].tls.cert = strdup(hd_test_path(pki, "client.crt"));
+    w.conf.destinations[0].tls.key = strdup(hd_test_path(pki, "client.key"));
+    world_start(&w);
+    world_until(&w, world_has_delivered, 1);
+    assert_int_equal(w.n_got, 1);
+}
+
+static void test_down_then_up(void **state)
+{
+    (void)state;
+    world_centre(&w, "server", "200", false);
+    world_centre_gone(&w); /* the port is known now */
+    world_conf(&w, "");
+    world_alerts(&w, 20);
+    world_start(&w);
+    world_until(&w, world_has_retried, 3);
+    world_stop(&w); /* a restart in between changes nothing */
+    world_start(&w);
+    world_centre(&w, "server", "200", false);
+    world_until(&w, world_has_delivered, 20);
+    assert_int_equal(w.n_got, 20);
+    check_order(1, 20);
+    world_centre_gone(&w); /* goes away under an open connection */
+    world_alerts(&w, 3);
+    world_until(&w, world_has_retried, 4);
+    world_centre(&w, "server", "200", false);
+    world_until(&w, world_has_delivered, 23);
+    check_order(21, 3);
+}
+
+static void test_two_destinations(void **state)
+{
+    (void)state;
+    world_centre(&w, "server", "200", false);
+    world_conf(&w,
+               "  - name: down\n    url: https://127.0.0.1:9/x\n    profile: p.json\n");
+    char *profile = w.conf.destinations[0].profile;
+    char *token = w.conf.destinations[0].token_file;
+    struct fwd_conf_destination *down = &w.conf.destinations[1];
+    free(down->profile);
+    down->profile = strdup(profile);
+    down->token_file = strdup(token);
+    down->n_settings = w.conf.destinations[0].n_settings;
+    down->settings = calloc(3, sizeof(*down->settings));
+    for (size_t i = 0; i < 3; i++) {
+        down->settings[i].name = strdup(w.conf.destinations[0].settings[i].name);
+        down->settings[i].value = strdup(w.conf.destinations[0].settings[i].value);
+    }
+    world_alerts(&w, 5);
+    world_start(&w);
+    world_until(&w, world_has_delivered, 5);
+    world_stop(&w);
+    assert_int_equal(w.n_got, 5);
+    assert_string_equal(world_outcomes(&w, "down"), "begun retry");
+}
+
+static void test_what_may_leave(void **state)
+{
+    (void)state;
+    world_centre(&w, "server", "200", false);
+    world_conf(&w, "    min_severity: 3\n");
+    world_alert_with(&w, "delivery", json_string("province"));
+    world_alert_with(&w, "severity", json_integer(2));
+    world_alerts(&w, 1);
+    world_start(&w);
+    world_until(&w, world_has_delivered, 1);
+    world_stop(&w);
+    assert_int_equal(w.n_got, 1);
+    check_order(3, 1);
+    assert_int_equal(HD_METRIC_GET(fwd_metrics, FWD_M_PROVINCE), 1);
+    assert_int_equal(HD_METRIC_GET(fwd_metrics, FWD_M_SEVERITY), 1);
+}
+
+static void test_cannot_be_told(void **state)
+{
+    (void)state;
+    world_centre(&w, "server", "200", false);
+    world_conf(&w, "");
+    world_alert_with(&w, "time.first", json_string("1999-01-01T00:00:00Z"));
+    world_alerts(&w, 1);
+    world_start(&w);
+    world_until(&w, world_has_delivered, 1);
+    world_stop(&w);
+    assert_int_equal(w.n_got, 1);
+    assert_string_equal(world_outcomes(&w, "a"), "dead begun delivered");
+    json_t *list = world_receipts(&w);
+    assert_non_null(
+        strstr(json_string_value(json_object_get(json_array_get(list, 0), "reason")),
+               "/timestamp"));
+    json_decref(list);
+}
+
+static void test_no_receipt_no_request(void **state)
+{
+    (void)state;
+    world_centre(&w, "server", "200", false);
+    world_conf(&w, "");
+    w.conf.receipts.max_bytes = 1;
+    world_alerts(&w, 1);
+    world_start(&w);
+    world_wait(&w, 100);
+    assert_int_equal(w.n_got, 0);
+    assert_true(HD_METRIC_GET(fwd_metrics, FWD_M_RECEIPT_ERRORS) > 0);
+    world_stop(&w);
+    w.conf.receipts.max_bytes = 0;
+    world_start(&w);
+    world_until(&w, world_has_delivered, 1);
+}
+
+static void test_put_and_journal_that_comes_late(void **state)
+{
+    (void)state;
+    world_centre(&w, "server", "200", false);
+    world_conf(&w, "    method: PUT\n    auth: raw-basic\n");
+    world_start(&w); /* there is no alert journal yet */
+    world_wait(&w, 20);
+    world_alerts(&w, 1);
+    world_until(&w, world_has_delivered, 1);
+    assert_int_equal(w.n_got, 1);
+}
+
+static void test_stop_in_flight(void **state)
+{
+    (void)state;
+    world_centre(&w, "server", "hang 200", false);
+    world_conf(&w, "");
+    world_alerts(&w, 1);
+    world_start(&w);
+    world_until(&w, world_has_got, 1);
+    world_stop(&w);
+    world_start(&w);
+    world_until(&w, world_has_delivered, 1);
+    world_stop(&w);
+    json_t *list = world_receipts(&w);
+    assert_int_equal(json_array_size(list), 3);
+    assert_true(json_is_true(json_object_get(json_array_get(list, 1), "resend")));
+    json_decref(list);
+}
+
+#define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        CASE(test_order_and_restart),
+        CASE(test_retries),
+        CASE(test_dead_letters),
+        CASE(test_stop_and_reload),
+        CASE(test_stop_tries_again),
+        CASE(test_retry_after),
+        CASE(test_retry_after_is_cut),
+        CASE(test_late_and_never),
+        CASE(test_wrong_host_name),
+        CASE(test_foreign_ca),
+        CASE(test_wrong_pin),
+        CASE(test_expired),
+        CASE(test_client_certificate),
+        CASE(test_down_then_up),
+        CASE(test_two_destinations),
+        CASE(test_what_may_leave),
+        CASE(test_cannot_be_told),
+        CASE(test_no_receipt_no_request),
+        CASE(test_put_and_journal_that_comes_late),
+        CASE(test_stop_in_flight),
+    };
+    return cmocka_run_group_tests(tests, setup_all, NULL);
+}
