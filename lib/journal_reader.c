@@ -354,8 +354,9 @@ static int next(struct hd_journal_reader *r, struct hd_journal_entry *entry,
         if (err != HD_OK) {
             return err;
         }
-        if (item.kind == HD_JITEM_BAD) {
-            return pass_damage(r);
+        if (item.kind == HD_JITEM_BAD ||
+            (item.kind == HD_JITEM_ENTRY && item.head.entry.index >= r->mark.next)) {
+            return pass_damage(r); /* the mark knows of no such entry */
         }
         if (item.kind == HD_JITEM_ENTRY) {
             err = entry_take(r, &item, entry);
