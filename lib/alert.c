@@ -16,6 +16,7 @@
 #include <haidang/utf8.h>
 
 #include "lib/alert_shape.h"
+#include "lib/json_load.h"
 
 #define WHY_MAX     256
 #define POINTER_MAX 128
@@ -299,14 +300,14 @@ int hd_alert_parse(struct hd_slice line, json_t **out, char why[256])
                        HD_ALERT_TEXT_MAX);
         return HD_EPARSE;
     }
-    json_t *alert =
-        json_loadb((const char *)line.ptr, line.len, JSON_REJECT_DUPLICATES, &error);
-    if (alert == NULL) {
+    json_t *alert = NULL;
+    int err = hd_json_load(line, &alert, &error);
+    if (err != HD_OK) {
         (void)snprintf(why, WHY_MAX, "(alert): not JSON at byte %d: %s", error.position,
                        error.text);
-        return HD_EPARSE;
+        return err;
     }
-    int err = hd_alert_check(alert, why);
+    err = hd_alert_check(alert, why);
     if (err != HD_OK) {
         json_decref(alert);
         return err;

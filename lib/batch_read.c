@@ -21,6 +21,7 @@
 #include <haidang/num.h>
 
 #include "lib/batch_format.h"
+#include "lib/json_load.h"
 
 #define NAME_MAX_REPAIRED (3U * HD_BATCH_NAME_MAX) /* U+FFFD for every byte */
 #define SECONDS_DIGITS    10U
@@ -193,7 +194,11 @@ static int read_head(struct hd_batch_reader *r, struct hd_batch_info *info)
     if (len == HD_NPOS) {
         return HD_ECORRUPT;
     }
-    r->head = json_loadb((const char *)r->raw, len, JSON_REJECT_DUPLICATES, NULL);
+    json_error_t error;
+    int err = hd_json_load(hd_slice_head(raw, len), &r->head, &error);
+    if (err != HD_OK) {
+        return err == HD_ENOMEM ? HD_ENOMEM : HD_ECORRUPT;
+    }
     const json_t *version = json_object_get(r->head, "v");
     if (!json_is_integer(version)) {
         return HD_ECORRUPT;
@@ -201,7 +206,7 @@ static int read_head(struct hd_batch_reader *r, struct hd_batch_info *info)
     if (json_integer_value(version) != HD_BATCH_VERSION) {
         return HD_EVERSION;
     }
-    int err = read_identity(r->head, info);
+    err = read_identity(r->head, info);
     if (err == HD_OK) {
         err = read_sources(r);
     }
