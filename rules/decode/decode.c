@@ -327,20 +327,22 @@ static bool has_source(const struct rul_decoder *dec, const struct rul_record *r
     return dec->n_sources == 0;
 }
 
-/* First decoder of the chain that knows this shape of message. */
+/* The decoder of the chain whose shape the message has, else the first without one. */
 static const struct rul_decoder *pick(const struct rul_decoders *set,
                                       const struct rul_decode_names *names,
                                       const struct rul_decode_name *name,
                                       struct hd_slice message)
 {
+    const struct rul_decoder *plain = NULL;
     while (name != NULL) {
         const struct rul_decoder *dec = &set->all[name->decoder];
-        if (dec->shape.len == 0 || rul_shape_matches(dec->shape, message)) {
+        if (dec->shape.len > 0 && rul_shape_matches(dec->shape, message)) {
             return dec;
         }
+        plain = plain == NULL && dec->shape.len == 0 ? dec : plain;
         name = name->next == RUL_NONE ? NULL : &names->entries[name->next];
     }
-    return NULL;
+    return plain;
 }
 
 /* "/usr/sbin/cron" is cron, "postfix/smtpd" is postfix unless known as such. */

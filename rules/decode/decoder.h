@@ -97,7 +97,7 @@ struct rul_decoder {
     struct rul_dispatch dispatch;
 };
 
-/* `examples:`, kept only when asked for */
+/* `examples:` */
 struct rul_example {
     uint16_t decoder;
     unsigned line_no; /* in the file */
@@ -134,7 +134,7 @@ struct rul_decoders {
  * place of the byte behind it. */
 bool rul_shape_matches(struct hd_slice shape, struct hd_slice line);
 
-/* As rul_decoders_load, and keeps the examples. */
-int rul_decoders_load_all(const struct rul_decoders_opts *opts, struct rul_fields *fields,
-                          bool keep_examples, struct rul_decoders **out,
-                          struct hd_diags *diags) HD_MUST_USE;
+/* As rul_decoders_load, from memory; opts->dir is the name in messages. */
+int rul_decoders_load_text(const struct rul_decoders_opts *opts, struct hd_slice text,
+                           struct rul_fields *fields, struct rul_decoders **out,
+                           struct hd_diags *diags) HD_MUST_USE;

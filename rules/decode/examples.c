@@ -100,7 +100,7 @@ unsigned rul_decoders_test(const char *dir, struct hd_diags *diags, unsigned *ex
     *examples = 0;
     int rc = rul_fields_new(&fields);
     if (rc == 0) {
-        rc = rul_decoders_load_all(&opts, fields, true, &set, diags);
+        rc = rul_decoders_load(&opts, fields, &set, diags);
     }
     if (rc == 0) {
         *examples = set->n_examples;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * State of loading a decoder set, shared by load.c (files and their keys), declare.c (the
- * parts of a decoder) and link.c (tables over all decoders). Internal to rules/decode.
+ * State of loading a decoder set, shared by load.c (files), keys.c (their keys),
+ * declare.c (the parts of a decoder) and link.c (tables over all decoders). Internal to
+ * rules/decode.
  */
 #pragma once
 #include <haidang/yaml.h>
@@ -17,8 +18,7 @@ struct rul_loader {
     struct rul_decoders *set;
     struct hd_arena *arena; /* the set's */
     struct hd_arena trees;  /* YAML of the file being read */
-    bool keep_examples;
-    int err; /* sticky: HD_ENOMEM, HD_ELIMIT */
+    int err;                /* sticky: HD_ENOMEM, HD_ELIMIT */
     struct rul_decoder *dec;
     struct rul_decoder_pattern *pattern; /* the one being read */
     struct rul_logsource sources[RUL_CLASS_SOURCES_MAX];
@@ -50,6 +50,12 @@ const struct hd_slice *rul_declare_strings(struct rul_loader *l,
                                            const struct hd_yaml_source *src,
                                            const struct hd_yaml *node, const char *what,
                                            uint16_t *n);
+
+/* ---- keys.c ---- */
+
+/* One document: a decoder, appended to the set. */
+void rul_keys_read(struct rul_loader *l, const struct hd_yaml_source *src,
+                   const struct hd_yaml *root);
 
 /* ---- link.c ---- */
 

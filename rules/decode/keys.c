@@ -1,0 +1,387 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The keys of a decoder document, one reader each, and the tables that name them
+ * (docs/adding-a-decoder.md).
+ */
+#include <string.h>
+
+#include "rules/decode/loader.h"
+
+#define DECODERS_MAX 1024U
+
+/* ---- match ---- */
+
+static void read_names(struct rul_loader *l, const struct hd_yaml_source *src,
+                       const struct hd_yaml *value, const char *what,
+                       struct rul_decode_names *names)
+{
+    uint16_t n;
+    const struct hd_slice *list = rul_declare_strings(l, src, value, what, &n);
+    uint16_t index = (uint16_t)(l->dec - l->set->all);
+    for (uint16_t i = 0; i < n; i++) {
+        if (rul_decode_names_add(l->arena, names, list[i], index) != 0) {
+            l->err = HD_ENOMEM;
+        }
+    }
+}
+
+static void read_program(void *ctx, const struct hd_yaml_source *src,
+                         const struct hd_yaml *value)
+{
+    struct rul_loader *l = ctx;
+    const struct hd_yaml *only = hd_yaml_item(value, NULL);
+    if (only != NULL &&
+        hd_slice_eq(hd_yaml_text(src, only, "a program"), HD_SLICE("*"))) {
+        l->set->any_program = (uint16_t)(l->dec - l->set->all);
+        return;
+    }
+    read_names(l, src, value, "a program", &l->set->programs);
+}
+
+static void read_subtag(void *ctx, const struct hd_yaml_source *src,
+                        const struct hd_yaml *value)
+{
+    struct rul_loader *l = ctx;
+    l->dec->is_inner = true;
+    read_names(l, src, value, "a subtag", &l->set->subtags);
+}
+
+static void read_format(void *ctx, const struct hd_yaml_source *src,
+                        const struct hd_yaml *value)
+{
+    struct rul_loader *l = ctx;
+    read_names(l, src, value, "a format", &l->set->formats);
+}
+
+static void read_prefix(void *ctx, const struct hd_yaml_source *src,
+                        const struct hd_yaml *value)
+{
+    struct rul_loader *l = ctx;
+    l->dec->is_inner = true;
+    l->dec->prefixes =
+        rul_declare_strings(l, src, value, "a prefix", &l->dec->n_prefixes);
+}
+
+static void read_shape(void *ctx, const struct hd_yaml_source *src,
+                       const struct hd_yaml *value)
+{
+    struct rul_loader *l = ctx;
+    l->dec->shape = hd_arena_copy(l->arena, hd_yaml_text(src, value, "\"shape\""));
+    if (hd_slice_eq(l->dec->shape, HD_SLICE("*"))) {
+        hd_yaml_error(src, value, "a shape needs a byte behind \"*\"");
+    }
+}
+
+static void read_source(void *ctx, const struct hd_yaml_source *src,
+                        const struct hd_yaml *value)
+{
+    struct rul_loader *l = ctx;
+    l->dec->sources = rul_declare_strings(l, src, value, "a part of a source's name",
+                                          &l->dec->n_sources);
+}
+
+static void read_json(void *ctx, const struct hd_yaml_source *src,
+                      const struct hd_yaml *value)
+{
+    struct rul_loader *l = ctx;
+    l->dec->is_json = true;
+    rul_declare_conds(l, src, value, &l->dec->json_match, &l->dec->n_json_match);
+}
+
+static const struct hd_yaml_key match_keys[] = {
+    {"program", false, read_program}, {"subtag", false, read_subtag},
+    {"prefix", false, read_prefix},   {"format", false, read_format},
+    {"shape", false, read_shape},     {"source", false, read_source},
+    {"json", false, read_json},       {NULL, false, NULL}};
+
+static void read_match(void *ctx, const struct hd_yaml_source *src,
+                       const struct hd_yaml *value)
+{
+    hd_yaml_read_map(src, value, "\"match\"", match_keys, ctx);
+}
+
+/* ---- decoder ---- */
+
+static const char *name_of(struct rul_loader *l, const struct hd_yaml_source *src,
+                           const struct hd_yaml *node, const char *what)
+{
+    struct hd_slice name = hd_yaml_text(src, node, what);
+    bool is_good = name.len > 0 && name.len <= 64;
+    for (size_t i = 0; is_good && i < name.len; i++) {
+        is_good = hd_is_alnum(name.ptr[i]) || name.ptr[i] == '-' || name.ptr[i] == '_';
+    }
+    if (!is_good) {
+        hd_yaml_error(src, node, "%s is 1 to 64 letters, digits, - and _", what);
+    }
+    return hd_arena_str(l->arena, name);
+}
+
+static void read_decoder_name(void *ctx, const struct hd_yaml_source *src,
+                              const struct hd_yaml *value)
+{
+    struct rul_loader *l = ctx;
+    l->dec->name = name_of(l, src, value, "a decoder's name");
+    for (const struct rul_decoder *d = l->set->all; d < l->dec; d++) {
+        if (strcmp(d->name, l->dec->name) == 0) {
+            hd_yaml_error(src, value, "a decoder of this name is in %s:%u", d->file,
+                          d->line);
+        }
+    }
+}
+
+static void read_null(void *ctx, const struct hd_yaml_source *src,
+                      const struct hd_yaml *value)
+{
+    struct rul_loader *l = ctx;
+    l->dec->null = hd_arena_copy(l->arena, hd_yaml_text(src, value, "\"null\""));
+}
+
+static void read_logsource(void *ctx, const struct hd_yaml_source *src,
+                           const struct hd_yaml *value)
+{
+    struct rul_loader *l = ctx;
+    l->dec->class_id = rul_declare_class(l, src, value);
+}
+
+static void read_set(void *ctx, const struct hd_yaml_source *src,
+                     const struct hd_yaml *value)
+{
+    struct rul_loader *l = ctx;
+    rul_declare_consts(l, src, value, &l->dec->set, &l->dec->n_set);
+}
+
+static void read_map(void *ctx, const struct hd_yaml_source *src,
+                     const struct hd_yaml *value)
+{
+    rul_declare_map(ctx, src, value);
+}
+
+static void read_strip(void *ctx, const struct hd_yaml_source *src,
+                       const struct hd_yaml *value)
+{
+    struct rul_loader *l = ctx;
+    rul_declare_text(l, src, value, &l->dec->strip);
+    l->dec->has_strip = true;
+}
+
+static void read_time(void *ctx, const struct hd_yaml_source *src,
+                      const struct hd_yaml *value)
+{
+    struct rul_loader *l = ctx;
+    const struct hd_yaml *item;
+    uint16_t *times = NULL;
+    for (item = NULL; (item = hd_yaml_item(value, item)) != NULL;) {
+        uint16_t field =
+            rul_declare_field(l, src, item, hd_yaml_text(src, item, "a field name"));
+        times = hd_arena_grow(l->arena, times, l->dec->n_times, sizeof(*times));
+        if (times == NULL) {
+            l->dec->n_times = 0;
+            return;
+        }
+        times[l->dec->n_times++] = field;
+    }
+    l->dec->times = times;
+}
+
+/* ---- patterns ---- */
+
+static void read_pattern_id(void *ctx, const struct hd_yaml_source *src,
+                            const struct hd_yaml *value)
+{
+    struct rul_loader *l = ctx;
+    l->pattern->id = name_of(l, src, value, "a pattern's id");
+    for (uint16_t i = 0; i < l->dec->n_patterns; i++) {
+        if (strcmp(l->dec->patterns[i].id, l->pattern->id) == 0) {
+            hd_yaml_error(src, value, "a pattern of this id is in line %u",
+                          l->dec->patterns[i].line);
+        }
+    }
+}
+
+static void read_pattern_text(void *ctx, const struct hd_yaml_source *src,
+                              const struct hd_yaml *value)
+{
+    struct rul_loader *l = ctx;
+    rul_declare_text(l, src, value, &l->pattern->text);
+    l->pattern->has_text = true;
+}
+
+static void read_pattern_when(void *ctx, const struct hd_yaml_source *src,
+                              const struct hd_yaml *value)
+{
+    struct rul_loader *l = ctx;
+    rul_declare_conds(l, src, value, &l->pattern->when, &l->pattern->n_when);
+}
+
+static void read_pattern_set(void *ctx, const struct hd_yaml_source *src,
+                             const struct hd_yaml *value)
+{
+    struct rul_loader *l = ctx;
+    rul_declare_consts(l, src, value, &l->pattern->set, &l->pattern->n_set);
+}
+
+static void read_pattern_logsource(void *ctx, const struct hd_yaml_source *src,
+                                   const struct hd_yaml *value)
+{
+    struct rul_loader *l = ctx;
+    l->pattern->class_id = rul_declare_class(l, src, value);
+}
+
+static const struct hd_yaml_key pattern_keys[] = {
+    {"id", true, read_pattern_id},
+    {"text", false, read_pattern_text},
+    {"when", false, read_pattern_when},
+    {"set", false, read_pattern_set},
+    {"logsource", false, read_pattern_logsource},
+    {NULL, false, NULL}};
+
+static void check_pattern(struct rul_loader *l, const struct hd_yaml_source *src,
+                          const struct hd_yaml *node)
+{
+    if (l->dec->is_json && (l->pattern->has_text || l->pattern->n_when == 0)) {
+        hd_yaml_error(src, node,
+                      "a pattern of a JSON decoder needs \"when\", no \"text\"");
+    }
+    if (!l->dec->is_json && (!l->pattern->has_text || l->pattern->n_when > 0)) {
+        hd_yaml_error(src, node, "a pattern needs \"text\", no \"when\"");
+    }
+}
+
+static void read_patterns(void *ctx, const struct hd_yaml_source *src,
+                          const struct hd_yaml *value)
+{
+    struct rul_loader *l = ctx;
+    struct rul_decoder *dec = l->dec;
+    const struct hd_yaml *item;
+    if (!hd_yaml_want(src, value, HD_YAML_LIST, "\"patterns\"")) {
+        return;
+    }
+    for (item = NULL; (item = hd_yaml_item(value, item)) != NULL;) {
+        struct rul_decoder_pattern pattern = {.id = "",
+                                              .line = item->line,
+                                              .set = dec->set,
+                                              .n_set = dec->n_set,
+                                              .class_id = dec->class_id};
+        l->pattern = &pattern;
+        hd_yaml_read_map(src, item, "a pattern", pattern_keys, l);
+        check_pattern(l, src, item);
+        struct rul_decoder_pattern *patterns =
+            hd_arena_grow(l->arena, dec->patterns, dec->n_patterns, sizeof(*patterns));
+        if (patterns == NULL || dec->n_patterns == RUL_NONE - 1U) {
+            return;
+        }
+        dec->patterns = patterns;
+        dec->patterns[dec->n_patterns++] = pattern;
+    }
+}
+
+/* ---- examples ---- */
+
+static void read_example_line(void *ctx, const struct hd_yaml_source *src,
+                              const struct hd_yaml *value)
+{
+    struct rul_loader *l = ctx;
+    l->example->line = hd_arena_copy(l->arena, hd_yaml_text(src, value, "\"line\""));
+}
+
+static void read_example_format(void *ctx, const struct hd_yaml_source *src,
+                                const struct hd_yaml *value)
+{
+    struct rul_loader *l = ctx;
+    l->example->format = hd_arena_copy(l->arena, hd_yaml_text(src, value, "\"format\""));
+}
+
+static void read_example_decoder(void *ctx, const struct hd_yaml_source *src,
+                                 const struct hd_yaml *value)
+{
+    struct rul_loader *l = ctx;
+    l->example->want_decoder =
+        hd_arena_copy(l->arena, hd_yaml_text(src, value, "\"decoder\""));
+}
+
+static void read_example_pattern(void *ctx, const struct hd_yaml_source *src,
+                                 const struct hd_yaml *value)
+{
+    struct rul_loader *l = ctx;
+    l->example->want_pattern =
+        hd_arena_copy(l->arena, hd_yaml_text(src, value, "\"pattern\""));
+}
+
+static void read_example_fields(void *ctx, const struct hd_yaml_source *src,
+                                const struct hd_yaml *value)
+{
+    struct rul_loader *l = ctx;
+    const struct hd_yaml *item;
+    struct rul_example_field *fields = NULL;
+    if (!hd_yaml_want(src, value, HD_YAML_MAP, "\"fields\"")) {
+        return;
+    }
+    for (item = value->first; item != NULL; item = item->next) {
+        uint16_t n = l->example->n_fields;
+        fields = hd_arena_grow(l->arena, fields, n, sizeof(*fields));
+        if (fields == NULL) {
+            l->example->n_fields = 0;
+            return;
+        }
+        fields[n].field = rul_declare_field(l, src, item->key, item->key->text);
+        fields[n].is_absent = hd_yaml_is_null(item);
+        fields[n].value =
+            hd_arena_copy(l->arena, hd_yaml_text(src, item, "a field's value"));
+        l->example->n_fields++;
+        l->example->fields = fields;
+    }
+}
+
+static const struct hd_yaml_key example_keys[] = {
+    {"line", true, read_example_line},        {"format", false, read_example_format},
+    {"decoder", false, read_example_decoder}, {"pattern", false, read_example_pattern},
+    {"fields", false, read_example_fields},   {NULL, false, NULL}};
+
+static void read_examples(void *ctx, const struct hd_yaml_source *src,
+                          const struct hd_yaml *value)
+{
+    struct rul_loader *l = ctx;
+    const struct hd_yaml *item;
+    for (item = NULL; (item = hd_yaml_item(value, item)) != NULL;) {
+        struct rul_example *examples = hd_arena_grow(
+            l->arena, l->set->examples, l->set->n_examples, sizeof(*examples));
+        if (examples == NULL || l->set->n_examples == UINT16_MAX) {
+            return;
+        }
+        l->set->examples = examples;
+        l->example = &examples[l->set->n_examples++];
+        *l->example = (struct rul_example){.decoder = (uint16_t)(l->dec - l->set->all),
+                                           .line_no = item->line};
+        hd_yaml_read_map(src, item, "an example", example_keys, l);
+    }
+}
+
+static const struct hd_yaml_key decoder_keys[] = {{"decoder", true, read_decoder_name},
+                                                  {"match", true, read_match},
+                                                  {"null", false, read_null},
+                                                  {"logsource", true, read_logsource},
+                                                  {"set", false, read_set},
+                                                  {"map", false, read_map},
+                                                  {"strip", false, read_strip},
+                                                  {"time", false, read_time},
+                                                  {"patterns", false, read_patterns},
+                                                  {"examples", false, read_examples},
+                                                  {NULL, false, NULL}};
+
+void rul_keys_read(struct rul_loader *l, const struct hd_yaml_source *src,
+                   const struct hd_yaml *root)
+{
+    struct rul_decoders *set = l->set;
+    struct rul_decoder *all = hd_arena_grow(l->arena, set->all, set->n, sizeof(*all));
+    if (all == NULL || set->n == DECODERS_MAX) {
+        l->err = all == NULL ? HD_ENOMEM : HD_ELIMIT;
+        return;
+    }
+    set->all = all;
+    l->dec = &set->all[set->n];
+    *l->dec = (struct rul_decoder){.name = "", .file = src->file, .line = root->line};
+    l->edges = NULL;
+    l->n_edges = 0;
+    hd_yaml_read_map(src, root, "a decoder", decoder_keys, l);
+    set->n++;
+}
