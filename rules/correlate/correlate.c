@@ -10,20 +10,18 @@
 
 #include <haidang/clock.h>
 #include <haidang/hash.h>
-#include <haidang/inet.h>
-#include <haidang/utf8.h>
 
 #include "rules/correlate/groups.h"
+#include "rules/correlate/key.h"
 #include "rules/correlate/positions.h"
 
 #define MEMORY_DEFAULT   (UINT64_C(64) << 20)
 #define LATENESS_DEFAULT (30 * HD_NS_PER_SEC)
-#define VALUE_MAX        256U /* bytes of a key value; longer: a piece and a hash */
-#define VALUE_HEAD       224U
 #define TIME_MAX         (INT64_MAX / 2) /* year 2116: windows end without overflow */
 
 struct counted { /* one correlation that counts a rule */
-    uint32_t corr, ref;
+    uint32_t corr;
+    const struct rul_corr_ref *ref;
 };
 
 struct state { /* one correlation */
@@ -42,7 +40,7 @@ struct rul_correlator {
     uint32_t *first_counted; /* per rule of the set, and one more */
     struct counted *counted;
     struct rul_positions *positions;
-    struct hd_buf key, value, text;
+    struct hd_buf key, text;
     struct rul_correlator_stats stats;
 };
 
@@ -79,7 +77,6 @@ int rul_correlator_new(const struct rul_correlator_opts *opts,
     c->lateness_ns = opts->lateness_ns != 0 ? opts->lateness_ns : LATENESS_DEFAULT;
     c->seen_ns = INT64_MIN;
     hd_buf_init(&c->key, 0);
-    hd_buf_init(&c->value, 0);
     hd_buf_init(&c->text, 0);
     int err = rul_positions_new(&c->positions);
     if (err != 0) {
@@ -100,13 +97,22 @@ void rul_correlator_free(struct rul_correlator *c)
     free(c->counted);
     rul_positions_free(c->positions);
     hd_buf_fini(&c->key);
-    hd_buf_fini(&c->value);
     hd_buf_fini(&c->text);
     rul_set_unref(c->set);
     free(c);
 }
 
 /* ---- taking a set ---- */
+
+static const struct rul_corr_ref *find_ref(const struct rul_corr *corr, uint32_t rule)
+{
+    for (uint32_t i = 0; i < corr->n_refs; i++) {
+        if (corr->refs[i].rule == rule) {
+            return &corr->refs[i];
+        }
+    }
+    return NULL;
+}
 
 /* Which correlations count which rule, as arrays; a rule named twice counts once. */
 static int index_rules(const struct rul_set *set, uint32_t **first,
@@ -127,11 +133,8 @@ static int index_rules(const struct rul_set *set, uint32_t **first,
     for (uint32_t rule = 0; rule < set->n_rules; rule++) {
         (*first)[rule] = n;
         for (uint32_t i = 0; set->rules[rule].feeds && i < set->n_corrs; i++) {
-            uint32_t ref = 0;
-            while (ref < set->corrs[i].n_refs && set->corrs[i].refs[ref].rule != rule) {
-                ref++;
-            }
-            if (ref < set->corrs[i].n_refs) {
+            const struct rul_corr_ref *ref = find_ref(&set->corrs[i], rule);
+            if (ref != NULL) {
                 (*counted)[n++] = (struct counted){i, ref};
             }
         }
@@ -202,49 +205,43 @@ int rul_correlator_use(struct rul_correlator *c, struct rul_set *set)
 
 /* ---- keys ---- */
 
-static const struct hd_slice *find_value(const struct rul_event_copy *ev, uint16_t id)
-{
-    for (uint16_t i = 0; i < ev->n; i++) {
-        if (ev->values[i].id == id) {
-            return &ev->values[i].value;
-        }
-    }
-    return NULL;
-}
-
-/* Canonical form into c->value: addresses as RFC 5952 writes them, text folded. */
-static void canonical(struct rul_correlator *c, struct hd_slice value)
-{
-    struct hd_ip ip;
-    char text[HD_IP_TEXT_MAX];
-    hd_buf_clear(&c->value);
-    if (hd_ip_parse(value, &ip) == 0) {
-        hd_buf_bytes(&c->value, text, hd_ip_format(&ip, text));
-        return;
-    }
-    hd_utf8_fold(&c->value, value);
-    if (c->value.len > VALUE_MAX) {
-        uint64_t hash = hd_hash_stable(hd_buf_slice(&c->value), 0);
-        c->value.len = VALUE_HEAD;
-        hd_buf_printf(&c->value, "~%016llx", (unsigned long long)hash);
-    }
-}
-
 /* Key of the fields into c->key; false when the event lacks one. */
 static bool make_key(struct rul_correlator *c, const struct rul_event_copy *ev,
                      const uint16_t *fields, uint8_t n)
 {
     hd_buf_clear(&c->key);
-    for (uint8_t i = 0; i < n; i++) {
-        const struct hd_slice *value = find_value(ev, fields[i]);
-        if (value == NULL) {
-            return false;
+    return rul_key_add(&c->key, ev, fields, n);
+}
+
+static const struct rul_corr *find_corr(const struct rul_set *set, uint32_t rule)
+{
+    for (uint32_t i = 0; i < set->n_corrs; i++) {
+        if (set->corrs[i].rule == rule) {
+            return &set->corrs[i];
         }
-        canonical(c, *value);
-        hd_buf_le16(&c->key, (uint16_t)c->value.len);
-        hd_buf_slice_add(&c->key, hd_buf_slice(&c->value));
     }
-    return true;
+    return NULL;
+}
+
+bool rul_detection_covers(const struct rul_set *set,
+                          const struct rul_detection *detection,
+                          const struct rul_rule *rule, const struct rul_event_copy *ev)
+{
+    const struct rul_corr *corr = find_corr(set, detection->rule->index);
+    const struct rul_corr_ref *ref = corr == NULL ? NULL : find_ref(corr, rule->index);
+    if (ref == NULL || ev->time_ns < detection->first_ns ||
+        ev->time_ns > detection->last_ns) {
+        return false;
+    }
+    struct hd_buf key;
+    hd_buf_init(&key, 0);
+    bool same = rul_key_add(&key, ev, ref->group, corr->n_group) && key.err == 0;
+    struct hd_slice rest = hd_buf_slice(&key);
+    for (size_t i = 0; same && i < detection->n_group; i++) {
+        same = hd_slice_eq(rul_key_next(&rest), detection->group[i].value);
+    }
+    hd_buf_fini(&key);
+    return same;
 }
 
 /* ---- firing ---- */
@@ -262,10 +259,8 @@ static void fire(const struct hit *h, const struct rul_group *g,
     detection->last_ns = g->newest_ns;
     detection->n_group = corr->n_group;
     for (uint8_t i = 0; i < corr->n_group; i++) {
-        size_t len = (size_t)rest.ptr[0] | (size_t)rest.ptr[1] << 8;
         detection->group[i].field = corr->group_names[i];
-        detection->group[i].value = hd_slice_head(hd_slice_from(rest, 2), len);
-        rest = hd_slice_from(rest, 2 + len);
+        detection->group[i].value = rul_key_next(&rest);
     }
     hd_buf_clear(&c->text);
     rul_positions_get(c->positions, first, &c->text);
@@ -500,7 +495,7 @@ static int correlate_one(struct hit *h)
     int64_t index =
         corr->immediate ? 0 : window_index(h->mark.time_ns, corr->timespan_ns);
     struct rul_group *g = rul_groups_find(&h->state->groups, key, index);
-    int err = c->key.err != 0 ? c->key.err : c->value.err;
+    int err = c->key.err;
     if (err == 0 && g == NULL) {
         err = rul_groups_add(&h->state->groups, key, !corr->immediate, index, &g);
         if (err == 0) {
@@ -539,7 +534,7 @@ int rul_correlate(struct rul_correlator *c, const struct rul_rule *rule,
     int err = from < to ? rul_positions_put(c->positions, position, &h.mark) : 0;
     for (uint32_t i = from; i < to && err == 0; i++) {
         h.state = &c->states[c->counted[i].corr];
-        h.ref = &h.state->corr->refs[c->counted[i].ref];
+        h.ref = c->counted[i].ref;
         err = correlate_one(&h);
     }
     return err;

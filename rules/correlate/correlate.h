@@ -29,7 +29,15 @@ struct rul_detection {
     } group[8];
     struct hd_slice first_position; /* `position` of the first contributing hit */
 };
-/* Valid during the call. */
+/* Was a hit of `rule` at this event one of those that the detection counted? By time and
+ * group: group values of a detection are canonical, an event's are as written, and an
+ * alias may name them. The set is the one in use. */
+bool rul_detection_covers(const struct rul_set *set,
+                          const struct rul_detection *detection,
+                          const struct rul_rule *rule, const struct rul_event_copy *ev);
+
+/* Valid during the call. `last` is the newest event: the one at hand, or for conditions
+ * that are tested when a window ends a copy of one that came before. */
 typedef void (*rul_on_detection)(void *ctx, const struct rul_detection *detection,
                                  const struct rul_event_copy *last);
 

@@ -464,6 +464,73 @@ static void check_alerts(const char *rest, bool base_alerts)
     close_bench(&b);
 }
 
+/* ---- whose events they were ---- */
+
+struct asked {
+    struct bench *b;
+    unsigned calls;
+};
+
+static struct rul_event_copy *event_of(struct bench *b, int64_t time_ns, const char *user,
+                                       const char *ip)
+{
+    struct rul_event_copy *copy = NULL;
+    kit_event(&b->kit, "p", "", "");
+    b->kit.ev->time_ns = time_ns;
+    rul_event_set(b->kit.ev, RUL_F_USER_NAME, hd_slice_str(user));
+    rul_event_set(b->kit.ev, RUL_F_SOURCE_IP, hd_slice_str(ip));
+    assert_int_equal(rul_event_copy(b->kit.ev, &copy), 0);
+    return copy;
+}
+
+static void ask(void *ctx, const struct rul_detection *d,
+                const struct rul_event_copy *last)
+{
+    static const struct {
+        const char *rule, *user, *ip;
+        int64_t time;
+        bool covered;
+    } rows[] = {
+        {"base", "ROOT", "x", 100 * SEC, true},
+        {"base", "root", "x", 105 * SEC, true},
+        {"base", "admin", "x", 100 * SEC, false},
+        {"base", "root", "x", 99 * SEC, false},
+        {"base", "root", "x", 106 * SEC, false},
+        {"second", "x", "Root", 100 * SEC, true},
+        {"second", "root", "x", 100 * SEC, false},
+        {"corr", "root", "x", 100 * SEC, false},
+    };
+    struct asked *asked = ctx;
+    struct rul_set *set = asked->b->kit.set;
+    assert_non_null(last);
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct rul_event_copy *ev =
+            event_of(asked->b, rows[i].time, rows[i].user, rows[i].ip);
+        const struct rul_rule *rule = rul_set_find(set, hd_slice_str(rows[i].rule));
+        assert_int_equal(rul_detection_covers(set, d, rule, ev), rows[i].covered);
+        free(ev);
+    }
+    asked->calls++;
+}
+
+static void test_covers(void **state)
+{
+    (void)state;
+    struct bench b;
+    struct asked asked = {&b, 0};
+    open_bench(&b, "type: event_count, rules: [base, second], timespan: 10s, condition: "
+                   "{gte: 2}, group-by: who, aliases: {who: {base: user.name, second: "
+                   "source.ip}}");
+    const struct rul_rule *rule = rul_set_find(b.kit.set, HD_SLICE("base"));
+    for (int i = 0; i < 2; i++) {
+        struct rul_event_copy *ev = event_of(&b, (100 + 5 * i) * SEC, "rOOt", "y");
+        assert_int_equal(rul_correlate(b.c, rule, ev, HD_SLICE_EMPTY, ask, &asked), 0);
+        free(ev);
+    }
+    assert_int_equal(asked.calls, 1);
+    close_bench(&b);
+}
+
 static void test_generate(void **state)
 {
     (void)state;
@@ -601,29 +668,18 @@ static void test_foreign_rule(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_window_edge),
-        cmocka_unit_test(test_counts),
-        cmocka_unit_test(test_fires_once),
-        cmocka_unit_test(test_rearm_when_false),
-        cmocka_unit_test(test_lateness),
-        cmocka_unit_test(test_late_outside_window),
-        cmocka_unit_test(test_groups),
-        cmocka_unit_test(test_absent_field),
-        cmocka_unit_test(test_long_keys),
-        cmocka_unit_test(test_value_count),
-        cmocka_unit_test(test_value_window),
-        cmocka_unit_test(test_value_tuples),
-        cmocka_unit_test(test_close_edges),
-        cmocka_unit_test(test_close_conditions),
-        cmocka_unit_test(test_close_values),
-        cmocka_unit_test(test_two_rules),
-        cmocka_unit_test(test_aliases),
-        cmocka_unit_test(test_generate),
-        cmocka_unit_test(test_quota),
-        cmocka_unit_test(test_expired_groups),
-        cmocka_unit_test(test_bad_times),
-        cmocka_unit_test(test_reload),
-        cmocka_unit_test(test_reload_open_window),
+        cmocka_unit_test(test_window_edge),    cmocka_unit_test(test_counts),
+        cmocka_unit_test(test_fires_once),     cmocka_unit_test(test_rearm_when_false),
+        cmocka_unit_test(test_lateness),       cmocka_unit_test(test_late_outside_window),
+        cmocka_unit_test(test_groups),         cmocka_unit_test(test_absent_field),
+        cmocka_unit_test(test_long_keys),      cmocka_unit_test(test_value_count),
+        cmocka_unit_test(test_value_window),   cmocka_unit_test(test_value_tuples),
+        cmocka_unit_test(test_close_edges),    cmocka_unit_test(test_close_conditions),
+        cmocka_unit_test(test_close_values),   cmocka_unit_test(test_two_rules),
+        cmocka_unit_test(test_aliases),        cmocka_unit_test(test_covers),
+        cmocka_unit_test(test_generate),       cmocka_unit_test(test_quota),
+        cmocka_unit_test(test_expired_groups), cmocka_unit_test(test_bad_times),
+        cmocka_unit_test(test_reload),         cmocka_unit_test(test_reload_open_window),
         cmocka_unit_test(test_foreign_rule),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

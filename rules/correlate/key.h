@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Canonical values: what makes two spellings of a user, host or address the same group.
+ */
+#pragma once
+#include <haidang/buf.h>
+
+#include "rules/event.h"
+
+/* Appends the fields as u16 length and canonical value each: addresses as RFC 5952 writes
+ * them, other text folded, long text shortened to a piece and a hash. False: the event
+ * lacks one. */
+bool rul_key_add(struct hd_buf *key, const struct rul_event_copy *ev,
+                 const uint16_t *fields, uint8_t n);
+/* Cuts the next value off a key. */
+struct hd_slice rul_key_next(struct hd_slice *key);
