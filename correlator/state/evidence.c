@@ -6,9 +6,14 @@
 
 #define HALF (HD_ALERT_EVIDENCE_MAX / 2)
 
+struct kept {
+    struct cor_event *event;
+    const struct rul_rule *rule; /* of the set in force: see cor_evidence_clear */
+};
+
 struct cor_evidence {
     struct cor_evidence_opts opts;
-    struct cor_event **ring;
+    struct kept *ring;
     uint32_t first, n;
     size_t bytes;
 };
@@ -32,14 +37,14 @@ int cor_evidence_new(const struct cor_evidence_opts *opts, struct cor_evidence *
     return HD_OK;
 }
 
-static struct cor_event *at(const struct cor_evidence *ev, uint32_t i)
+static struct kept *at(const struct cor_evidence *ev, uint32_t i)
 {
-    return ev->ring[(ev->first + i) % ev->opts.events];
+    return &ev->ring[(ev->first + i) % ev->opts.events];
 }
 
 static void drop_oldest(struct cor_evidence *ev)
 {
-    struct cor_event *event = at(ev, 0);
+    struct cor_event *event = at(ev, 0)->event;
     ev->bytes -= cor_event_bytes(event);
     cor_event_unref(event);
     ev->first = (ev->first + 1) % ev->opts.events;
@@ -63,12 +68,9 @@ void cor_evidence_free(struct cor_evidence *ev)
     free(ev);
 }
 
-void cor_evidence_keep(struct cor_evidence *ev, struct cor_event *event)
+void cor_evidence_keep(struct cor_evidence *ev, const struct rul_rule *rule,
+                       struct cor_event *event)
 {
-    /* One event may feed several rules: its hits follow each other. */
-    if (ev->n > 0 && at(ev, ev->n - 1) == event) {
-        return;
-    }
     size_t bytes = cor_event_bytes(event);
     while (ev->n > 0 &&
            (ev->n == ev->opts.events || ev->bytes + bytes > ev->opts.bytes)) {
@@ -77,30 +79,9 @@ void cor_evidence_keep(struct cor_evidence *ev, struct cor_event *event)
     if (bytes > ev->opts.bytes) {
         return;
     }
-    ev->ring[(ev->first + ev->n) % ev->opts.events] = cor_event_ref(event);
+    *at(ev, ev->n) = (struct kept){cor_event_ref(event), rule};
     ev->n++;
     ev->bytes += bytes;
-}
-
-struct group {
-    const struct rul_detection *detection;
-    uint16_t ids[8];
-};
-
-static bool belongs(const struct group *g, const struct cor_event *event)
-{
-    int64_t time = event->copy->time_ns;
-    if (time < g->detection->first_ns || time > g->detection->last_ns) {
-        return false;
-    }
-    for (size_t i = 0; i < g->detection->n_group; i++) {
-        if (g->ids[i] == RUL_FIELD_NONE ||
-            !hd_slice_eq(rul_event_copy_get(event->copy, g->ids[i]),
-                         g->detection->group[i].value)) {
-            return false;
-        }
-    }
-    return true;
 }
 
 static int by_time(const void *a, const void *b)
@@ -113,28 +94,34 @@ static int by_time(const void *a, const void *b)
     return x->seq < y->seq ? -1 : x->seq > y->seq;
 }
 
-size_t cor_evidence_find(const struct cor_evidence *ev, const struct rul_fields *fields,
+/* One event may have fed several rules: its hits follow each other. */
+static bool has_event(const struct cor_event *const *list, size_t n,
+                      const struct cor_event *event)
+{
+    return n > 0 && list[n - 1] == event;
+}
+
+size_t cor_evidence_find(const struct cor_evidence *ev, const struct rul_set *set,
                          const struct rul_detection *detection,
                          const struct cor_event *out[HD_ALERT_EVIDENCE_MAX])
 {
-    struct group g = {.detection = detection};
-    for (size_t i = 0; i < detection->n_group; i++) {
-        g.ids[i] = rul_fields_find(fields, hd_slice_str(detection->group[i].field));
-    }
     size_t n = 0;
     for (uint32_t i = 0; i < ev->n && n < HALF; i++) {
-        if (belongs(&g, at(ev, i))) {
-            out[n++] = at(ev, i);
+        const struct kept *k = at(ev, i);
+        if (!has_event(out, n, k->event) &&
+            rul_detection_covers(set, detection, k->rule, k->event->copy)) {
+            out[n++] = k->event;
         }
     }
     const struct cor_event *last_first = n == 0 ? NULL : out[n - 1];
     for (uint32_t i = ev->n; n >= HALF && i > 0 && n < HD_ALERT_EVIDENCE_MAX; i--) {
-        const struct cor_event *event = at(ev, i - 1);
-        if (event == last_first) {
+        const struct kept *k = at(ev, i - 1);
+        if (k->event == last_first) {
             break;
         }
-        if (belongs(&g, event)) {
-            out[n++] = event;
+        if (!has_event(out, n, k->event) &&
+            rul_detection_covers(set, detection, k->rule, k->event->copy)) {
+            out[n++] = k->event;
         }
     }
     qsort(out, n, sizeof(out[0]), by_time);

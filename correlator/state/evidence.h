@@ -21,13 +21,13 @@ void cor_evidence_free(struct cor_evidence *evidence);
 
 void cor_evidence_clear(struct cor_evidence *evidence);
 
-/* Takes its own reference; the oldest go when a bound is passed. */
-void cor_evidence_keep(struct cor_evidence *evidence, struct cor_event *event);
+/* A hit of `rule`. Takes its own reference; the oldest go when a bound is passed. */
+void cor_evidence_keep(struct cor_evidence *evidence, const struct rul_rule *rule,
+                       struct cor_event *event);
 
 /* The events of the detection that are still here, by time: at most
  * HD_ALERT_EVIDENCE_MAX, half of them the first ones, half the last ones. Borrowed until
  * the next keep. */
-size_t cor_evidence_find(const struct cor_evidence *evidence,
-                         const struct rul_fields *fields,
+size_t cor_evidence_find(const struct cor_evidence *evidence, const struct rul_set *set,
                          const struct rul_detection *detection,
                          const struct cor_event *out[HD_ALERT_EVIDENCE_MAX]);

@@ -56,7 +56,7 @@ struct cor_state {
     struct cor_publish *publish;
     struct hd_buf group; /* scratch */
 
-    struct cor_event *event; /* the hit at hand */
+    const struct cor_event *event; /* the hit at hand */
     bool is_warm_up;
 };
 
@@ -135,8 +135,7 @@ static void consider(struct cor_state *s, const struct rul_rule *rule,
         return;
     }
     if (detection != NULL) {
-        size_t n =
-            cor_evidence_find(s->evidence, rul_set_fields(s->set), detection, lines);
+        size_t n = cor_evidence_find(s->evidence, s->set, detection, lines);
         if (n == 0) {
             lines[0] = s->event;
         }
@@ -145,14 +144,33 @@ static void consider(struct cor_state *s, const struct rul_rule *rule,
     publish(s, &in);
 }
 
+static const struct cor_event *newest_of(struct cor_state *s,
+                                         const struct rul_detection *detection)
+{
+    const struct cor_event *lines[HD_ALERT_EVIDENCE_MAX];
+    size_t n = cor_evidence_find(s->evidence, s->set, detection, lines);
+    return n == 0 ? NULL : lines[n - 1];
+}
+
 static void on_detection(void *ctx, const struct rul_detection *detection,
                          const struct rul_event_copy *last)
 {
     struct cor_state *s = ctx;
-    (void)last; /* the event at hand */
-    if (!s->is_warm_up && detection->rule->alerts) {
-        consider(s, detection->rule, detection);
+    const struct cor_event *at_hand = s->event;
+    if (s->is_warm_up || !detection->rule->alerts) {
+        return;
     }
+    if (at_hand == NULL || at_hand->copy != last) {
+        s->event = newest_of(s, detection); /* a window has ended */
+    }
+    if (s->event != NULL) {
+        consider(s, detection->rule, detection);
+    } else {
+        COR_COUNT(COR_M_INVALID, 1);
+        HD_LOG(WARN, "state", "a detection was lost: none of its events is kept",
+               HD_KV_STR("rule", detection->rule->id));
+    }
+    s->event = at_hand;
 }
 
 /* ---- hits ---- */
@@ -164,7 +182,7 @@ static void take_hit(struct cor_state *s, const struct rul_rule *rule,
 {
     s->event = event;
     if (rule->feeds && is_of_set) {
-        cor_evidence_keep(s->evidence, event);
+        cor_evidence_keep(s->evidence, rule, event);
         int err = rul_correlate(s->correlator, rule, event->copy, event->position,
                                 on_detection, s);
         if (err != HD_OK) {
@@ -214,6 +232,7 @@ static void advance(struct cor_state *s)
     }
     if (least != INT64_MAX) {
         rul_correlator_advance(s->correlator, least);
+        rul_correlator_close(s->correlator, on_detection, s);
     }
 }
 
