@@ -553,6 +553,7 @@ void col_intake_status(const struct col_intake *in, struct col_intake_status *ou
     *out = (struct col_intake_status){.boot = in->durable.boot,
                                       .spool_dir = in->spool_dir,
                                       .last_spooled = in->durable.last,
+                                      .last_given = in->next_seq - 1,
                                       .spool_bytes = hd_journal_writer_bytes(in->writer),
                                       .pending_bytes = in->pending_bytes,
                                       .spool_err = in->spool_err};

@@ -63,6 +63,7 @@ struct col_intake_status {
     const char *boot;
     const char *spool_dir;
     uint64_t last_spooled;  /* sequence; 0 = none in this boot */
+    uint64_t last_given;    /* >= last_spooled: of the newest closed batch */
     uint64_t spool_bytes;   /* on disk */
     uint64_t pending_bytes; /* closed, not yet durable */
     int spool_err;          /* HD_OK, or why the spool takes nothing now */

@@ -330,6 +330,8 @@ int col_tcp_open(const struct col_source_env *env, const struct col_conf_source 
         const struct hd_listener_opts opts = {
             .address = conf->listen, .on_connection = on_connection, .ctx = ts};
         err = hd_listener_open(env->loop, &opts, &ts->listener, why);
+        /* its syntax was checked with the configuration: it cannot be had */
+        err = err == HD_EINVAL ? HD_EBUSY : err;
     }
     if (err != HD_OK) {
         hd_owner_finish(&ts->owner);

@@ -265,7 +265,9 @@ static int bind_one(struct udp_source *us, const struct addrinfo *at)
         (void)setsockopt(us->fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof(off));
     }
     if (bind(us->fd, at->ai_addr, at->ai_addrlen) != 0) {
-        int err = errno == EADDRINUSE ? HD_EBUSY : hd_err_from_errno(errno);
+        int err = errno == EADDRINUSE || errno == EADDRNOTAVAIL
+                      ? HD_EBUSY
+                      : hd_err_from_errno(errno);
         (void)close(us->fd);
         us->fd = -1;
         return err;

@@ -113,12 +113,11 @@ static int send_hello(struct col_uplink *up)
     hello->agent = hd_slice_str(up->opts.agent);
     hello->boot = hd_slice_str(status.boot);
     hello->program = hd_slice(program, (size_t)n);
-    hello->last_spooled = status.last_spooled;
     (void)col_feed_oldest_ns(&up->feed, &hello->first_spooled);
-    if (hello->first_spooled > hello->last_spooled) {
-        /* on disk already, while the intake has not yet been told so */
-        hello->last_spooled = hello->first_spooled;
-    }
+    /* the disk thread may be ahead of what this loop was told */
+    hello->last_spooled = hello->first_spooled > status.last_spooled
+                              ? hello->first_spooled
+                              : status.last_spooled;
     return send_frame(up, &frame);
 }
 
@@ -234,7 +233,7 @@ static void on_welcome(struct col_uplink *up, const struct hd_wire_welcome *welc
         leave(up, HD_WIRE_BYE_VERSION, "the correlator speaks another protocol version");
         return;
     }
-    if (welcome->last_durable > status.last_spooled) {
+    if (welcome->last_durable > status.last_given) {
         up->is_refused = true;
         leave(up, HD_WIRE_BYE_PROTOCOL,
               "the correlator holds newer lines of this spool than the spool itself; was "

@@ -1,0 +1,542 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Intake and uplink against a scripted correlator: real spool, real TLS, one loop.
+ */
+#include "tests/support/support.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "collector/intake/intake.h"
+#include "collector/uplink/uplink.h"
+#include "tests/support/certs.h"
+#include "tests/unit/collector/fake_correlator.h"
+
+#define MS INT64_C(1000000)
+
+struct fixture {
+    uv_loop_t loop;
+    uv_timer_t guard;
+    bool is_late, is_closed;
+    struct fake_correlator fc[2];
+    struct col_conf conf;
+    char addresses[2][32];
+    char *correlators[2];
+    struct col_intake *intake;
+    struct col_uplink *uplink;
+    unsigned spooled, full, room;
+    size_t lines; /* that a correlator has kept */
+    uint64_t sum;
+};
+
+static const char *pki;
+
+static int make_pki(void **state)
+{
+    (void)state;
+    pki = hd_test_pki();
+    return 0;
+}
+
+/* ---- fixture ---- */
+
+static void on_line(void *ctx, const struct hd_batch_record *record,
+                    const struct hd_batch_source *source)
+{
+    struct fixture *f = ctx;
+    assert_true(hd_slice_eq(source->name, HD_SLICE("the source")));
+    f->lines++;
+    f->sum += record->seq;
+}
+
+static void on_spooled(void *ctx)
+{
+    struct fixture *f = ctx;
+    f->spooled++;
+    if (f->uplink != NULL) {
+        col_uplink_kick(f->uplink);
+    }
+}
+
+static void on_full(void *ctx)
+{
+    struct fixture *f = ctx;
+    f->full++;
+}
+
+static void on_room(void *ctx)
+{
+    struct fixture *f = ctx;
+    f->room++;
+}
+
+static void report(void *ctx, struct hd_wire_heartbeat *heartbeat)
+{
+    (void)ctx;
+    heartbeat->n = 10;
+    for (uint16_t i = 0; i < 10; i++) {
+        heartbeat->stats[i] = (struct hd_wire_stat_value){(uint16_t)(i + 1), i};
+    }
+}
+
+static void on_acked(void *ctx)
+{
+    (void)ctx;
+}
+
+static const struct col_intake_ops intake_ops = {on_spooled, on_full, on_room};
+static const struct col_uplink_ops uplink_ops = {report, on_acked};
+
+static void set_conf(struct fixture *f)
+{
+    f->conf = (struct col_conf){
+        .state_dir = (char *)(uintptr_t)hd_test_tmpdir(),
+        .line_max = 1000,
+        .batch_bytes = 1U << 20,
+        .batch_time_ns = 5 * MS,
+        .batch_level = 1,
+        .spool_max = 64U << 20,
+        .spool_segment = 1U << 20,
+        .uplink = {.correlators = f->correlators,
+                   .n_correlators = 1,
+                   .tls = {.cert = strdup(hd_test_path(pki, "client.crt")),
+                           .key = strdup(hd_test_path(pki, "client.key")),
+                           .ca = strdup(hd_test_path(pki, "ca.crt"))},
+                   .retry_first_ns = 20 * MS,
+                   .retry_max_ns = 50 * MS,
+                   .ack_timeout_ns = 60000 * MS,
+                   .fail_back_ns = 100 * MS}};
+}
+
+static void open_intake(struct fixture *f)
+{
+    char why[256] = "";
+    const struct col_intake_opts opts = {.loop = &f->loop,
+                                         .conf = &f->conf,
+                                         .agent = "web1",
+                                         .ops = &intake_ops,
+                                         .ctx = f};
+    if (col_intake_open(&opts, &f->intake, why) != HD_OK) {
+        fail_msg("%s", why);
+    }
+    assert_int_equal(col_intake_settle(f->intake), HD_OK);
+}
+
+static void open_uplink(struct fixture *f)
+{
+    char why[256] = "";
+    const struct col_uplink_opts opts = {.loop = &f->loop,
+                                         .conf = &f->conf.uplink,
+                                         .agent = "web1",
+                                         .intake = f->intake,
+                                         .ops = &uplink_ops,
+                                         .ctx = f};
+    if (col_uplink_open(&opts, &f->uplink, why) != HD_OK) {
+        fail_msg("%s", why);
+    }
+}
+
+static void open_correlator(struct fixture *f, size_t i, uint16_t port)
+{
+    fake_correlator_open(&f->fc[i], &f->loop, pki, port);
+    f->fc[i].line = on_line;
+    f->fc[i].ctx = f;
+    (void)snprintf(f->addresses[i], sizeof(f->addresses[i]), "127.0.0.1:%u",
+                   (unsigned)f->fc[i].port);
+    f->correlators[i] = f->addresses[i];
+}
+
+static struct fixture *setup(void)
+{
+    struct fixture *f = calloc(1, sizeof(*f));
+    assert_non_null(f);
+    assert_int_equal(uv_loop_init(&f->loop), 0);
+    assert_int_equal(uv_timer_init(&f->loop, &f->guard), 0);
+    open_correlator(f, 0, 0);
+    set_conf(f);
+    open_intake(f);
+    return f;
+}
+
+static void on_guard(uv_timer_t *timer)
+{
+    ((struct fixture *)timer->data)->is_late = true;
+}
+
+static void on_closed(void *ctx)
+{
+    ((struct fixture *)ctx)->is_closed = true;
+}
+
+/* Runs the loop until the condition holds; fails after ten seconds. */
+#define WAIT(f, condition)                                                               \
+    do {                                                                                 \
+        guard((f), 10000);                                                               \
+        while (!(condition) && !(f)->is_late) {                                          \
+            (void)uv_run(&(f)->loop, UV_RUN_ONCE);                                       \
+        }                                                                                \
+        (void)uv_timer_stop(&(f)->guard);                                                \
+        assert_true(condition);                                                          \
+    } while (0)
+
+static void guard(struct fixture *f, uint64_t ms)
+{
+    f->is_late = false;
+    f->guard.data = f;
+    uv_update_time(&f->loop);
+    (void)uv_timer_start(&f->guard, on_guard, ms, 0);
+}
+
+static void run_for(struct fixture *f, uint64_t ms)
+{
+    guard(f, ms);
+    while (!f->is_late) {
+        (void)uv_run(&f->loop, UV_RUN_ONCE);
+    }
+}
+
+static void close_agent(struct fixture *f)
+{
+    if (f->uplink != NULL) {
+        f->is_closed = false;
+        col_uplink_close(f->uplink, on_closed, f);
+        f->uplink = NULL;
+        WAIT(f, f->is_closed);
+    }
+    f->is_closed = false;
+    col_intake_close(f->intake, on_closed, f);
+    WAIT(f, f->is_closed);
+    f->intake = NULL;
+}
+
+static void teardown(struct fixture *f)
+{
+    if (f->intake != NULL) {
+        close_agent(f);
+    }
+    fake_correlator_close(&f->fc[0]);
+    if (f->fc[1].loop != NULL) {
+        fake_correlator_close(&f->fc[1]);
+    }
+    uv_close((uv_handle_t *)&f->guard, NULL);
+    assert_int_equal(uv_run(&f->loop, UV_RUN_DEFAULT), 0);
+    assert_int_equal(uv_loop_close(&f->loop), 0);
+    free(f->conf.uplink.tls.cert);
+    free(f->conf.uplink.tls.key);
+    free(f->conf.uplink.tls.ca);
+    free(f);
+}
+
+static int add_line(struct fixture *f, const char *text)
+{
+    const struct hd_batch_source source = {.host = HD_SLICE("web1"),
+                                           .kind = HD_SLICE("file"),
+                                           .name = HD_SLICE("the source"),
+                                           .format = HD_SLICE("auto")};
+    const struct col_sink *sink = col_intake_sink(f->intake);
+    return sink->add(sink->ctx, &source, INT64_C(1790000000000000000), 0,
+                     hd_slice_str(text));
+}
+
+/* So many lines in batches of `each`. */
+static void add_lines(struct fixture *f, size_t n, size_t each)
+{
+    for (size_t i = 1; i <= n; i++) {
+        char text[64];
+        (void)snprintf(text, sizeof(text), "line %zu", i);
+        assert_int_equal(add_line(f, text), HD_OK);
+        if (i % each == 0) {
+            col_intake_flush(f->intake);
+        }
+    }
+    col_intake_flush(f->intake);
+    WAIT(f, col_intake_is_idle(f->intake));
+}
+
+static uint64_t sum_to(uint64_t n)
+{
+    return n * (n + 1) / 2;
+}
+
+/* ---- tests ---- */
+
+static void test_lines_arrive(void **state)
+{
+    (void)state;
+    struct fixture *f = setup();
+    open_uplink(f);
+    assert_int_equal(add_line(f, "by time"), HD_OK); /* closed by the timer */
+    WAIT(f, f->lines == 1);
+    add_lines(f, 99, 10);
+    WAIT(f, col_uplink_is_drained(f->uplink) && f->lines == 100);
+    assert_int_equal(f->sum, sum_to(100));
+    assert_string_equal(f->fc[0].agent, "web1");
+    assert_int_equal(f->fc[0].repeats + f->fc[0].gaps, 0);
+    assert_int_equal(f->fc[0].heartbeats, 1);
+    close_agent(f);
+    WAIT(f, f->fc[0].byes == 1);
+    teardown(f);
+}
+
+static void test_credits_hold_back(void **state)
+{
+    (void)state;
+    struct fixture *f = setup();
+    f->fc[0].acks_nothing = true;
+    f->fc[0].credits = 1000;
+    add_lines(f, 100, 5);
+    open_uplink(f);
+    WAIT(f, f->fc[0].batches > 0);
+    run_for(f, 100);
+    unsigned sent = f->fc[0].batches;
+    assert_true(sent >= 1 && sent < 10);
+    f->fc[0].acks_nothing = false;
+    fake_correlator_ack(&f->fc[0]);
+    WAIT(f, f->lines == 100 && col_uplink_is_drained(f->uplink));
+    teardown(f);
+}
+
+static void test_resends_after_a_cut(void **state)
+{
+    (void)state;
+    struct fixture *f = setup();
+    f->fc[0].drop_after = 3; /* the third is kept but not acknowledged */
+    add_lines(f, 100, 10);
+    open_uplink(f);
+    WAIT(f, f->lines == 100 && col_uplink_is_drained(f->uplink));
+    assert_int_equal(f->sum, sum_to(100));
+    assert_true(f->fc[0].hellos >= 3);
+    assert_int_equal(f->fc[0].repeats, 0); /* WELCOME said what it holds */
+    teardown(f);
+}
+
+static void test_restart_continues(void **state)
+{
+    (void)state;
+    struct fixture *f = setup();
+    add_lines(f, 30, 10);
+    open_uplink(f);
+    WAIT(f, f->lines == 30 && col_uplink_is_drained(f->uplink));
+    char boot[33];
+    memcpy(boot, f->fc[0].boot, sizeof(boot));
+    close_agent(f);
+    open_intake(f);
+    add_lines(f, 30, 10);
+    f->fc[0].last = 30; /* as it is; the position was saved, so nothing comes again */
+    open_uplink(f);
+    WAIT(f, f->lines == 60);
+    assert_string_equal(f->fc[0].boot, boot);
+    assert_int_equal(f->sum, sum_to(60));
+    assert_int_equal(f->fc[0].gaps + f->fc[0].repeats, 0);
+    assert_int_equal(f->fc[0].first_spooled, 31);
+    teardown(f);
+}
+
+static void test_spool_is_given_back(void **state)
+{
+    (void)state;
+    struct fixture *f = setup();
+    char text[900];
+    uint64_t random = 88172645463325252ULL;
+    open_uplink(f);
+    for (size_t i = 0; i < 16000; i++) { /* text that does not compress well */
+        for (size_t k = 0; k < sizeof(text) - 1; k++) {
+            random ^= random << 13;
+            random ^= random >> 7;
+            random ^= random << 17;
+            text[k] = (char)('!' + random % 90);
+        }
+        text[sizeof(text) - 1] = '\0';
+        while (add_line(f, text) == HD_EFULL) {
+            (void)uv_run(&f->loop, UV_RUN_ONCE);
+        }
+    }
+    col_intake_flush(f->intake);
+    WAIT(f, f->lines == 16000 && col_uplink_is_drained(f->uplink));
+    struct col_intake_status status;
+    close_agent(f);
+    open_intake(f);
+    col_intake_status(f->intake, &status);
+    assert_true(status.spool_bytes < 10U << 20);
+    assert_int_equal(status.last_spooled, 16000);
+    teardown(f);
+}
+
+static void test_bye(void **state)
+{
+    (void)state;
+    for (int code = HD_WIRE_BYE_NORMAL; code <= HD_WIRE_BYE_SHUTDOWN + 1; code++) {
+        struct fixture *f = setup();
+        f->fc[0].bye = code;
+        add_lines(f, 5, 5);
+        open_uplink(f);
+        WAIT(f, f->fc[0].hellos == 2);
+        f->fc[0].bye = -1;
+        WAIT(f, f->lines == 5);
+        teardown(f);
+    }
+}
+
+static void test_newer_version(void **state)
+{
+    (void)state;
+    struct fixture *f = setup();
+    f->fc[0].version = HD_WIRE_VERSION + 1;
+    open_uplink(f);
+    WAIT(f, f->fc[0].byes == 2);
+    f->fc[0].version = HD_WIRE_VERSION;
+    f->fc[0].sends_unknown = true;
+    add_lines(f, 5, 5);
+    WAIT(f, f->lines == 5);
+    teardown(f);
+}
+
+static void test_nonsense(void **state)
+{
+    (void)state;
+    static const struct hd_slice nonsense[] = {
+        HD_SLICE("HTTP/1.1 400 Bad Request\r\n\r\n"),
+        HD_SLICE("\xff\xff\xff\xff"),
+        HD_SLICE("\0\0\0\1\2"),                           /* WELCOME without a body */
+        HD_SLICE("\0\0\0\x0d\4\0\0\0\0\0\0\0\1\0\0\1\0"), /* ACK before WELCOME */
+        HD_SLICE("\0\0\0\1\1"),                           /* HELLO */
+    };
+    for (size_t i = 0; i < sizeof(nonsense) / sizeof(nonsense[0]); i++) {
+        struct fixture *f = setup();
+        f->fc[0].garbage = nonsense[i];
+        add_lines(f, 5, 5);
+        open_uplink(f);
+        WAIT(f, f->fc[0].hellos == 2);
+        f->fc[0].garbage = HD_SLICE_EMPTY;
+        WAIT(f, f->lines == 5);
+        teardown(f);
+    }
+}
+
+static void test_ack_of_what_was_not_sent(void **state)
+{
+    (void)state;
+    struct fixture *f = setup();
+    f->fc[0].over_ack = 1000;
+    add_lines(f, 5, 5);
+    open_uplink(f);
+    WAIT(f, f->fc[0].hellos == 2);
+    f->fc[0].over_ack = 0;
+    WAIT(f, f->lines == 5 && col_uplink_is_drained(f->uplink));
+    teardown(f);
+}
+
+/* A restored backup: the correlator holds more of this boot than the spool ever had. */
+static void test_rolled_back_spool_is_refused(void **state)
+{
+    (void)state;
+    struct fixture *f = setup();
+    struct col_intake_status status;
+    col_intake_status(f->intake, &status);
+    (void)snprintf(f->fc[0].boot, sizeof(f->fc[0].boot), "%s", status.boot);
+    f->fc[0].last = 1000;
+    add_lines(f, 5, 5);
+    open_uplink(f);
+    WAIT(f, f->fc[0].byes == 2);
+    assert_int_equal(f->fc[0].batches, 0);
+    teardown(f);
+}
+
+static void test_fail_over_and_back(void **state)
+{
+    (void)state;
+    struct fixture *f = setup();
+    uint16_t port = f->fc[0].port;
+    open_correlator(f, 1, 0);
+    f->conf.uplink.n_correlators = 2;
+    add_lines(f, 5, 5);
+    open_uplink(f);
+    WAIT(f, f->lines == 5);
+    assert_int_equal(f->fc[1].hellos, 0);
+    fake_correlator_close(&f->fc[0]);
+    add_lines(f, 5, 5);
+    WAIT(f, f->lines == 10);
+    assert_int_equal(f->fc[1].hellos, 1);
+    assert_int_equal(f->fc[1].repeats, 0);
+    open_correlator(f, 0, port);
+    WAIT(f, f->fc[0].hellos == 1);
+    assert_int_equal(f->fc[1].byes, 1);
+    add_lines(f, 5, 5);
+    WAIT(f, f->lines == 15);
+    assert_int_equal(f->fc[1].hellos, 1);
+    assert_int_equal(f->sum, sum_to(15));
+    teardown(f);
+}
+
+static void test_wrong_certificates(void **state)
+{
+    (void)state;
+    struct fixture *f = setup();
+    char why[256] = "";
+    struct col_uplink *up = NULL;
+    const struct col_uplink_opts opts = {.loop = &f->loop,
+                                         .conf = &f->conf.uplink,
+                                         .agent = "web1",
+                                         .intake = f->intake,
+                                         .ops = &uplink_ops,
+                                         .ctx = f};
+    char *key = f->conf.uplink.tls.key;
+    f->conf.uplink.tls.key = (char *)(uintptr_t)hd_test_path(pki, "server.key");
+    assert_int_not_equal(col_uplink_open(&opts, &up, why), HD_OK);
+    assert_true(why[0] != '\0');
+    f->conf.uplink.tls.key = key;
+    /* a correlator by another authority is not talked to */
+    char *ca = f->conf.uplink.tls.ca;
+    f->conf.uplink.tls.ca = (char *)(uintptr_t)hd_test_path(pki, "foreign-ca.crt");
+    open_uplink(f);
+    WAIT(f, f->fc[0].connections == 3);
+    assert_int_equal(f->fc[0].hellos, 0);
+    f->conf.uplink.tls.ca = ca;
+    teardown(f);
+}
+
+static void test_status(void **state)
+{
+    (void)state;
+    struct fixture *f = setup();
+    struct hd_buf text;
+    f->fc[0].bye = HD_WIRE_BYE_IDENTITY;
+    add_lines(f, 10, 5);
+    open_uplink(f);
+    WAIT(f, f->fc[0].hellos == 1 && !fake_correlator_is_busy(&f->fc[0]));
+    run_for(f, 10);
+    hd_buf_init(&text, 0);
+    struct hd_json json = hd_json(&text);
+    hd_json_object(&json, NULL);
+    col_uplink_status(f->uplink, &json);
+    hd_json_array(&json, "problems");
+    col_uplink_problems(f->uplink, &json);
+    hd_json_end(&json, ']');
+    hd_json_end(&json, '}');
+    assert_non_null(strstr(hd_buf_cstr(&text), "must be the CN of our certificate"));
+    assert_int_equal(col_uplink_entries(f->uplink), 2);
+    assert_true(col_uplink_oldest_ns(f->uplink) == INT64_C(1790000000000000000));
+    hd_buf_fini(&text);
+    teardown(f);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_lines_arrive),
+        cmocka_unit_test(test_credits_hold_back),
+        cmocka_unit_test(test_resends_after_a_cut),
+        cmocka_unit_test(test_restart_continues),
+        cmocka_unit_test(test_spool_is_given_back),
+        cmocka_unit_test(test_bye),
+        cmocka_unit_test(test_newer_version),
+        cmocka_unit_test(test_nonsense),
+        cmocka_unit_test(test_ack_of_what_was_not_sent),
+        cmocka_unit_test(test_rolled_back_spool_is_refused),
+        cmocka_unit_test(test_fail_over_and_back),
+        cmocka_unit_test(test_wrong_certificates),
+        cmocka_unit_test(test_status),
+    };
+    return cmocka_run_group_tests(tests, make_pki, NULL);
+}
