@@ -179,7 +179,7 @@ static void write_status(void *ctx, struct hd_buf *out)
     hd_json_end(&json, '}');
 }
 
-/* ---- closing, in the opposite order of opening ---- */
+/* ---- closing ---- */
 
 static void on_intake_closed(void *ctx)
 {
@@ -372,7 +372,7 @@ static int exit_code_of(int err)
     }
 }
 
-static int open_store_and_uplink(struct col_agent *agent)
+static int open_store(struct col_agent *agent)
 {
     char why[256] = "";
     int err = col_intake_open(&(struct col_intake_opts){.loop = agent->loop,
@@ -381,16 +381,20 @@ static int open_store_and_uplink(struct col_agent *agent)
                                                         .ops = &intake_ops,
                                                         .ctx = agent},
                               &agent->intake, why);
-    if (err != HD_OK) {
-        return fail("the spool cannot be opened", why, err, HD_EXIT_STORE);
-    }
-    err = col_uplink_open(&(struct col_uplink_opts){.loop = agent->loop,
-                                                    .conf = &agent->conf->uplink,
-                                                    .agent = agent->name,
-                                                    .intake = agent->intake,
-                                                    .ops = &uplink_ops,
-                                                    .ctx = agent},
-                          &agent->uplink, why);
+    return err == HD_OK ? HD_EXIT_OK
+                        : fail("the spool cannot be opened", why, err, HD_EXIT_STORE);
+}
+
+static int open_uplink(struct col_agent *agent)
+{
+    char why[256] = "";
+    int err = col_uplink_open(&(struct col_uplink_opts){.loop = agent->loop,
+                                                        .conf = &agent->conf->uplink,
+                                                        .agent = agent->name,
+                                                        .intake = agent->intake,
+                                                        .ops = &uplink_ops,
+                                                        .ctx = agent},
+                              &agent->uplink, why);
     return err == HD_OK ? HD_EXIT_OK
                         : fail("the uplink cannot be started", why, err, HD_EXIT_CERT);
 }
@@ -450,14 +454,17 @@ int col_agent_start(void *ctx, uv_loop_t *loop, const void *conf)
     agent->scratch = malloc(COL_SCRATCH_LEN);
     int code = agent->scratch == NULL ? HD_EXIT_RUNTIME : name_agent(agent);
     raise_file_limit(agent->conf);
-    code = code == HD_EXIT_OK ? open_store_and_uplink(agent) : code;
+    code = code == HD_EXIT_OK ? open_store(agent) : code;
     code = code == HD_EXIT_OK ? open_sources(agent) : code;
     code = code == HD_EXIT_OK ? open_status(agent) : code;
+    code = code == HD_EXIT_OK ? open_uplink(agent) : code;
     if (code == HD_EXIT_OK && hd_harden_process() != HD_OK) {
         code = fail("privilege cannot be given up", "prctl", HD_EACCES, HD_EXIT_RUNTIME);
     }
     if (code != HD_EXIT_OK) {
+        /* to the end: the disk thread must not outlive the loop */
         col_agent_stop(agent);
+        (void)uv_run(loop, UV_RUN_DEFAULT);
         return code;
     }
     agent->phase = RUNNING;

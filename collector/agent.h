@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The agent as a whole: opens intake, uplink, sources and status in that order and closes
- * them in the opposite one, so that what a source still holds reaches the spool and what
- * was acknowledged is saved. Agent loop thread.
+ * The agent as a whole: opens intake, sources, status and uplink; closes sources, uplink,
+ * intake and status, so that what a source still holds reaches the spool and what was
+ * acknowledged is saved. Agent loop thread.
  */
 #pragma once
 #include <uv.h>
