@@ -152,7 +152,7 @@ static const struct hd_conf_item intake_items[] = {
     }
 
 static const struct hd_conf_item archive_items[] = {
-    JOURNAL_ITEMS("/var/lib/haidang/correlator/archive", "0", "365d")};
+    JOURNAL_ITEMS("/var/lib/haidang/correlator/archive", "0", "366d")};
 static const struct hd_conf_item alerts_items[] = {
     JOURNAL_ITEMS("/var/lib/haidang/correlator/alerts", "0", "0s")};
 

@@ -65,7 +65,7 @@
       "Hits lost because memory was short")                                              \
     X(COR_M_DETECT_LAG, GAUGE, COR_NAME("detect_lag_bytes"), "Archive not yet examined") \
     X(COR_M_DETECT_LAG_MS, GAUGE, COR_NAME("detect_lag_milliseconds"),                   \
-      "Age of the newest record of the batch examined last; 0 when caught up")           \
+      "How long ago the batch examined last had come; 0 when caught up")                 \
     X(COR_M_HITS_QUEUE_HIGH, GAUGE, COR_NAME("hits_queue_high_water"),                   \
       "The most messages that waited for the state thread")                              \
     X(COR_M_PUBLISHED, COUNTER, COR_NAME("alerts_published_total"), "Alerts published")  \

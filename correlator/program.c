@@ -10,18 +10,21 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #include <haidang/clock.h>
 #include <haidang/fs.h>
+#include <haidang/harden.h>
 #include <haidang/log.h>
 #include <haidang/main.h>
 
 #include "correlator/metrics.h"
 #include "correlator/program_core.h"
 
-#define RATE_MS    5000U
-#define SNAPSHOT   "agents.json"
-#define STATE_MODE 0750
+#define FILES_OF_OUR_OWN 256U
+#define RATE_MS          5000U
+#define SNAPSHOT         "agents.json"
+#define STATE_MODE       0750
 
 int cor_program_new(struct cor_program **out)
 {
@@ -44,8 +47,8 @@ static void free_threads(struct cor_program *p)
 
 void cor_program_free(struct cor_program *p)
 {
-    if (p == NULL) {
-        return;
+    if (p == NULL || p->is_joining) {
+        return; /* ended by force: somebody still waits for the threads */
     }
     free_threads(p);
     cor_loaded_fini(&p->loaded);
@@ -190,6 +193,7 @@ static void on_rate(uv_timer_t *timer)
     p->detect_rate = (lines - p->lines_sampled) * 1000 / RATE_MS;
     p->lines_sampled = lines;
     cor_intake_trim(p->intake); /* the readers may have moved on */
+    cor_status_log(p);
 }
 
 static void open_timers(struct cor_program *p)
@@ -231,11 +235,30 @@ static int open_doors(struct cor_program *p, char why[256])
     return HD_OK;
 }
 
+static void close_all(struct cor_program *p);
+
 static int fail(struct cor_program *p, int code, const char *why, int err)
 {
     HD_LOG(ERROR, "program", why, HD_KV_ERR(err));
-    cor_program_stop(p);
+    close_all(p);
+    free_threads(p); /* nothing was given to them yet */
     return code;
+}
+
+/* One descriptor a connection; what is not granted shows when agents come. */
+static void raise_file_limit(const struct cor_conf *conf)
+{
+    struct rlimit limit;
+    rlim_t want = (rlim_t)conf->intake.agents_max + FILES_OF_OUR_OWN;
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= want) {
+        return;
+    }
+    limit.rlim_cur = want < limit.rlim_max ? want : limit.rlim_max;
+    if (setrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur < want) {
+        HD_LOG(WARN, "program",
+               "fewer open files are allowed than intake.agents_max needs",
+               HD_KV_UINT("allowed", limit.rlim_cur), HD_KV_UINT("needed", want));
+    }
 }
 
 int cor_program_start(struct cor_program *p, uv_loop_t *loop, const struct cor_conf *conf)
@@ -244,6 +267,7 @@ int cor_program_start(struct cor_program *p, uv_loop_t *loop, const struct cor_c
     p->conf = conf;
     p->loop = loop;
     p->started_ns = hd_clock_wall_ns();
+    raise_file_limit(conf);
     int err = open_intake(p, why);
     if (err == HD_OK) {
         err = open_state(p, why);
@@ -263,6 +287,10 @@ int cor_program_start(struct cor_program *p, uv_loop_t *loop, const struct cor_c
     if (err != HD_OK) {
         return fail(p, HD_EXIT_BIND, why, err);
     }
+    err = hd_harden_process();
+    if (err != HD_OK) {
+        return fail(p, HD_EXIT_RUNTIME, "privilege cannot be given up", err);
+    }
     HD_LOG(INFO, "program", "rules in force",
            HD_KV_UINT("rules", rul_set_count(p->loaded.set)),
            HD_KV_STR("hash", rul_set_hash(p->loaded.set)),
@@ -272,22 +300,9 @@ int cor_program_start(struct cor_program *p, uv_loop_t *loop, const struct cor_c
 
 /* ---- end ---- */
 
-static void join_work(uv_work_t *work)
+/* Everything begins to close; threads are asked to end. */
+static void close_all(struct cor_program *p)
 {
-    free_threads(HD_CONTAINER(work, struct cor_program, join_work));
-}
-
-static void join_done(uv_work_t *work, int status)
-{
-    (void)work;
-    (void)status;
-}
-
-void cor_program_stop(struct cor_program *p)
-{
-    if (p->is_stopping) {
-        return;
-    }
     p->is_stopping = true;
     hd_metrics_server_close(p->server);
     p->server = NULL;
@@ -306,7 +321,25 @@ void cor_program_stop(struct cor_program *p)
         cor_intake_close(p->intake, NULL, NULL);
         p->intake = NULL;
     }
-    /* Waiting for threads is no work for a loop; when it cannot be handed off,
-     * cor_program_free does it. */
-    (void)!uv_queue_work(p->loop, &p->join_work, join_work, join_done);
+}
+
+static void join_work(uv_work_t *work)
+{
+    free_threads(HD_CONTAINER(work, struct cor_program, join_work));
+}
+
+static void join_done(uv_work_t *work, int status)
+{
+    struct cor_program *p = HD_CONTAINER(work, struct cor_program, join_work);
+    p->is_joining = status != 0;
+}
+
+void cor_program_stop(struct cor_program *p)
+{
+    if (p->is_stopping) {
+        return;
+    }
+    close_all(p);
+    /* Waiting for threads is no work for a loop. */
+    p->is_joining = uv_queue_work(p->loop, &p->join_work, join_work, join_done) == 0;
 }

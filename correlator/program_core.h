@@ -41,7 +41,10 @@ struct cor_program {
     bool is_loading, only_databases, wants_reload;
 
     uv_work_t join_work;
-    bool is_stopping, is_joined, is_intake_closed;
+    bool is_stopping, is_joining;
+
+    unsigned problems;   /* that were there last time */
+    int64_t problems_ns; /* when they were last told; monotonic */
 };
 
 /* ---- reload.c ---- */
@@ -60,3 +63,5 @@ void cor_diag_log(void *ctx, const struct hd_diag *diag);
 
 void cor_status_refresh(void *ctx);
 void cor_status_write(void *ctx, struct hd_buf *out);
+/* Logs problems when they come, every minute while they last, and their end. */
+void cor_status_log(struct cor_program *program);

@@ -51,16 +51,14 @@ void cor_loaded_fini(struct cor_loaded *loaded)
 
 void cor_diag_log(void *ctx, const struct hd_diag *diag)
 {
+    /* A site of its own: every problem is told, however many there are. */
+    struct hd_log_site site = {0};
+    const struct hd_kv where[] = {HD_KV_STR("file", diag->file == NULL ? "" : diag->file),
+                                  HD_KV_UINT("line", diag->line),
+                                  HD_KV_UINT("column", diag->column)};
     (void)ctx;
-    if (diag->level == HD_DIAG_ERROR) {
-        HD_LOG(ERROR, "load", diag->text,
-               HD_KV_STR("file", diag->file == NULL ? "" : diag->file),
-               HD_KV_UINT("line", diag->line), HD_KV_UINT("column", diag->column));
-    } else {
-        HD_LOG(WARN, "load", diag->text,
-               HD_KV_STR("file", diag->file == NULL ? "" : diag->file),
-               HD_KV_UINT("line", diag->line), HD_KV_UINT("column", diag->column));
-    }
+    hd_log_emit(diag->level == HD_DIAG_ERROR ? HD_LOG_ERROR : HD_LOG_WARN, "load",
+                diag->text, where, sizeof(where) / sizeof(where[0]), &site);
 }
 
 /* ---- aside ---- */

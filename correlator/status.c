@@ -9,6 +9,7 @@
 
 #include <haidang/clock.h>
 #include <haidang/json.h>
+#include <haidang/log.h>
 #include <haidang/main.h>
 
 #include "correlator/metrics.h"
@@ -16,6 +17,7 @@
 
 #define CERT_ALARM_DAYS 14
 #define DAY_S           86400
+#define SAY_AGAIN_NS    (60 * HD_NS_PER_SEC)
 
 static uint64_t lag_bytes(const struct cor_program *p)
 {
@@ -54,14 +56,15 @@ void cor_status_refresh(void *ctx)
 /* ---- problems ---- */
 
 struct problems {
-    struct hd_json *json;
+    void (*say)(void *ctx, const char *text);
+    void *ctx;
     unsigned n;
 };
 
 static void say(void *ctx, const char *text)
 {
     struct problems *out = ctx;
-    hd_json_cstr(out->json, NULL, text);
+    out->say(out->ctx, text);
     out->n++;
 }
 
@@ -76,26 +79,61 @@ static void say_f(struct problems *out, const char *fmt, ...)
     say(out, text);
 }
 
-static unsigned put_problems(const struct cor_program *p, struct hd_json *j)
+static void find_problems(const struct cor_program *p, struct problems *out)
 {
-    struct problems out = {.json = j};
-    hd_json_array(j, "problems");
-    cor_intake_problems(p->intake, say, &out);
+    cor_intake_problems(p->intake, say, out);
     int err = cor_state_trouble(p->state);
     if (err != HD_OK) {
-        say_f(&out, "alerts cannot be published (%s): detection waits", hd_err_text(err));
+        say_f(out, "alerts cannot be published (%s): detection waits", hd_err_text(err));
     }
     uint64_t behind_s = lag_ms(p) / 1000;
     if ((int64_t)behind_s > p->conf->detect.lag_alarm / HD_NS_PER_SEC) {
-        say_f(&out, "detection is %" PRIu64 " s behind", behind_s);
+        say_f(out, "detection is %" PRIu64 " s behind", behind_s);
     }
     int64_t left_s = hd_tls_expires_in_s(p->tls);
-    if (left_s < (int64_t)CERT_ALARM_DAYS * DAY_S) {
-        say_f(&out,
-              left_s < 0 ? "our certificate has expired %lld days ago"
-                         : "our certificate expires in %lld days",
-              (long long)((left_s < 0 ? -left_s : left_s) / DAY_S));
+    if (left_s < 0) {
+        say_f(out, "our certificate has expired %" PRId64 " days ago", -left_s / DAY_S);
+    } else if (left_s < (int64_t)CERT_ALARM_DAYS * DAY_S) {
+        say_f(out, "our certificate expires in %" PRId64 " days", left_s / DAY_S);
     }
+}
+
+static void to_json(void *ctx, const char *text)
+{
+    hd_json_cstr(ctx, NULL, text);
+}
+
+static void to_log(void *ctx, const char *text)
+{
+    (void)ctx;
+    HD_LOG(WARN, "status", "problem", HD_KV_STR("what", text));
+}
+
+static void to_nobody(void *ctx, const char *text)
+{
+    (void)ctx;
+    (void)text;
+}
+
+void cor_status_log(struct cor_program *p)
+{
+    struct problems count = {.say = to_nobody};
+    int64_t now_ns = hd_clock_mono_ns();
+    find_problems(p, &count);
+    if (count.n > 0 && (p->problems == 0 || now_ns - p->problems_ns >= SAY_AGAIN_NS)) {
+        p->problems_ns = now_ns;
+        find_problems(p, &(struct problems){.say = to_log});
+    } else if (count.n == 0 && p->problems > 0) {
+        HD_LOG(INFO, "status", "no problems any more");
+    }
+    p->problems = count.n;
+}
+
+static unsigned put_problems(const struct cor_program *p, struct hd_json *j)
+{
+    struct problems out = {.say = to_json, .ctx = j};
+    hd_json_array(j, "problems");
+    find_problems(p, &out);
     hd_json_end(j, ']');
     return out.n;
 }

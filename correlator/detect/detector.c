@@ -57,6 +57,7 @@ struct cor_detector {
     bool copy_failed;
     bool is_warm_up;
     int64_t now_ns, watermark_ns;
+    int64_t taken_ns; /* when the entry at hand came to us */
     uint64_t n_hits, n_events, n_dropped;
 
     int64_t entry_bytes, lag_ns;
@@ -143,6 +144,9 @@ void cor_detector_stop(struct cor_detector *d)
 {
     atomic_store(&d->is_stopping, true);
     wake(d);
+    if (!d->has_thread) {
+        hd_ring_close(d->hits); /* or the state thread would wait for it */
+    }
 }
 
 void cor_detector_free(struct cor_detector *d)
@@ -385,6 +389,7 @@ static void examine_entry(struct cor_detector *d, const struct hd_journal_entry 
         corrupt_entry(d, entry->index, "its meta is malformed");
         return;
     }
+    d->taken_ns = meta.taken_ns;
     if (!is_mine(d, meta.agent)) {
         return;
     }
@@ -411,7 +416,7 @@ static void note_lag(struct cor_detector *d, const struct hd_journal_entry *entr
     int64_t now_ns = hd_clock_mono_ns();
     int64_t age_ms = 0;
     if (entry != NULL) {
-        age_ms = (hd_clock_wall_ns() - entry->time_max) / HD_NS_PER_MS;
+        age_ms = (hd_clock_wall_ns() - d->taken_ns) / HD_NS_PER_MS;
         d->entry_bytes += ((int64_t)entry->payload.len - d->entry_bytes) / 16;
     }
     atomic_store_explicit(&d->lag_ms, (uint64_t)(age_ms > 0 ? age_ms : 0),

@@ -34,7 +34,8 @@ void cor_detector_stop(struct cor_detector *d);
 /* Waits for the thread (when it was started) and frees everything. Blocking. */
 void cor_detector_free(struct cor_detector *d);
 
-/* Archive not yet examined, bytes; age of what was examined last, ms. Any thread. */
+/* Archive not yet examined, bytes; how long ago what was examined last had come to us,
+ * ms, 0 when everything is examined. Any thread. */
 uint64_t cor_detector_lag_bytes(const struct cor_detector *d);
 uint64_t cor_detector_lag_ms(const struct cor_detector *d);
 size_t cor_detector_queue_high(const struct cor_detector *d);

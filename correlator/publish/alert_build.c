@@ -10,6 +10,7 @@
 #include <haidang/utf8.h>
 
 #include "correlator/enrich/attack.h"
+#include "correlator/metrics.h"
 
 #define GROUP_MAX   8U
 #define TAGS_MAX    64U
@@ -186,9 +187,10 @@ static void put_times(struct maker *m)
 static void put_geo(struct maker *m, json_t *source)
 {
     struct cor_geo geo = {0};
-    /* A database that is broken at one address is no reason to hold an alert back; what
-     * the other one knew is in `geo`. */
-    (void)!cor_enrich_geo(m->in->enrich, &m->source, &geo);
+    /* No reason to hold an alert back; what the other database knew is in `geo`. */
+    if (cor_enrich_geo(m->in->enrich, &m->source, &geo) == HD_ECORRUPT) {
+        COR_COUNT(COR_M_GEO_ERRORS, 1);
+    }
     json_t *out = json_object();
     put_name(m, out, "country_iso", geo.country_iso);
     put_name(m, out, "country", geo.country);

@@ -6,6 +6,7 @@
 
 #include "correlator/enrich/csv.h"
 #include "correlator/enrich/inventory.h"
+#include "tests/support/alloc.h"
 
 /* ---- CSV ---- */
 
@@ -285,6 +286,28 @@ static void loads_the_sample(void **state)
     cor_inventory_free(inv);
 }
 
+static void survives_lack_of_memory(void **state)
+{
+    (void)state;
+    static const char *const texts[][2] = {
+        {"x.csv", "id,name,hosts,networks\na,A,web1; web2,192.0.2.0/24\nb,\"B\"\"\",,\n"},
+        {"x.yml",
+         "systems:\n  - {id: a, name: A, hosts: [web1], networks: 192.0.2.1}\n"}};
+    for (size_t i = 0; i < 2; i++) {
+        HD_TEST_ALLOC_EACH(n)
+        {
+            struct hd_diags diags = {0};
+            struct cor_inventory *inv = NULL;
+            int err =
+                cor_inventory_parse(hd_slice_str(texts[i][1]), texts[i][0], &inv, &diags);
+            hd_test_alloc_stop();
+            assert_true((err == HD_OK) == (inv != NULL));
+            assert_true(err == HD_OK || err == HD_ENOMEM || err == HD_EPARSE);
+            cor_inventory_free(inv);
+        }
+    }
+}
+
 static void a_missing_file_is_said_so(void **state)
 {
     (void)state;
@@ -306,6 +329,7 @@ int main(void)
         cmocka_unit_test(reports_problems_of_a_yaml),
         cmocka_unit_test(loads_a_published_inventory),
         cmocka_unit_test(loads_the_sample),
+        cmocka_unit_test(survives_lack_of_memory),
         cmocka_unit_test(a_missing_file_is_said_so),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
