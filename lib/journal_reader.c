@@ -66,6 +66,7 @@ static void position_set(struct hd_journal_reader *r,
     segment_leave(r);
     r->at = *cursor;
     r->is_segment_done = false;
+    r->is_gap_told = false;
 }
 
 /* The position must make sense with a mark that was just read. */
@@ -392,11 +393,14 @@ uint64_t hd_journal_reader_lag(const struct hd_journal_reader *r)
 {
     struct hd_jfmt_mark mark;
     struct listing l = {0};
-    if (hd_jreader_mark(r, &mark) != HD_OK || list(r, &l) != HD_OK) {
+    uint64_t from = r->at.index;
+    if (hd_jreader_mark(r, &mark) != HD_OK) {
         return 0;
     }
-    uint64_t from = r->at.index > l.oldest ? r->at.index : l.oldest;
-    return mark.next > from && l.oldest > 0 ? mark.next - from : 0;
+    if (from == 0) {
+        from = list(r, &l) == HD_OK && l.oldest > 0 ? l.oldest : mark.next;
+    }
+    return mark.next > from ? mark.next - from : 0;
 }
 
 /* ---- positions ---- */
@@ -410,8 +414,16 @@ void hd_journal_reader_tell(const struct hd_journal_reader *r,
 int hd_journal_reader_seek(struct hd_journal_reader *r,
                            const struct hd_journal_cursor *cursor)
 {
-    position_set(r, cursor);
     r->is_sought = true;
+    /* a step back in the same segment, after a look ahead, keeps it open */
+    if (r->fd >= 0 && cursor->index > 0 && cursor->segment == r->at.segment) {
+        r->at = *cursor;
+        r->is_gap_told = false;
+        if (hint_holds(r, cursor->offset)) {
+            return HD_OK;
+        }
+    }
+    position_set(r, cursor);
     return HD_OK;
 }
 
@@ -444,40 +456,68 @@ static void row_find(struct hd_journal_reader *r, int64_t time_ns)
     r->at.offset = HD_JFMT_SEGMENT_LEN;
 }
 
+struct names {
+    uint64_t *first;
+    size_t n, cap;
+};
+
+static int names_add(void *ctx, const char *name)
+{
+    struct names *names = ctx;
+    uint64_t first = 0;
+    if (!hd_jfmt_name_parse(name, &first)) {
+        return HD_OK;
+    }
+    if (names->n == names->cap) {
+        size_t cap = names->cap == 0 ? 64 : 2 * names->cap;
+        uint64_t *more = realloc(names->first, cap * sizeof(*more));
+        if (more == NULL) {
+            return HD_ENOMEM;
+        }
+        names->first = more;
+        names->cap = cap;
+    }
+    names->first[names->n++] = first;
+    return HD_OK;
+}
+
+/* True in *found: the segment may hold `time_ns`, and the reader stands in it. */
+static int segment_try(struct hd_journal_reader *r, uint64_t first, int64_t time_ns,
+                       bool *found)
+{
+    int err = segment_open(r, first);
+    if (err != HD_OK) {
+        return err == HD_ENOENT ? HD_OK : err; /* removed meanwhile */
+    }
+    r->scan.uuid = r->mark.uuid;
+    r->at.index = first;
+    r->at.offset = HD_JFMT_SEGMENT_LEN;
+    err = hd_jscan_footer(&r->scan);
+    *found = err == HD_ENOENT || (err == HD_OK && r->scan.footer.time_max >= time_ns);
+    if (err == HD_OK && *found) {
+        row_find(r, time_ns);
+    }
+    return err == HD_ENOENT ? HD_OK : err;
+}
+
 int hd_journal_reader_seek_time(struct hd_journal_reader *r, int64_t time_ns)
 {
+    struct names names = {0};
+    bool found = false;
     r->is_sought = true;
     int err = mark_refresh(r);
     if (err != HD_OK) {
         return err == HD_EAGAIN ? HD_OK : err;
     }
-    position_set(r, &(struct hd_journal_cursor){0});
-    for (;;) {
-        struct listing l = {0};
-        err = list(r, &l);
-        if (err != HD_OK || l.following == 0) {
-            break;
-        }
-        err = segment_open(r, l.following);
-        if (err == HD_ENOENT) {
-            r->at.segment = l.following;
-            continue; /* removed meanwhile */
-        }
-        if (err != HD_OK) {
-            break;
-        }
-        r->scan.uuid = r->mark.uuid;
-        r->at.index = l.following;
-        r->at.offset = HD_JFMT_SEGMENT_LEN;
-        bool is_sealed = hd_jscan_footer(&r->scan) == HD_OK;
-        if (!is_sealed || r->scan.footer.time_max >= time_ns) {
-            if (is_sealed) {
-                row_find(r, time_ns);
-            }
-            struct hd_journal_cursor found = r->at;
-            position_set(r, &found);
-            return HD_OK;
-        }
+    err = r->io.ops->list(r->io.ctx, r->dir, names_add, &names);
+    for (size_t i = 0; err == HD_OK && !found && i < names.n; i++) {
+        err = segment_try(r, names.first[i], time_ns, &found);
+    }
+    free(names.first);
+    if (err == HD_OK && found) {
+        struct hd_journal_cursor at = r->at;
+        position_set(r, &at);
+        return HD_OK;
     }
     return err == HD_OK || err == HD_EAGAIN ? hd_journal_reader_seek_end(r) : err;
 }
