@@ -66,6 +66,11 @@ void hd_journal_free(struct hd_journal *j); /* closes; commits nothing */
 int hd_journal_recover(struct hd_journal *j,
                        struct hd_journal_recovery *recovery) HD_MUST_USE;
 
-/* The reader with other system calls (tests). */
+/* The writer's thread and the reader with other system calls (tests). */
+struct hd_journal_writer;
+struct hd_journal_writer_opts;
+int hd_journal_writer_open_io(const struct hd_journal_writer_opts *opts,
+                              const struct hd_io *io, struct hd_journal_writer **out,
+                              struct hd_journal_recovery *recovery) HD_MUST_USE;
 int hd_journal_reader_open_io(const char *dir, const char *name, const struct hd_io *io,
                               struct hd_journal_reader **out) HD_MUST_USE;

@@ -18,6 +18,8 @@
 #include <haidang/log.h>
 #include <haidang/loop.h>
 
+#include "lib/journal_priv.h"
+
 #define QUEUE_BYTES (UINT64_C(8) << 20)
 
 struct item {
@@ -213,9 +215,10 @@ static void on_async(uv_async_t *async)
     }
 }
 
-static int writer_start(struct hd_journal_writer *w, struct hd_journal_recovery *recovery)
+static int writer_start(struct hd_journal_writer *w, const struct hd_io *io,
+                        struct hd_journal_recovery *recovery)
 {
-    int err = hd_journal_open(&w->opts.journal, &w->journal, recovery);
+    int err = hd_journal_open_io(&w->opts.journal, io, &w->journal, recovery);
     if (err != HD_OK) {
         return err;
     }
@@ -233,9 +236,9 @@ static int writer_start(struct hd_journal_writer *w, struct hd_journal_recovery 
     return HD_EAGAIN;
 }
 
-int hd_journal_writer_open(const struct hd_journal_writer_opts *opts,
-                           struct hd_journal_writer **out,
-                           struct hd_journal_recovery *recovery)
+int hd_journal_writer_open_io(const struct hd_journal_writer_opts *opts,
+                              const struct hd_io *io, struct hd_journal_writer **out,
+                              struct hd_journal_recovery *recovery)
 {
     struct hd_journal_writer *w = calloc(1, sizeof(*w));
     if (w == NULL) {
@@ -248,7 +251,7 @@ int hd_journal_writer_open(const struct hd_journal_writer_opts *opts,
     (void)pthread_mutex_init(&w->lock, NULL);
     (void)pthread_cond_init(&w->wake, NULL);
     hd_owner_init(&w->owner, writer_closed, w);
-    int err = w->opts.journal.dir == NULL ? HD_ENOMEM : writer_start(w, recovery);
+    int err = w->opts.journal.dir == NULL ? HD_ENOMEM : writer_start(w, io, recovery);
     if (err == HD_OK) {
         *out = w;
         return HD_OK;
@@ -260,6 +263,14 @@ int hd_journal_writer_open(const struct hd_journal_writer_opts *opts,
     hd_owner_close(&w->owner, (uv_handle_t *)&w->async);
     hd_owner_finish(&w->owner); /* frees it when the handle has closed */
     return err;
+}
+
+int hd_journal_writer_open(const struct hd_journal_writer_opts *opts,
+                           struct hd_journal_writer **out,
+                           struct hd_journal_recovery *recovery)
+{
+    struct hd_io io = hd_io_system();
+    return hd_journal_writer_open_io(opts, &io, out, recovery);
 }
 
 static struct item *item_new(const struct hd_journal_entry *entry, void *token)
