@@ -47,6 +47,9 @@ static int add_document(struct loader *l, struct rul_reader *r,
                         const struct hd_yaml *root)
 {
     struct rul_doc *doc = NULL;
+    if (hd_yaml_is_null(root)) { /* nothing between two lines of "---" */
+        return 0;
+    }
     int err = l->n_docs == DOCS_MAX ? rul_refuse(r, root, "too many rules")
                                     : rul_doc_read(r, root, &doc);
     if (l->load.failed || l->set->keep.failed) {
