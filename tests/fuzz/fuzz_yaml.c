@@ -35,11 +35,17 @@ static struct hd_slice line_at(struct hd_slice text, unsigned line)
     return text;
 }
 
+/* A node with an anchor or a tag starts there. */
+static bool has_properties(struct hd_slice at)
+{
+    return at.len > 0 && (at.ptr[0] == '&' || at.ptr[0] == '!');
+}
+
 static void check_place(struct hd_slice text, const struct hd_yaml *node)
 {
     if (node->kind == HD_YAML_SCALAR && node->is_plain && node->is_one_line) {
-        struct hd_slice line = line_at(text, node->line);
-        if (!hd_slice_starts(hd_slice_from(line, node->column - 1), node->text)) {
+        struct hd_slice at = hd_slice_from(line_at(text, node->line), node->column - 1);
+        if (!has_properties(at) && !hd_slice_starts(at, node->text)) {
             abort();
         }
     }
