@@ -76,16 +76,6 @@ static struct hd_slice text_of(const json_t *value)
     return hd_slice(json_string_value(value), json_string_length(value));
 }
 
-static bool is_hex(struct hd_slice s)
-{
-    for (size_t i = 0; i < s.len; i++) {
-        if (!hd_is_digit(s.ptr[i]) && (s.ptr[i] < 'a' || s.ptr[i] > 'f')) {
-            return false;
-        }
-    }
-    return true;
-}
-
 static bool is_uuid(struct hd_slice s)
 {
     static const uint8_t ends[] = {8, 13, 18, 23, UUID_LEN};
@@ -94,7 +84,7 @@ static bool is_uuid(struct hd_slice s)
         return false;
     }
     for (size_t i = 0; i < sizeof(ends); i++) {
-        if (!is_hex(hd_slice(s.ptr + from, ends[i] - from)) ||
+        if (!hd_slice_is_hex(hd_slice(s.ptr + from, ends[i] - from)) ||
             (ends[i] < UUID_LEN && s.ptr[ends[i]] != '-')) {
             return false;
         }
@@ -167,7 +157,8 @@ static int check_string(struct check *c, const struct hd_ashape_member *m,
     case HD_ASHAPE_UUID:
         return is_uuid(s) ? HD_OK : wrong(c, "must be a UUID in lower case");
     case HD_ASHAPE_SHA256:
-        return s.len == 64 && is_hex(s) ? HD_OK : wrong(c, "must be 64 hex digits");
+        return s.len == 64 && hd_slice_is_hex(s) ? HD_OK
+                                                 : wrong(c, "must be 64 hex digits");
     case HD_ASHAPE_IP:
         return is_ip(s) ? HD_OK : wrong(c, "must be an IPv4 or IPv6 address");
     default:

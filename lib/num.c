@@ -85,15 +85,6 @@ int hd_num_i64(struct hd_slice text, int64_t min, int64_t max, int64_t *out)
     return HD_OK;
 }
 
-static int hex_digit(uint8_t c)
-{
-    if (hd_is_digit(c)) {
-        return c - '0';
-    }
-    c = hd_lower(c);
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 int hd_num_hex_u64(struct hd_slice text, uint64_t max, uint64_t *out)
 {
     uint64_t value = 0;
@@ -102,7 +93,7 @@ int hd_num_hex_u64(struct hd_slice text, uint64_t max, uint64_t *out)
         return HD_EPARSE;
     }
     for (size_t i = 0; i < text.len; i++) {
-        int digit = hex_digit(text.ptr[i]);
+        int digit = hd_hex_value(text.ptr[i]);
         if (digit < 0) {
             return HD_EPARSE;
         }
@@ -122,13 +113,13 @@ int hd_num_hex_bytes(struct hd_slice text, uint8_t *out, size_t cap)
         return HD_EPARSE;
     }
     for (size_t i = 0; i < text.len; i++) {
-        if (hex_digit(text.ptr[i]) < 0) {
+        if (hd_hex_value(text.ptr[i]) < 0) {
             return HD_EPARSE;
         }
     }
     for (size_t i = 0; i < cap; i++) {
-        out[i] =
-            (uint8_t)(hex_digit(text.ptr[2 * i]) << 4 | hex_digit(text.ptr[2 * i + 1]));
+        out[i] = (uint8_t)(hd_hex_value(text.ptr[2 * i]) << 4 |
+                           hd_hex_value(text.ptr[2 * i + 1]));
     }
     return HD_OK;
 }

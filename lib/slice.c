@@ -17,6 +17,16 @@ static bool eq_nocase(const uint8_t *a, const uint8_t *b, size_t len)
     return true;
 }
 
+bool hd_slice_is_hex(struct hd_slice s)
+{
+    for (size_t i = 0; i < s.len; i++) {
+        if (hd_hex_value(s.ptr[i]) < 0 || hd_is_upper(s.ptr[i])) {
+            return false;
+        }
+    }
+    return true;
+}
+
 bool hd_slice_ends(struct hd_slice s, struct hd_slice suffix)
 {
     return s.len >= suffix.len &&

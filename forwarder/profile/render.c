@@ -76,16 +76,6 @@ static int64_t code_points(struct hd_slice s)
     return n;
 }
 
-static bool is_lower_hex(struct hd_slice s)
-{
-    for (size_t i = 0; i < s.len; i++) {
-        if (!hd_is_digit(s.ptr[i]) && (s.ptr[i] < 'a' || s.ptr[i] > 'f')) {
-            return false;
-        }
-    }
-    return true;
-}
-
 static int put_string(const struct render *r, const struct fwd_field *field,
                       struct hd_slice s, struct hd_buf *out)
 {
@@ -96,7 +86,7 @@ static int put_string(const struct render *r, const struct fwd_field *field,
     if (len < field->min_len || (field->max_len > 0 && len > field->max_len)) {
         return wrong(r, field, "has %lld characters", (long long)len);
     }
-    if (field->hex > 0 && (len != field->hex || !is_lower_hex(s))) {
+    if (field->hex > 0 && (len != field->hex || !hd_slice_is_hex(s))) {
         return wrong(r, field, "must be %lld lower case hex digits",
                      (long long)field->hex);
     }

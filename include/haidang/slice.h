@@ -82,7 +82,15 @@ static inline uint8_t hd_lower(uint8_t c)
 {
     return hd_is_upper(c) ? (uint8_t)(c | 0x20) : c;
 }
+/* Value of a hex digit of either case, -1 for any other byte. */
+static inline int hd_hex_value(uint8_t c)
+{
+    uint8_t letter = (uint8_t)((c | 0x20) - 'a');
+    return hd_is_digit(c) ? c - '0' : letter < 6 ? letter + 10 : -1;
+}
 
+/* Lower case hex digits only. */
+bool hd_slice_is_hex(struct hd_slice s);
 bool hd_slice_ends(struct hd_slice s, struct hd_slice suffix);
 bool hd_slice_eq_nocase(struct hd_slice a, struct hd_slice b);
 bool hd_slice_starts_nocase(struct hd_slice s, struct hd_slice prefix);

@@ -69,12 +69,6 @@ static size_t plain_len(struct hd_slice in, size_t at)
     return at - from;
 }
 
-static int hex_value(uint8_t c)
-{
-    uint8_t low = c | 0x20;
-    return hd_is_digit(c) ? c - '0' : (low >= 'a' && low <= 'f') ? low - 'a' + 10 : -1;
-}
-
 /* Behind a backslash. */
 static enum hd_parse scan_escape(struct scan *s)
 {
@@ -89,7 +83,7 @@ static enum hd_parse scan_escape(struct scan *s)
         if (s->at >= s->in.len) {
             return HD_PARSE_MORE;
         }
-        if (hex_value(s->in.ptr[s->at++]) < 0) {
+        if (hd_hex_value(s->in.ptr[s->at++]) < 0) {
             return HD_PARSE_BAD;
         }
     }
@@ -378,7 +372,7 @@ static uint32_t hex4(const uint8_t *at)
 {
     uint32_t value = 0;
     for (int i = 0; i < 4; i++) {
-        value = value << 4 | (uint32_t)hex_value(at[i]);
+        value = value << 4 | (uint32_t)hd_hex_value(at[i]);
     }
     return value;
 }

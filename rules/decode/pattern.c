@@ -221,17 +221,13 @@ static size_t uint_len(struct hd_slice s)
     return n > 0 ? n : NO_MATCH;
 }
 
-static bool is_hex(uint8_t c)
-{
-    return hd_is_digit(c) || (uint8_t)((c | 0x20) - 'a') < 6;
-}
-
 /* Dotted IPv4, or IPv6 (also with an IPv4 tail). */
 static size_t ip_len(struct hd_slice s)
 {
     size_t n = 0, dots = 0;
     struct hd_ip ip;
-    while (n < s.len && (is_hex(s.ptr[n]) || s.ptr[n] == '.' || s.ptr[n] == ':')) {
+    while (n < s.len &&
+           (hd_hex_value(s.ptr[n]) >= 0 || s.ptr[n] == '.' || s.ptr[n] == ':')) {
         if (s.ptr[n] == ':' && dots > 0) {
             break; /* IPv4 and a port behind it */
         }

@@ -97,6 +97,21 @@ static void duplicates(void **state)
     free(text);
 }
 
+static void hex(void **state)
+{
+    (void)state;
+    for (int c = 0; c < 256; c++) {
+        static const char digits[] = "0123456789abcdefABCDEF";
+        const char *at = c == 0 ? NULL : strchr(digits, c);
+        int place = at == NULL ? -1 : (int)(at - digits);
+        assert_int_equal(hd_hex_value((uint8_t)c), place > 15 ? place - 6 : place);
+    }
+    assert_true(hd_slice_is_hex(HD_SLICE("09af")));
+    assert_true(hd_slice_is_hex(HD_SLICE_EMPTY));
+    assert_false(hd_slice_is_hex(HD_SLICE("0A")));
+    assert_false(hd_slice_is_hex(HD_SLICE("0g")));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -106,6 +121,7 @@ int main(void)
         cmocka_unit_test(cuts),
         cmocka_unit_test(splits),
         cmocka_unit_test(duplicates),
+        cmocka_unit_test(hex),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
