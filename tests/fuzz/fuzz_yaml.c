@@ -22,15 +22,16 @@ static size_t line_break(struct hd_slice s)
     return 0;
 }
 
+/* The text from a line on; what is missing at the end stands in a line of its own. */
 static struct hd_slice line_at(struct hd_slice text, unsigned line)
 {
-    while (line > 1) {
+    while (line > 1 && text.len > 0) {
         size_t len = line_break(text);
         line -= len > 0;
-        if (text.len == 0) {
-            abort();
-        }
         text = hd_slice_from(text, len > 0 ? len : 1);
+    }
+    if (line > 2) {
+        abort();
     }
     return text;
 }
