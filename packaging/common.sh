@@ -52,12 +52,12 @@ install_packages() {
   as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends $missing
 }
 
-# build PRESET [cmake arguments]: configures and builds, ninja shows its progress.
+# build PRESET [TARGET...]: configures and builds, ninja shows its progress.
 build() {
-  local preset=$1
+  local preset=$1 log=$build_root/$1.configure.log
   shift
   say "building ($preset)"
-  (cd "$source_dir" && cmake --preset "$preset" -B "$build_root/$preset" "$@" >"$build_root/$preset.configure.log" 2>&1) ||
-    { cat "$build_root/$preset.configure.log" >&2; die "configuring failed (see above)"; }
-  cmake --build "$build_root/$preset" || die "building failed (see above)"
+  (cd "$source_dir" && cmake --preset "$preset" -B "$build_root/$preset") >"$log" 2>&1 ||
+    { cat "$log" >&2; die "configuring failed (see above)"; }
+  cmake --build "$build_root/$preset" ${1:+--target "$@"} || die "building failed (see above)"
 }
