@@ -264,18 +264,20 @@ static int session_dead(struct hd_tls_session *session)
 static int set_verify_name(struct hd_tls_session *session, const char *name)
 {
     X509_VERIFY_PARAM *param = SSL_get0_param(session->ssl);
+    struct hd_ip ip;
+    int ok;
     (void)snprintf(session->verify_name, sizeof(session->verify_name), "%s", name);
-    if (X509_VERIFY_PARAM_set1_ip_asc(param, name) == 1) {
-        return HD_OK;
+    if (hd_ip_parse(hd_slice_str(name), &ip) == HD_OK) {
+        ok = hd_ip_is_v4(&ip)
+                 ? X509_VERIFY_PARAM_set1_ip(param, ip.byte + 12, 4)
+                 : X509_VERIFY_PARAM_set1_ip(param, ip.byte, sizeof(ip.byte));
+    } else {
+        X509_VERIFY_PARAM_set_hostflags(param, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
+        ok = X509_VERIFY_PARAM_set1_host(param, name, 0) == 1 &&
+             SSL_set_tlsext_host_name(session->ssl, name) == 1;
     }
     ERR_clear_error();
-    X509_VERIFY_PARAM_set_hostflags(param, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
-    if (X509_VERIFY_PARAM_set1_host(param, name, 0) != 1 ||
-        SSL_set_tlsext_host_name(session->ssl, name) != 1) {
-        ERR_clear_error();
-        return HD_EINVAL;
-    }
-    return HD_OK;
+    return ok == 1 ? HD_OK : HD_ENOMEM;
 }
 
 static int session_setup(struct hd_tls_session *session, struct hd_tls *tls,

@@ -10,6 +10,7 @@
 #include <haidang/fs.h>
 #include <haidang/tls.h>
 
+#include "tests/support/alloc.h"
 #include "tests/support/certs.h"
 
 struct side {
@@ -476,6 +477,46 @@ static void test_versions(void **state)
     assert_string_equal(o.server_why, "the peer offers no AEAD cipher suite");
 }
 
+/* Whatever allocation fails, of ours or of OpenSSL: an error, never a crash. */
+static void test_out_of_memory(void **state)
+{
+    (void)state;
+    struct hd_tls *client_tls = tls_of(opts_of(HD_TLS_CLIENT, pki_dir, "client"));
+    struct hd_tls *server_tls = tls_of(opts_of(HD_TLS_SERVER, pki_dir, "server"));
+    unsigned succeeded = 0;
+    HD_TEST_ALLOC_EACH(n)
+    {
+        struct side client = {0}, server = {0};
+        hd_buf_init(&client.to_peer, 0);
+        hd_buf_init(&server.to_peer, 0);
+        int err = hd_tls_session_new(client_tls, "localhost", &client.session);
+        if (err == HD_OK) {
+            err = hd_tls_session_new(server_tls, NULL, &server.session);
+        }
+        if (err == HD_OK) {
+            handshake(&client, &server, SIZE_MAX);
+        }
+        hd_test_alloc_stop();
+        assert_true(err == HD_OK || err == HD_ENOMEM);
+        succeeded += err == HD_OK && hd_tls_session_is_open(server.session) ? 1 : 0;
+        side_close(&client);
+        side_close(&server);
+    }
+    assert_true(succeeded > 0);
+    HD_TEST_ALLOC_EACH(n)
+    {
+        struct hd_tls *tls = NULL;
+        struct hd_tls_opts opts = opts_of(HD_TLS_SERVER, pki_dir, "server");
+        char why[256] = "";
+        int err = hd_tls_new(&opts, &tls, why);
+        hd_test_alloc_stop();
+        assert_true(err == HD_OK || why[0] != '\0');
+        hd_tls_free(tls);
+    }
+    hd_tls_free(client_tls);
+    hd_tls_free(server_tls);
+}
+
 static void test_use(void **state)
 {
     (void)state;
@@ -512,6 +553,7 @@ int main(void)
         cmocka_unit_test(test_reload),           cmocka_unit_test(test_bad_files),
         cmocka_unit_test(test_truncated_chain),  cmocka_unit_test(test_garbage),
         cmocka_unit_test(test_versions),         cmocka_unit_test(test_use),
+        cmocka_unit_test(test_out_of_memory),
     };
     return cmocka_run_group_tests(tests, setup, NULL);
 }
