@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Configuration of haidang-forwarder (docs/man, --help-config).
+ * Configuration of haidang-forwarder (--help-config prints the keys).
  */
 #pragma once
 #include <haidang/main.h>

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Receipts in a journal with a disk thread of its own. The tail that is read at start is
- * a table (destination, alert) -> last outcome: it answers "was this sent before the
- * crash?" for the few alerts between the saved cursor and the end.
+ * a table (destination, index, alert) -> last outcome: it answers "was this sent before
+ * the crash?" for the few alerts between the saved cursor and the end.
  */
 #include "forwarder/receipt.h"
 
@@ -91,9 +91,13 @@ int fwd_receipt_format(const struct fwd_receipt *receipt, struct hd_buf *out)
 
 /* ---- the tail ---- */
 
-static bool tail_key(char key[KEY_MAX], const char *destination, const char *alert)
+/* The index tells an update from the alert that it updates, the id a new journal from an
+ * old one. */
+static bool tail_key(char key[KEY_MAX], const char *destination, uint64_t index,
+                     const char *alert)
 {
-    int n = snprintf(key, KEY_MAX, "%s %s", destination, alert);
+    int n = snprintf(key, KEY_MAX, "%s %llu %s", destination, (unsigned long long)index,
+                     alert);
     return n > 0 && n < KEY_MAX;
 }
 
@@ -103,9 +107,10 @@ static void tail_add(struct fwd_receipts *receipts, struct hd_slice line)
     const char *destination = json_string_value(json_object_get(object, "destination"));
     const char *alert = json_string_value(json_object_get(object, "alert"));
     const char *outcome = json_string_value(json_object_get(object, "outcome"));
+    uint64_t index = (uint64_t)json_integer_value(json_object_get(object, "index"));
     char key[KEY_MAX];
     if (destination != NULL && alert != NULL && outcome != NULL &&
-        tail_key(key, destination, alert)) {
+        tail_key(key, destination, index, alert)) {
         for (int i = 0; i <= FWD_DEAD; i++) {
             if (strcmp(outcome, outcomes[i]) == 0) {
                 (void)json_object_set_new(receipts->tail, key, json_integer(i));
@@ -156,10 +161,10 @@ static int tail_read(struct fwd_receipts *receipts, const char *dir, uint64_t ne
 }
 
 int fwd_receipts_find(const struct fwd_receipts *receipts, const char *destination,
-                      const char *alert, enum fwd_outcome *outcome)
+                      uint64_t index, const char *alert, enum fwd_outcome *outcome)
 {
     char key[KEY_MAX];
-    if (!tail_key(key, destination, alert)) {
+    if (!tail_key(key, destination, index, alert)) {
         return HD_ENOENT;
     }
     const json_t *found = json_object_get(receipts->tail, key);

@@ -63,7 +63,8 @@ void fwd_receipts_close(struct fwd_receipts *receipts, void (*closed)(void *ctx)
 
 /* What the tail said at start: HD_OK and the last outcome, or HD_ENOENT. */
 int fwd_receipts_find(const struct fwd_receipts *receipts, const char *destination,
-                      const char *alert, enum fwd_outcome *outcome) HD_MUST_USE;
+                      uint64_t index, const char *alert,
+                      enum fwd_outcome *outcome) HD_MUST_USE;
 
 /* `durable` runs later on the loop, once; err as in hd_journal_writer. HD_EFULL: later.
  */

@@ -438,6 +438,9 @@ static void bury(struct fwd_destination *dest, const char *why)
 static bool is_withheld(struct fwd_destination *dest)
 {
     const json_t *alert = dest->item.alert;
+    if (alert == NULL) {
+        return false; /* what cannot be read is a dead letter everywhere */
+    }
     if (dest->setup->conf->scope == FWD_SCOPE_NATIONAL &&
         strcmp(hd_alert_text(alert, "delivery"), "national") != 0) {
         FWD_COUNT(FWD_M_PROVINCE);
@@ -455,8 +458,8 @@ static bool is_known(struct fwd_destination *dest)
 {
     enum fwd_outcome last;
     dest->is_resend = false;
-    if (fwd_receipts_find(dest->opts.receipts, dest->setup->conf->name, dest->item.id,
-                          &last) != HD_OK) {
+    if (fwd_receipts_find(dest->opts.receipts, dest->setup->conf->name, dest->item.index,
+                          dest->item.id, &last) != HD_OK) {
         return false;
     }
     if (fwd_outcome_is_final(last)) {
@@ -554,16 +557,16 @@ static void next_alert(struct fwd_destination *dest)
             return;
         }
         dest->attempt = 0;
+        if (is_known(dest) || is_withheld(dest)) {
+            pass_over(dest);
+            continue;
+        }
         if (dest->item.alert == NULL) {
-            dest->is_resend = false;
             bury(dest, dest->item.why);
-            return;
-        }
-        if (!is_withheld(dest) && !is_known(dest)) {
+        } else {
             attempt(dest);
-            return;
         }
-        pass_over(dest);
+        return;
     }
     save_passed(dest);
     dest->state = DEST_WAITING;

@@ -387,6 +387,10 @@ int fwd_profile_parse(struct hd_slice text, const char *path, struct hd_diags *d
     }
     profile->root = json_loadb(text.len == 0 ? "" : (const char *)text.ptr, text.len,
                                JSON_REJECT_DUPLICATES, &error);
+    if (profile->root == NULL && json_error_code(&error) == json_error_out_of_memory) {
+        fwd_profile_free(profile);
+        return HD_ENOMEM;
+    }
     if (profile->root == NULL) {
         hd_diag_error(diags, path, error.line > 0 ? (unsigned)error.line : 0,
                       error.column > 0 ? (unsigned)error.column : 0, "%s", error.text);

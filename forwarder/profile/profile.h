@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * A profile: how an alert becomes the message that a destination wants, as data
- * (docs/adding-a-profile.md). One JSON file with the mapping of each field, the tables of
+ * (docs/formats/profile.md). One JSON file with the mapping of each field, the tables of
  * codes, what must not leave, how answers are read, and the digest of the JSON Schema of
  * its messages. Immutable after loading; rendering is pure: no I/O, no clock, no state.
  */

@@ -397,6 +397,21 @@ static void test_stop_in_flight(void **state)
     json_decref(list);
 }
 
+static void test_update_of_an_alert(void **state)
+{
+    (void)state;
+    world_centre(&w, "server", "200", false);
+    world_conf(&w, "");
+    world_alerts(&w, 1);
+    world_start(&w);
+    world_until(&w, world_has_delivered, 1);
+    world_stop(&w);
+    world_alert_with(&w, "id", json_string("5b1f3c7e-0a1b-8c2d-9e3f-000000000001"));
+    world_start(&w);
+    world_until(&w, world_has_delivered, 2);
+    check_order(1, 2);
+}
+
 #define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -422,6 +437,7 @@ int main(void)
         CASE(test_no_receipt_no_request),
         CASE(test_put_and_journal_that_comes_late),
         CASE(test_stop_in_flight),
+        CASE(test_update_of_an_alert),
     };
     return cmocka_run_group_tests(tests, setup_all, NULL);
 }

@@ -8,6 +8,7 @@
 #include <haidang/fs.h>
 
 #include "forwarder/profile/profile.h"
+#include "tests/support/alloc.h"
 #include "tests/support/centre/schema.h"
 #include "tests/support/certs.h"
 
@@ -342,13 +343,39 @@ static void test_other_profile(void **state)
     fwd_profile_free(other);
 }
 
+static void test_out_of_memory(void **state)
+{
+    (void)state;
+    struct hd_buf text = read_source(SHIPPED);
+    json_t *alert = first_alert();
+    HD_TEST_ALLOC_EACH(n)
+    {
+        struct hd_diags diags = {0};
+        struct fwd_profile *one = NULL;
+        struct hd_buf out;
+        char why[256] = "";
+        hd_buf_init(&out, FWD_MESSAGE_MAX);
+        int err = fwd_profile_parse(hd_buf_slice(&text), "p.json", &diags, &one);
+        if (err == HD_OK) {
+            err = fwd_profile_render(one, alert, &opts, &out, why);
+        }
+        hd_test_alloc_stop();
+        assert_true(err == HD_OK || hd_test_alloc_failed());
+        hd_buf_fini(&out);
+        fwd_profile_free(one);
+    }
+    json_decref(alert);
+    hd_buf_fini(&text);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_golden),      cmocka_unit_test(test_cannot_be_told),
-        cmocka_unit_test(test_long_texts),  cmocka_unit_test(test_settings),
-        cmocka_unit_test(test_classes),     cmocka_unit_test(test_bad_profiles),
-        cmocka_unit_test(test_schema_file), cmocka_unit_test(test_other_profile),
+        cmocka_unit_test(test_golden),        cmocka_unit_test(test_cannot_be_told),
+        cmocka_unit_test(test_long_texts),    cmocka_unit_test(test_settings),
+        cmocka_unit_test(test_classes),       cmocka_unit_test(test_bad_profiles),
+        cmocka_unit_test(test_schema_file),   cmocka_unit_test(test_other_profile),
+        cmocka_unit_test(test_out_of_memory),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

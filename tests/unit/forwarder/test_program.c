@@ -205,6 +205,18 @@ static void test_second_forwarder(void **state)
     expect_exit(HD_EXIT_STORE, "another forwarder writes here");
 }
 
+static void test_sample(void **state)
+{
+    (void)state;
+    struct fwd_conf conf;
+    struct hd_diags diags = {.emit = hd_diag_print, .ctx = stderr};
+    assert_int_equal(hd_conf_load(hd_test_source("packaging/etc/forwarder.yml"),
+                                  &fwd_conf_schema, &conf, &diags),
+                     HD_OK);
+    assert_int_equal(conf.n_destinations, 1);
+    hd_conf_free(&fwd_conf_schema, &conf);
+}
+
 #define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -213,6 +225,7 @@ int main(void)
         CASE(test_refusals),
         CASE(test_killed_before_the_receipt),
         CASE(test_second_forwarder),
+        CASE(test_sample),
     };
     return cmocka_run_group_tests(tests, setup_all, NULL);
 }
