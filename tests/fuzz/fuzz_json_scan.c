@@ -52,6 +52,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     json_t *theirs = json_loadb((const char *)data, size, 0, &error);
     bool is_object = theirs != NULL && json_is_object(theirs);
     json_decref(theirs);
+    if (memchr(data, 0, size) != NULL) {
+        return 0; /* jansson passes over a NUL behind a number */
+    }
     if (is_object && rc != HD_PARSE_OK && depth_of(data, size) <= RUL_JSON_DEPTH_MAX) {
         abort();
     }

@@ -24,6 +24,41 @@ static void test_examples(void **state)
     assert_in_range(examples, 40, 100000);
 }
 
+/* Writes the YAML blocks of the manual that are decoders into one file each. */
+static unsigned write_blocks(struct hd_slice manual, const char *dir)
+{
+    unsigned n = 0;
+    struct hd_slice mark = HD_SLICE("```yaml\ndecoder:"), end = HD_SLICE("\n```");
+    for (;;) {
+        size_t at = hd_slice_find(manual, mark);
+        if (at == HD_NPOS) {
+            return n;
+        }
+        manual = hd_slice_from(manual, at + strlen("```yaml\n"));
+        char path[512];
+        (void)snprintf(path, sizeof(path), "%s/%u.yml", dir, n++);
+        struct hd_slice block = hd_slice_head(manual, hd_slice_find(manual, end));
+        assert_int_equal(hd_fs_write_atomic(path, block, 0644), 0);
+    }
+}
+
+/* What the manual shows is a decoder, and its examples hold. */
+static void test_manual(void **state)
+{
+    (void)state;
+    struct hd_diags diags = {.emit = hd_diag_print, .ctx = stderr};
+    struct hd_buf manual;
+    unsigned examples = 0;
+    const char *dir = hd_test_tmpdir();
+    hd_buf_init(&manual, 0);
+    assert_int_equal(
+        hd_fs_read(hd_test_source("docs/adding-a-decoder.md"), 1 << 20, &manual), 0);
+    assert_int_equal(write_blocks(hd_buf_slice(&manual), dir), 2);
+    assert_int_equal(rul_decoders_test(dir, &diags, &examples), 0);
+    assert_int_equal(examples, 1);
+    hd_buf_fini(&manual);
+}
+
 struct fixture {
     struct rul_fields *fields;
     struct rul_decoders *decoders;
@@ -116,9 +151,8 @@ static void test_apache(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_examples),
-        cmocka_unit_test(test_openssh),
-        cmocka_unit_test(test_linux),
+        cmocka_unit_test(test_examples), cmocka_unit_test(test_manual),
+        cmocka_unit_test(test_openssh),  cmocka_unit_test(test_linux),
         cmocka_unit_test(test_apache),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
