@@ -174,7 +174,11 @@ static int segment_open(struct hd_journal_reader *r, uint64_t first)
     }
     r->at.segment = first;
     r->is_segment_done = false;
-    return limit_update(r);
+    err = limit_update(r);
+    if (err != HD_OK) {
+        segment_leave(r);
+    }
+    return err;
 }
 
 /* Where entry `index` may be, from the footer of a sealed segment. */
