@@ -69,6 +69,14 @@ struct rul_scratch; /* one a thread and set */
 int rul_scratch_new(const struct rul_set *set, struct rul_scratch **out) HD_MUST_USE;
 void rul_scratch_free(struct rul_scratch *scratch);
 
+/* What could not be decided exactly, since the scratch was made; such comparisons count
+ * as not matching. */
+struct rul_match_stats {
+    uint64_t no_memory;   /* a value could not be folded */
+    uint64_t regex_limit; /* PCRE2 gave up on an expression and a value */
+};
+void rul_scratch_stats(const struct rul_scratch *scratch, struct rul_match_stats *out);
+
 /* Calls `hit` for each detection rule the event satisfies, in order of rule index. */
 typedef void (*rul_on_hit)(void *ctx, const struct rul_rule *rule,
                            const struct rul_event *ev);

@@ -113,14 +113,22 @@ static bool compare_reference(const struct rul_matcher *m, const struct rul_pred
 
 /* ---- expressions ---- */
 
-static bool confirm(const struct rul_matcher *m, const struct rul_pred *pred)
+static bool find_slowly(const struct rul_matcher *m, const struct rul_pred *pred,
+                        struct hd_slice text)
 {
     const struct rul_regex *re = m->p->expressions[pred->aux].pcre;
+    int found = rul_regex_find(re, m->s->pcre, text);
+    m->s->stats.regex_limit += found < 0;
+    return found == 1;
+}
+
+static bool confirm(const struct rul_matcher *m, const struct rul_pred *pred)
+{
     if (pred->field != RUL_KEYWORD) {
-        return rul_regex_find(re, m->s->pcre, m->ev->values[pred->field]) == 1;
+        return find_slowly(m, pred, m->ev->values[pred->field]);
     }
     for (size_t i = 0; i < m->s->n_texts; i++) {
-        if (rul_regex_find(re, m->s->pcre, m->s->texts[i].raw) == 1) {
+        if (find_slowly(m, pred, m->s->texts[i].raw)) {
             return true;
         }
     }

@@ -114,18 +114,22 @@ struct hd_slice rul_fold_text(struct rul_scratch *s, struct hd_slice text)
         return hd_slice("", 0);
     }
     uint8_t *out = hd_arena_bytes(&s->folds, text.len);
-    if (out == NULL) {
-        return text;
-    }
-    if (lower_ascii(out, text)) {
+    if (out != NULL && lower_ascii(out, text)) {
         return hd_slice(out, text.len);
     }
     hd_buf_clear(&s->fold_buf);
     hd_utf8_fold(&s->fold_buf, text);
-    if (s->fold_buf.err != 0) {
-        return text;
+    struct hd_slice folded = hd_arena_copy(&s->folds, hd_buf_slice(&s->fold_buf));
+    if (s->fold_buf.err != 0 || s->folds.failed) {
+        s->stats.no_memory++;
+        return hd_slice("", 0);
     }
-    return hd_arena_copy(&s->folds, hd_buf_slice(&s->fold_buf));
+    return folded;
+}
+
+void rul_scratch_stats(const struct rul_scratch *s, struct rul_match_stats *out)
+{
+    *out = s->stats;
 }
 
 struct hd_slice rul_fold_field(const struct rul_matcher *m, uint16_t field)

@@ -14,6 +14,7 @@ struct rul_scratch {
     const struct rul_program *program;
     hs_scratch_t *hs;
     struct rul_regex_scratch *pcre;
+    struct rul_match_stats stats;
     uint32_t epoch;
     uint32_t *memo;        /* per predicate: epoch << 2 | truth */
     uint32_t *scanned;     /* per slot of the class: epoch of its expressions' scan */

@@ -144,12 +144,16 @@ static void test_hostile_expression(void **state)
     (void)state;
     struct kit kit;
     char value[4001];
-    load(&kit, RULE("hostile", "s: {F|re: '(?=(x+x+)+y)x'}, condition: s"));
+    load(&kit, RULE("hostile", "s: {F|re: '(?=(x+x+)+[yz])x'}, condition: s"));
     memset(value, 'x', sizeof(value) - 1);
     value[sizeof(value) - 1] = 0;
     kit_event(&kit, "p", "", "");
     kit_set(&kit, "F", value);
     assert_string_equal(kit_match(&kit), "");
+    struct rul_match_stats stats;
+    rul_scratch_stats(kit.scratch, &stats);
+    assert_int_equal(stats.regex_limit, 1);
+    assert_int_equal(stats.no_memory, 0);
     kit_free(&kit);
 }
 
