@@ -18,6 +18,9 @@
 struct hd_listener {
     struct hd_owner owner;
     uv_tcp_t tcp;
+    uv_tcp_t spare; /* takes what is refused when there is no memory */
+    bool is_spare_open;
+    bool is_owing; /* a connection waits for the spare handle */
     void (*on_connection)(void *ctx, struct hd_listener *listener, uv_stream_t *server);
     void *ctx;
 };
@@ -26,6 +29,55 @@ static void listener_freed(void *ctx)
 {
     free(ctx);
 }
+
+/* ---- refusing ---- */
+
+static void refused(uv_handle_t *handle)
+{
+    free(handle);
+}
+
+/* libuv offers no further connection while one waits, so it must go without memory, too:
+ * one at a time through a handle of our own. */
+static void refuse_with_spare(struct hd_listener *listener)
+{
+    listener->is_owing = listener->is_spare_open;
+    if (listener->is_owing) {
+        return;
+    }
+    uv_tcp_t *spare = &listener->spare;
+    (void)uv_tcp_init(listener->tcp.loop, spare);
+    hd_owner_add(&listener->owner, (uv_handle_t *)spare);
+    listener->is_spare_open = true;
+    (void)uv_accept((uv_stream_t *)&listener->tcp, (uv_stream_t *)spare);
+    hd_owner_close(&listener->owner, (uv_handle_t *)spare);
+}
+
+static void handle_closed(void *ctx, uv_handle_t *handle)
+{
+    struct hd_listener *listener = ctx;
+    if (handle != (uv_handle_t *)&listener->spare) {
+        return;
+    }
+    listener->is_spare_open = false;
+    if (listener->is_owing && !uv_is_closing((uv_handle_t *)&listener->tcp)) {
+        refuse_with_spare(listener);
+    }
+}
+
+void hd_listener_refuse(uv_stream_t *server)
+{
+    uv_tcp_t *tcp = malloc(sizeof(*tcp));
+    if (tcp == NULL) {
+        refuse_with_spare(HD_CONTAINER((uv_tcp_t *)server, struct hd_listener, tcp));
+        return;
+    }
+    (void)uv_tcp_init(server->loop, tcp);
+    (void)uv_accept(server, (uv_stream_t *)tcp);
+    uv_close((uv_handle_t *)tcp, refused);
+}
+
+/* ---- listening ---- */
 
 static void connection_waits(uv_stream_t *server, int status)
 {
@@ -84,6 +136,7 @@ static int listener_try(uv_loop_t *loop, const struct hd_listener_opts *opts,
     listener->on_connection = opts->on_connection;
     listener->ctx = opts->ctx;
     hd_owner_init(&listener->owner, listener_freed, listener);
+    listener->owner.handle_closed = handle_closed;
     (void)uv_tcp_init(loop, &listener->tcp);
     hd_owner_add(&listener->owner, (uv_handle_t *)&listener->tcp);
     int status = uv_tcp_bind(&listener->tcp, (const struct sockaddr *)addr, 0);
@@ -146,22 +199,6 @@ uint16_t hd_listener_port(const struct hd_listener *listener)
         return 0;
     }
     return port;
-}
-
-static void refused(uv_handle_t *handle)
-{
-    free(handle);
-}
-
-void hd_listener_refuse(uv_stream_t *server)
-{
-    uv_tcp_t *tcp = malloc(sizeof(*tcp));
-    if (tcp == NULL) {
-        return; /* it waits until a later connection is taken */
-    }
-    (void)uv_tcp_init(server->loop, tcp);
-    (void)uv_accept(server, (uv_stream_t *)tcp);
-    uv_close((uv_handle_t *)tcp, refused);
 }
 
 void hd_listener_close(struct hd_listener *listener)

@@ -507,7 +507,9 @@ void cor_session_accept(struct cor_intake *in, uv_stream_t *server)
 {
     struct cor_session *s = calloc(1, sizeof(*s));
     int err = s == NULL ? HD_ENOMEM : HD_OK;
-    if (s != NULL) {
+    if (s == NULL) {
+        hd_listener_refuse(server);
+    } else {
         s->intake = in;
         hd_buf_init(&s->in, 2 * (size_t)HD_WIRE_FRAME_MAX);
         err =

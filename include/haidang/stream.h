@@ -39,8 +39,8 @@ struct hd_stream_opts {
 int hd_stream_connect(uv_loop_t *loop, const char *host, uint16_t port,
                       const struct hd_stream_opts *opts,
                       struct hd_stream **out) HD_MUST_USE;
-/* Takes the next connection of a listening uv_tcp_t; on failure it is refused. on_open
- * comes later, not from inside this call. own: *out until on_close. */
+/* Takes the next connection of a listener; on failure it is refused. on_open comes later,
+ * not from inside this call. own: *out until on_close. */
 int hd_stream_accept(uv_stream_t *server, const struct hd_stream_opts *opts,
                      struct hd_stream **out) HD_MUST_USE;
 
@@ -79,5 +79,6 @@ struct hd_listener_opts {
 int hd_listener_open(uv_loop_t *loop, const struct hd_listener_opts *opts,
                      struct hd_listener **out, char why[256]) HD_MUST_USE;
 uint16_t hd_listener_port(const struct hd_listener *listener);
-void hd_listener_refuse(uv_stream_t *server); /* accepts and closes at once */
+/* Accepts and closes at once; needs no memory. Of a struct hd_listener only. */
+void hd_listener_refuse(uv_stream_t *server);
 void hd_listener_close(struct hd_listener *listener);

@@ -7,6 +7,7 @@
 #include <haidang/loop.h>
 #include <haidang/stream.h>
 
+#include "tests/support/alloc.h"
 #include "tests/support/certs.h"
 #include "tests/support/mock_stream.h"
 
@@ -32,6 +33,7 @@ static struct {
     struct hd_tls *server_tls, *client_tls;
     struct end client, server;
     struct hd_stream_opts server_opts;
+    unsigned refusals_without_memory;
 } w;
 
 static const char *pki;
@@ -101,6 +103,13 @@ static void on_connection(void *ctx, struct hd_listener *listener, uv_stream_t *
 {
     (void)ctx;
     (void)listener;
+    if (w.refusals_without_memory > 0) {
+        w.refusals_without_memory--;
+        hd_test_alloc_fail_at(1);
+        hd_listener_refuse(server);
+        hd_test_alloc_stop();
+        return;
+    }
     if (w.server.stream != NULL || w.server.closes > 0) {
         hd_listener_refuse(server);
         return;
@@ -666,6 +675,32 @@ static void test_refuse(void **state)
     assert_int_equal(w.client.closes + w.server.closes, 0);
 }
 
+/* A connection that nobody takes would keep libuv from ever offering another one. */
+static void test_refuse_without_memory(void **state)
+{
+    (void)state;
+    static const struct hd_test_step none[] = {{HD_TEST_AWAIT, {0}, 1}};
+    struct hd_test_peer *peers[3];
+    uint64_t deadline = uv_hrtime() + UINT64_C(10000000000);
+    w.refusals_without_memory = 3;
+    for (size_t i = 0; i < 3; i++) {
+        peers[i] = hd_test_peer_connect(&w.loop, w.port, none, 1);
+    }
+    for (size_t i = 0; i < 3; i++) {
+        while (!hd_test_peer_saw_end(peers[i])) {
+            (void)uv_run(&w.loop, UV_RUN_NOWAIT);
+            assert_true(uv_hrtime() < deadline);
+        }
+    }
+    (void)uv_run(&w.loop, UV_RUN_NOWAIT);
+    for (size_t i = 0; i < 3; i++) {
+        hd_test_peer_free(peers[i]);
+    }
+    assert_int_equal(w.refusals_without_memory, 0);
+    connect_with((struct hd_stream_opts){0});
+    run_until(&w.server.opens);
+}
+
 #define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -693,6 +728,7 @@ int main(void)
         CASE(test_reload_keeps),
         CASE(test_listener_errors),
         CASE(test_refuse),
+        CASE(test_refuse_without_memory),
     };
     return cmocka_run_group_tests(tests, pki_setup, NULL);
 }
