@@ -91,7 +91,8 @@ static int restore_row(struct cor_agents *t, const json_t *in)
 {
     struct hd_slice name = hd_slice_str(json_string_value(json_object_get(in, "agent")));
     struct hd_slice boot = hd_slice_str(json_string_value(json_object_get(in, "boot")));
-    if (!cor_agent_name_is_valid(name) || !cor_agent_boot_is_valid(boot)) {
+    if (!cor_agent_name_is_valid(name) || !cor_agent_boot_is_valid(boot) ||
+        cor_agents_find(t, name, boot) != NULL) {
         return HD_EPARSE;
     }
     struct cor_agent *row;

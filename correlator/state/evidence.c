@@ -1,14 +1,32 @@
-/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * A ring that is searched from both ends. Under a flood that fires thousands of times a
+ * second the exact comparison of groups would cost more than all the rest, so each event
+ * carries a signature of its values, and only those whose signature holds the values of
+ * the group are compared.
+ */
 #include "correlator/state/evidence.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#define HALF (HD_ALERT_EVIDENCE_MAX / 2)
+#include <haidang/hash.h>
+#include <haidang/inet.h>
+#include <haidang/utf8.h>
+
+#define HALF       (HD_ALERT_EVIDENCE_MAX / 2)
+#define SIGN_WORDS 4U
+#define SIGN_TAKE  256U /* bytes of a value that are looked at */
+#define SIGN_HEAD  64U  /* bytes of its canonical form that count */
+
+struct sign { /* two bits a value */
+    uint64_t bits[SIGN_WORDS];
+};
 
 struct kept {
     struct cor_event *event;
     const struct rul_rule *rule; /* of the set in force: see cor_evidence_clear */
+    struct sign sign;
 };
 
 struct cor_evidence {
@@ -16,6 +34,7 @@ struct cor_evidence {
     struct kept *ring;
     uint32_t first, n;
     size_t bytes;
+    struct hd_buf text; /* scratch */
 };
 
 int cor_evidence_new(const struct cor_evidence_opts *opts, struct cor_evidence **out)
@@ -28,6 +47,7 @@ int cor_evidence_new(const struct cor_evidence_opts *opts, struct cor_evidence *
         return HD_ENOMEM;
     }
     ev->opts = *opts;
+    hd_buf_init(&ev->text, 0);
     ev->ring = calloc(opts->events, sizeof(*ev->ring));
     if (ev->ring == NULL) {
         free(ev);
@@ -64,9 +84,55 @@ void cor_evidence_free(struct cor_evidence *ev)
         return;
     }
     cor_evidence_clear(ev);
+    hd_buf_fini(&ev->text);
     free(ev->ring);
     free(ev);
 }
+
+/* ---- signatures ---- */
+
+static void sign_canonical(struct sign *sign, struct hd_slice text)
+{
+    uint64_t hash = hd_hash(hd_slice_head(text, SIGN_HEAD));
+    sign->bits[hash & 3U] |= UINT64_C(1) << ((hash >> 8) & 63U);
+    sign->bits[(hash >> 16) & 3U] |= UINT64_C(1) << ((hash >> 24) & 63U);
+}
+
+/* The form in which detections say their groups: addresses in their one spelling, other
+ * values folded. */
+static void sign_value(struct cor_evidence *ev, struct sign *sign, struct hd_slice value)
+{
+    struct hd_ip ip;
+    char text[HD_IP_TEXT_MAX];
+    if (hd_ip_parse(value, &ip) == HD_OK) {
+        sign_canonical(sign, hd_slice(text, hd_ip_format(&ip, text)));
+        return;
+    }
+    hd_buf_clear(&ev->text);
+    hd_utf8_fold(&ev->text, hd_slice_head(value, SIGN_TAKE));
+    sign_canonical(sign, hd_buf_slice(&ev->text));
+}
+
+static struct sign sign_of(struct cor_evidence *ev, const struct rul_event_copy *copy)
+{
+    struct sign sign = {0};
+    for (uint16_t i = 0; i < copy->n; i++) {
+        sign_value(ev, &sign, copy->values[i].value);
+    }
+    return sign;
+}
+
+static bool holds(const struct sign *all, const struct sign *some)
+{
+    for (unsigned i = 0; i < SIGN_WORDS; i++) {
+        if ((some->bits[i] & ~all->bits[i]) != 0) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* ---- keeping and finding ---- */
 
 void cor_evidence_keep(struct cor_evidence *ev, const struct rul_rule *rule,
                        struct cor_event *event)
@@ -79,7 +145,11 @@ void cor_evidence_keep(struct cor_evidence *ev, const struct rul_rule *rule,
     if (bytes > ev->opts.bytes) {
         return;
     }
-    *at(ev, ev->n) = (struct kept){cor_event_ref(event), rule};
+    /* One event may feed several rules: its hits follow each other. */
+    const struct kept *last = ev->n == 0 ? NULL : at(ev, ev->n - 1);
+    struct sign sign =
+        last != NULL && last->event == event ? last->sign : sign_of(ev, event->copy);
+    *at(ev, ev->n) = (struct kept){cor_event_ref(event), rule, sign};
     ev->n++;
     ev->bytes += bytes;
 }
@@ -101,29 +171,42 @@ static bool has_event(const struct cor_event *const *list, size_t n,
     return n > 0 && list[n - 1] == event;
 }
 
+struct search {
+    const struct rul_set *set;
+    const struct rul_detection *detection;
+    struct sign sign; /* of the group's values */
+    const struct cor_event **out;
+    size_t n;
+};
+
+/* Takes the event when it belongs to the detection. */
+static void examine(struct search *s, const struct kept *k)
+{
+    if (holds(&k->sign, &s->sign) && !has_event(s->out, s->n, k->event) &&
+        rul_detection_covers(s->set, s->detection, k->rule, k->event->copy)) {
+        s->out[s->n++] = k->event;
+    }
+}
+
 size_t cor_evidence_find(const struct cor_evidence *ev, const struct rul_set *set,
                          const struct rul_detection *detection,
                          const struct cor_event *out[HD_ALERT_EVIDENCE_MAX])
 {
-    size_t n = 0;
-    for (uint32_t i = 0; i < ev->n && n < HALF; i++) {
-        const struct kept *k = at(ev, i);
-        if (!has_event(out, n, k->event) &&
-            rul_detection_covers(set, detection, k->rule, k->event->copy)) {
-            out[n++] = k->event;
-        }
+    struct search s = {.set = set, .detection = detection, .out = out};
+    for (size_t i = 0; i < detection->n_group; i++) {
+        sign_canonical(&s.sign, detection->group[i].value);
     }
-    const struct cor_event *last_first = n == 0 ? NULL : out[n - 1];
-    for (uint32_t i = ev->n; n >= HALF && i > 0 && n < HD_ALERT_EVIDENCE_MAX; i--) {
+    for (uint32_t i = 0; i < ev->n && s.n < HALF; i++) {
+        examine(&s, at(ev, i));
+    }
+    const struct cor_event *last_first = s.n == 0 ? NULL : out[s.n - 1];
+    for (uint32_t i = ev->n; s.n >= HALF && i > 0 && s.n < HD_ALERT_EVIDENCE_MAX; i--) {
         const struct kept *k = at(ev, i - 1);
         if (k->event == last_first) {
             break;
         }
-        if (!has_event(out, n, k->event) &&
-            rul_detection_covers(set, detection, k->rule, k->event->copy)) {
-            out[n++] = k->event;
-        }
+        examine(&s, k);
     }
-    qsort(out, n, sizeof(out[0]), by_time);
-    return n;
+    qsort(out, s.n, sizeof(out[0]), by_time);
+    return s.n;
 }

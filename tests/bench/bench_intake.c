@@ -47,6 +47,7 @@ static struct bench {
     uint16_t port;
     pid_t pid;
     int64_t began_ns, archived_ns, examined_ns;
+    uint64_t hits, alerts, suppressed;
 } b;
 
 static void must_at(bool ok, const char *what, int line)
@@ -314,6 +315,8 @@ static void report(void)
                  lines / ((double)(b.archived_ns - b.began_ns) / 1e9));
     (void)printf("examined, all rules   %.0f lines/s\n",
                  lines / ((double)(b.examined_ns - b.began_ns) / 1e9));
+    (void)printf("hits %" PRIu64 ", alerts %" PRIu64 ", suppressed %" PRIu64 "\n", b.hits,
+                 b.alerts, b.suppressed);
     (void)printf("correlator            %.2f CPU-s per million lines, peak %ld MiB\n",
                  cpu * 1e6 / lines, usage.ru_maxrss / 1024);
 }
@@ -353,6 +356,9 @@ int main(int argc, char **argv)
         (void)poll(NULL, 0, 10);
     }
     b.examined_ns = hd_clock_mono_ns();
+    b.hits = metric("haidang_correlator_detect_hits_total");
+    b.alerts = metric("haidang_correlator_alerts_published_total");
+    b.suppressed = metric("haidang_correlator_alerts_suppressed_total");
     report();
     return 0;
 }
