@@ -15,7 +15,7 @@
 #include <haidang/log.h>
 #include <haidang/loop.h>
 
-enum { DRAIN_ROUNDS = 16 };
+enum { PATIENCE_MS = 3000 };
 
 enum mode { MODE_RUN, MODE_CHECK, MODE_VERSION, MODE_HELP, MODE_HELP_CONFIG };
 
@@ -158,17 +158,26 @@ static void reload(void *ctx)
     hd_notify("READY=1");
 }
 
-/* Lets close callbacks run, then tells whether the loop is empty. What a failed start or
- * an impatient user leaves open must not hold the process. */
+static void out_of_patience(uv_timer_t *timer)
+{
+    uv_stop(timer->loop);
+}
+
+/* Runs what is still to be closed, then tells whether the loop is empty. Threads that a
+ * failed start left at work are waited for, since they use what is freed next; but they
+ * and an impatient user's leftovers hold the process for a bounded time only. */
 static bool drain(struct running *r)
 {
-    bool may_wait = r->has_started && !r->was_forced;
+    uv_timer_t patience;
     hd_signals_close(r->signals);
-    for (int i = 0; i < DRAIN_ROUNDS; i++) {
-        if (uv_run(&r->loop, may_wait ? UV_RUN_DEFAULT : UV_RUN_NOWAIT) == 0) {
-            break;
-        }
+    (void)uv_timer_init(&r->loop, &patience);
+    if (!r->has_started || r->was_forced) {
+        (void)uv_timer_start(&patience, out_of_patience, PATIENCE_MS, 0);
+        uv_unref((uv_handle_t *)&patience);
     }
+    (void)uv_run(&r->loop, UV_RUN_DEFAULT);
+    uv_close((uv_handle_t *)&patience, NULL);
+    (void)uv_run(&r->loop, UV_RUN_NOWAIT);
     return uv_loop_close(&r->loop) == 0;
 }
 
