@@ -347,7 +347,9 @@ static int bind_unix(struct hd_metrics_server *server, const char *path)
     if (err != HD_OK) {
         return err;
     }
-    err = hd_err_from_uv(uv_pipe_bind(&server->listener.pipe, path));
+    int status = uv_pipe_bind(&server->listener.pipe, path);
+    /* libuv says EACCES when the directory is missing; bind(2) does not */
+    err = status == UV_EACCES && errno == ENOENT ? HD_ENOENT : hd_err_from_uv(status);
     unsigned mode =
         server->opts.socket_mode == 0 ? MODE_DEFAULT : server->opts.socket_mode;
     /* nobody can connect before it listens, so the mode is set in time */
