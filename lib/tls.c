@@ -75,6 +75,7 @@ void hd_tls_format_time(const ASN1_TIME *time, char out[HD_TLS_DATE_MAX])
 /* What is being loaded, for the text of a failure. */
 struct load {
     SSL_CTX *ctx;
+    enum hd_tls_role role;
     const char *what; /* "certificate" */
     const char *path;
     char *why; /* WHY_MAX */
@@ -128,6 +129,20 @@ static int check_validity(const struct load *load, const X509 *cert)
     return HD_OK;
 }
 
+/* Peers would refuse it, each with a message of its own making; this one is ours. */
+static int check_purpose(const struct load *load, X509 *cert)
+{
+    bool is_server = load->role == HD_TLS_SERVER;
+    if (X509_check_purpose(cert,
+                           is_server ? X509_PURPOSE_SSL_SERVER : X509_PURPOSE_SSL_CLIENT,
+                           0) == 1) {
+        return HD_OK;
+    }
+    return load_fail(load, HD_ETLS,
+                     is_server ? "is not for a server (extended key usage serverAuth)"
+                               : "is not for a client (extended key usage clientAuth)");
+}
+
 static int use_chain(const struct load *load, BIO *bio)
 {
     X509 *leaf = PEM_read_bio_X509(bio, NULL, NULL, NULL);
@@ -135,6 +150,7 @@ static int use_chain(const struct load *load, BIO *bio)
         return load_fail(load, HD_ETLS, "holds no PEM certificate");
     }
     int err = check_validity(load, leaf);
+    err = err != HD_OK ? err : check_purpose(load, leaf);
     if (err == HD_OK && SSL_CTX_use_certificate(load->ctx, leaf) != 1) {
         err = load_fail(load, HD_ETLS, ERR_reason_error_string(ERR_peek_error()));
     }
@@ -273,7 +289,7 @@ static int load_key(const struct load *load)
 
 static int load_files(SSL_CTX *ctx, const struct hd_tls_opts *opts, char *why)
 {
-    struct load load = {.ctx = ctx, .why = why};
+    struct load load = {.ctx = ctx, .role = opts->role, .why = why};
     int err = HD_OK;
     if (opts->cert_file != NULL) {
         load.what = "certificate";
@@ -437,4 +453,13 @@ int64_t hd_tls_expires_in_s(const struct hd_tls *tls)
         return INT64_MAX;
     }
     return (int64_t)days * 86400 + seconds;
+}
+
+void hd_tls_own_cn(const struct hd_tls *tls, char out[HD_TLS_NAME_MAX])
+{
+    const X509 *cert = SSL_CTX_get0_certificate(tls->ctx);
+    out[0] = '\0';
+    if (cert != NULL) {
+        hd_tls_cert_cn(cert, out);
+    }
 }

@@ -7,7 +7,6 @@
 
 #include <haidang/tls.h>
 
-#define HD_TLS_NAME_MAX 256
 #define HD_TLS_DATE_MAX 21 /* "2026-11-21T07:50:37Z" */
 
 SSL_CTX *hd_tls_ctx(const struct hd_tls *tls); /* borrowed */

@@ -39,6 +39,10 @@ int hd_tls_reload(struct hd_tls *tls, char why[256]) HD_MUST_USE;
  * one. */
 int64_t hd_tls_expires_in_s(const struct hd_tls *tls);
 
+#define HD_TLS_NAME_MAX 256
+/* Common name of the own certificate; "" without one. */
+void hd_tls_own_cn(const struct hd_tls *tls, char out[HD_TLS_NAME_MAX]);
+
 /* ---- engine: one connection's state machine over memory, no sockets ---- */
 
 struct hd_tls_session;
