@@ -4,6 +4,7 @@
 #include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -312,13 +313,20 @@ static bool is_set(const char *text)
     return text != NULL && text[0] != '\0';
 }
 
+static bool find_name(const struct col_conf *conf, char name[HD_BATCH_NAME_MAX + 1])
+{
+    if (is_set(conf->agent)) {
+        (void)snprintf(name, HD_BATCH_NAME_MAX + 1, "%s", conf->agent);
+        return true;
+    }
+    name[HD_BATCH_NAME_MAX] = '\0';
+    return gethostname(name, HD_BATCH_NAME_MAX) == 0 && name[0] != '\0';
+}
+
 static int name_agent(struct col_agent *agent)
 {
     const struct col_conf *conf = agent->conf;
-    if (is_set(conf->agent)) {
-        (void)snprintf(agent->name, sizeof(agent->name), "%s", conf->agent);
-    } else if (gethostname(agent->name, sizeof(agent->name) - 1) != 0 ||
-               agent->name[0] == '\0') {
+    if (!find_name(conf, agent->name)) {
         HD_LOG(ERROR, "agent", "this server has no host name: set `agent`");
         return HD_EXIT_CONFIG;
     }
@@ -488,8 +496,27 @@ void col_agent_reload(void *ctx)
 
 /* ---- --check ---- */
 
+/* The correlator would refuse it, again and again; here it is told once. */
+static int check_own_name(const struct col_conf *conf, const struct hd_tls *tls,
+                          struct hd_diags *diags)
+{
+    char name[HD_BATCH_NAME_MAX + 1];
+    char cn[HD_TLS_NAME_MAX];
+    hd_tls_own_cn(tls, cn);
+    if (!find_name(conf, name) || strcmp(name, cn) == 0) {
+        return HD_EXIT_OK;
+    }
+    hd_diag_error(diags, NULL, 0, 0,
+                  "uplink.tls: certificate %s: is for \"%s\", but this agent is \"%s\" "
+                  "(key agent, or the host name)",
+                  conf->uplink.tls.cert, cn, name);
+    return HD_EXIT_CERT;
+}
+
+/* `conf`: of which the certificate's name must be the agent's; NULL = any name. */
 static int check_tls(enum hd_tls_role role, const struct col_conf_tls *tls,
-                     bool client_cert, const char *where, struct hd_diags *diags)
+                     bool client_cert, const char *where, struct hd_diags *diags,
+                     const struct col_conf *conf)
 {
     struct hd_tls *made = NULL;
     char why[256] = "";
@@ -504,21 +531,23 @@ static int check_tls(enum hd_tls_role role, const struct col_conf_tls *tls,
         hd_diag_error(diags, NULL, 0, 0, "%s: %s", where, why);
         return HD_EXIT_CERT;
     }
+    int code = conf == NULL ? HD_EXIT_OK : check_own_name(conf, made, diags);
     hd_tls_free(made);
-    return HD_EXIT_OK;
+    return code;
 }
 
 int col_agent_check(const void *ptr, struct hd_diags *diags)
 {
     const struct col_conf *conf = ptr;
-    int code = check_tls(HD_TLS_CLIENT, &conf->uplink.tls, false, "uplink.tls", diags);
+    int code =
+        check_tls(HD_TLS_CLIENT, &conf->uplink.tls, false, "uplink.tls", diags, conf);
     for (size_t i = 0; i < conf->n_sources; i++) {
         const struct col_conf_source *source = &conf->sources[i];
         if (source->kind == COL_KIND_SYSLOG_TLS) {
             char where[64];
             (void)snprintf(where, sizeof(where), "sources[%zu].tls", i);
-            int one =
-                check_tls(HD_TLS_SERVER, &source->tls, source->client_cert, where, diags);
+            int one = check_tls(HD_TLS_SERVER, &source->tls, source->client_cert, where,
+                                diags, NULL);
             code = one != HD_EXIT_OK ? one : code;
         }
     }
