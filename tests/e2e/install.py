@@ -8,28 +8,42 @@ import time
 from world import SOURCE, find_port, program, wait_until
 
 
-def correlator(world, rules=True, name="correlator", extra=""):
-    """Starts a correlator on a port that the world remembers; state survives a restart."""
-    port = world.ports.setdefault(name, find_port())
+def correlator_config(world, name="correlator", library=None, extra="", cert="correlator", archive="", alerts="",
+                      crl=None):
+    """Keys of the sections `archive` and `alerts`, and whole sections in `extra`, are added as they are."""
     os.makedirs(world.path("no-rules"), exist_ok=True)
-    config = world.write(f"{name}.yml", f"""
+    port = world.ports.setdefault(name, find_port())
+    return f"""
 listen: 127.0.0.1:{port}
 state_dir: {world.path(name)}
 status: unix:{world.run_dir}/{name}.sock
 tls:
-{world.tls("correlator")}
+{world.tls(cert)}
+{"  crl: " + crl if crl else ""}
 archive:
   dir: {world.path(name, "archive")}
+{archive}
 alerts:
   dir: {world.path(name, "alerts")}
+{alerts}
 rules:
   decoders: {SOURCE}/rules/decoders
-  library: {SOURCE + "/rules/library" if rules else world.path("no-rules")}
+  library: {library or world.path("no-rules")}
 {extra}
-""")
-    process = world.start(name, [program("haidang-correlator"), "--config", config])
+"""
+
+
+def run_correlator(world, config, name="correlator"):
+    path = world.write(f"{name}.yml", config)
+    process = world.start(name, [program("haidang-correlator"), "--config", path])
     wait_until(f"{name} up", lambda: world.status(name) or not process.is_running())
     return process
+
+
+def correlator(world, rules=True, name="correlator", extra=""):
+    """Starts a correlator on a port that the world remembers; state survives a restart."""
+    library = SOURCE + "/rules/library" if rules else None
+    return run_correlator(world, correlator_config(world, name, library, extra), name)
 
 
 def file_source(path, start="begin", extra=""):
@@ -46,20 +60,31 @@ def syslog_source(world, kind, port, extra=""):
 {tls}{extra}"""
 
 
-def agent(world, sources, name="agent1", correlators=None, extra=""):
+def agent_config(world, sources, name="agent1", correlators=None, extra="", uplink="", cert=None):
+    """`uplink` holds further keys of that section."""
     addresses = correlators or [f"127.0.0.1:{world.ports['correlator']}"]
-    config = world.write(f"{name}.yml", f"""
+    return f"""
 agent: {name}
 state_dir: {world.path(name)}
-status: unix:{world.run_dir}/agent.sock
+status: unix:{world.run_dir}/{agent_socket(name)}.sock
 uplink:
   correlators: {json.dumps(addresses)}
   tls:
-{world.tls(name, "    ")}
+{world.tls(cert or name, "    ")}
+{uplink}
 {extra}
 sources:
 {sources}
-""")
+"""
+
+
+def agent_socket(name):
+    """The first agent of a world has the socket that `haidang status` looks for."""
+    return "agent" if name == "agent1" else name
+
+
+def agent(world, sources, name="agent1", correlators=None, extra="", **kwargs):
+    config = world.write(f"{name}.yml", agent_config(world, sources, name, correlators, extra, **kwargs))
     return world.start(name, [program("haidang-agent"), "--config", config])
 
 

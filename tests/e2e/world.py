@@ -165,6 +165,21 @@ class World:
         except (OSError, http.client.HTTPException, ValueError):
             return None
 
+    def metrics(self, name):
+        """The /metrics of a program as a dict, {} while it does not answer."""
+        try:
+            connection = UnixConnection(os.path.join(self.run_dir, f"{name}.sock"))
+            connection.request("GET", "/metrics")
+            text = connection.getresponse().read().decode()
+        except (OSError, http.client.HTTPException, ValueError):
+            return {}
+        return {k: int(v) for k, v in (line.split() for line in text.splitlines() if not line.startswith("#"))}
+
+    def metric(self, program_name, metric):
+        """One of them, by the name behind the program's."""
+        prefix = "haidang_agent_" if program_name.startswith("agent") else f"haidang_{program_name}_"
+        return self.metrics(program_name).get(prefix + metric, 0)
+
     # ---- certificates ----
 
     def make_ca(self):
