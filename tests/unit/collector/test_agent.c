@@ -77,7 +77,7 @@ static void write_config(struct fixture *f, const char *sources)
     int n =
         snprintf(text, sizeof(text),
                  "agent: web1\n"
-                 "state_dir: state\n"
+                 "state_dir: %s\n"
                  "status: unix:%s/agent.sock\n"
                  "batch_time: 20ms\n"
                  "spool_segment: 1MiB\n"
@@ -87,7 +87,7 @@ static void write_config(struct fixture *f, const char *sources)
                  "  retry_max: 100ms\n"
                  "  tls: {cert: %s, key: %s, ca: %s}\n"
                  "sources:\n%s",
-                 f->dir, (unsigned)f->fc.port, hd_test_path(pki, "client.crt"),
+                 f->state, f->dir, (unsigned)f->fc.port, hd_test_path(pki, "client.crt"),
                  hd_test_path(pki, "client.key"), hd_test_path(pki, "ca.crt"), sources);
     (void)snprintf(f->config, sizeof(f->config), "%s/agent.yml", f->dir);
     assert_int_equal(hd_fs_write_atomic(f->config, hd_slice(text, (size_t)n), 0600),
