@@ -73,9 +73,9 @@ struct rul_logsource { /* empty slice = not given; compared without case */
 bool rul_logsource_covers(const struct rul_logsource *rule,
                           const struct rul_logsource *event);
 
-#define RUL_CLASS_SOURCES_MAX 8U
-struct rul_class { /* owned by the decoders of the set */
-    uint16_t id;   /* dense, from 0; class 0 is "not decoded" */
+#define RUL_CLASS_SOURCES_MAX 16U /* two decoders of 8 each may know one event */
+struct rul_class {                /* owned by the decoders of the set */
+    uint16_t id;                  /* dense, from 0; class 0 is "not decoded" */
     uint16_t n;
     struct rul_logsource sources[RUL_CLASS_SOURCES_MAX];
 };

@@ -12,7 +12,10 @@
 static const char *const filter_names[] = {RUL_FILTER_MAP(FILTER_NAME)};
 #undef FILTER_NAME
 
-#define TEXT_MAX 1024U /* a name or value in a decoder file */
+#define SOURCES_MAX                                                                      \
+    (RUL_CLASS_SOURCES_MAX / 2U) /* of one decoder; see merged classes                   \
+                                  */
+#define TEXT_MAX 1024U           /* a name or value in a decoder file */
 
 uint16_t rul_declare_field(struct rul_loader *l, const struct hd_yaml_source *src,
                            const struct hd_yaml *node, struct hd_slice name)
@@ -280,13 +283,13 @@ uint16_t rul_declare_class(struct rul_loader *l, const struct hd_yaml_source *sr
                            const struct hd_yaml *node)
 {
     const struct hd_yaml *item;
-    struct rul_logsource sources[RUL_CLASS_SOURCES_MAX];
+    struct rul_logsource sources[SOURCES_MAX];
     uint16_t n = 0;
     for (item = NULL; (item = hd_yaml_item(node, item)) != NULL;) {
         struct rul_logsource source = {0};
         hd_yaml_read_map(src, item, "a log source", logsource_keys, &source);
-        if (n == RUL_CLASS_SOURCES_MAX) {
-            hd_yaml_error(src, item, "more than %u log sources", RUL_CLASS_SOURCES_MAX);
+        if (n == SOURCES_MAX) {
+            hd_yaml_error(src, item, "more than %u log sources", SOURCES_MAX);
             break;
         }
         source.product = hd_arena_copy(l->arena, source.product);

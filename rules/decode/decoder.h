@@ -98,13 +98,13 @@ struct rul_decoder {
 };
 
 /* `examples:` */
-struct rul_example {
+struct rul_decode_example {
     uint16_t decoder;
     unsigned line_no; /* in the file */
     struct hd_slice line, format;
     struct hd_slice want_decoder, want_pattern; /* empty = not stated */
     uint16_t n_fields;
-    const struct rul_example_field {
+    const struct rul_decode_example_field {
         uint16_t field;
         bool is_absent;
         struct hd_slice value;
@@ -126,7 +126,7 @@ struct rul_decoders {
     uint16_t *json;     /* JSON decoders, those with conditions first */
     uint16_t n, n_classes, n_shapes, n_prefixes, n_json;
     uint16_t any_program; /* decoder of programs that no other knows, or RUL_NONE */
-    struct rul_example *examples;
+    struct rul_decode_example *examples;
     uint16_t n_examples;
 };
 

@@ -15,7 +15,7 @@ static int shown(struct hd_slice s)
 
 struct example_run {
     const struct rul_decoders *set;
-    const struct rul_example *example;
+    const struct rul_decode_example *example;
     const struct rul_event *ev;
     struct hd_diags *diags;
     unsigned failures;
@@ -34,7 +34,7 @@ static void fail(struct example_run *run, const char *what, struct hd_slice want
 static void check_fields(struct example_run *run)
 {
     for (uint16_t i = 0; i < run->example->n_fields; i++) {
-        const struct rul_example_field *field = &run->example->fields[i];
+        const struct rul_decode_example_field *field = &run->example->fields[i];
         bool has = rul_event_has(run->ev, field->field);
         struct hd_slice got = rul_event_get(run->ev, field->field);
         char name[80];
@@ -51,7 +51,7 @@ static void check_fields(struct example_run *run)
 
 static void check_example(struct example_run *run)
 {
-    const struct rul_example *example = run->example;
+    const struct rul_decode_example *example = run->example;
     struct hd_slice decoder = hd_slice_str(run->ev->decoder);
     struct hd_slice pattern = hd_slice_str(run->ev->pattern);
     struct hd_slice want = example->want_decoder.len > 0

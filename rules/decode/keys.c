@@ -312,7 +312,7 @@ static void read_example_fields(void *ctx, const struct hd_yaml_source *src,
 {
     struct rul_loader *l = ctx;
     const struct hd_yaml *item;
-    struct rul_example_field *fields = NULL;
+    struct rul_decode_example_field *fields = NULL;
     if (!hd_yaml_want(src, value, HD_YAML_MAP, "\"fields\"")) {
         return;
     }
@@ -343,15 +343,15 @@ static void read_examples(void *ctx, const struct hd_yaml_source *src,
     struct rul_loader *l = ctx;
     const struct hd_yaml *item;
     for (item = NULL; (item = hd_yaml_item(value, item)) != NULL;) {
-        struct rul_example *examples = hd_arena_grow(
+        struct rul_decode_example *examples = hd_arena_grow(
             l->arena, l->set->examples, l->set->n_examples, sizeof(*examples));
         if (examples == NULL || l->set->n_examples == UINT16_MAX) {
             return;
         }
         l->set->examples = examples;
         l->example = &examples[l->set->n_examples++];
-        *l->example = (struct rul_example){.decoder = (uint16_t)(l->dec - l->set->all),
-                                           .line_no = item->line};
+        *l->example = (struct rul_decode_example){
+            .decoder = (uint16_t)(l->dec - l->set->all), .line_no = item->line};
         hd_yaml_read_map(src, item, "an example", example_keys, l);
     }
 }

@@ -65,13 +65,14 @@ uint16_t rul_link_class(struct rul_loader *l, const struct rul_logsource *source
     return set->n_classes++;
 }
 
-/* The union of two classes; what does not fit is left out of the second. */
+/* The union of two classes as declared, which always fits. */
 static uint16_t merge_classes(struct rul_loader *l, uint16_t a, uint16_t b)
 {
     struct rul_class both = l->set->classes[a];
     const struct rul_class *second = &l->set->classes[b];
-    for (uint16_t i = 0; i < second->n && both.n < RUL_CLASS_SOURCES_MAX; i++) {
-        if (!has_source(&both, &second->sources[i])) {
+    for (uint16_t i = 0; i < second->n; i++) {
+        bool has_room = both.n < RUL_CLASS_SOURCES_MAX;
+        if (has_room && !has_source(&both, &second->sources[i])) {
             both.sources[both.n++] = second->sources[i];
         }
     }

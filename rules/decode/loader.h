@@ -21,11 +21,9 @@ struct rul_loader {
     int err;                /* sticky: HD_ENOMEM, HD_ELIMIT */
     struct rul_decoder *dec;
     struct rul_decoder_pattern *pattern; /* the one being read */
-    struct rul_logsource sources[RUL_CLASS_SOURCES_MAX];
-    uint16_t n_sources;
     struct rul_edge *edges;
     uint16_t n_edges;
-    struct rul_example *example;
+    struct rul_decode_example *example;
 };
 
 /* ---- declare.c ---- */
