@@ -7,6 +7,8 @@
 
 #include <curl/curl.h>
 
+#include <haidang/harden.h>
+#include <haidang/log.h>
 #include <haidang/main.h>
 
 #include "forwarder/forwarder.h"
@@ -22,7 +24,11 @@ static int check(const void *given, struct hd_diags *diags)
 static int start(void *ctx, uv_loop_t *loop, const void *given)
 {
     (void)ctx;
-    return fwd_program_start(loop, given, &program);
+    int code = fwd_program_start(loop, given, &program);
+    if (code == HD_EXIT_OK && hd_harden_process() != HD_OK) {
+        HD_LOG(WARN, "forwarder", "this system lets others read our memory");
+    }
+    return code;
 }
 
 static void reload(void *ctx)
