@@ -4,6 +4,7 @@
  * configured, over HTTPS, with a receipt for each.
  */
 #include <stdio.h>
+#include <string.h>
 
 #include <curl/curl.h>
 
@@ -12,6 +13,7 @@
 #include <haidang/main.h>
 
 #include "forwarder/forwarder.h"
+#include "forwarder/render_command.h"
 
 static struct fwd_conf conf;
 static struct fwd_program *program;
@@ -45,6 +47,9 @@ static void stop(void *ctx)
 
 int main(int argc, char **argv)
 {
+    if (argc > 1 && strcmp(argv[1], "render") == 0) {
+        return fwd_render_command(argc - 2, argv + 2);
+    }
     if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) {
         (void)fprintf(stderr, "haidang-forwarder: libcurl does not start\n");
         return HD_EXIT_RUNTIME;

@@ -42,9 +42,10 @@ struct fwd_destination {
     uv_timer_t timer;
     uv_poll_t poll;
     bool has_poll;
-    bool is_recording; /* fwd_receipts holds a pointer to us */
-    bool is_closed;    /* handles have closed */
-    bool is_fresh;     /* files have changed: next request on a new connection */
+    bool is_recording;    /* fwd_receipts holds a pointer to us */
+    bool is_closed;       /* handles have closed */
+    bool is_fresh;        /* files have changed: next request on a new connection */
+    bool has_no_receipts; /* the last one could not be written */
     enum dest_state state;
     struct hd_backoff backoff;
 
@@ -362,6 +363,7 @@ static void receipt_failed(struct fwd_destination *dest, int err)
 {
     char text[128];
     FWD_COUNT(FWD_M_RECEIPT_ERRORS);
+    dest->has_no_receipts = true;
     (void)snprintf(text, sizeof(text), "receipts cannot be written: %s",
                    hd_err_text(err));
     HD_LOG(ERROR, MODULE, "a receipt cannot be written; nothing is sent until it can",
@@ -381,6 +383,10 @@ static void on_durable(void *ctx, int err)
     if (err != HD_OK) {
         receipt_failed(dest, err);
         return;
+    }
+    if (dest->has_no_receipts) {
+        dest->has_no_receipts = false;
+        says_well(dest);
     }
     settle(dest);
 }

@@ -18,7 +18,7 @@ struct hd_stream_ops {
     void (*on_open)(void *ctx, struct hd_stream *stream); /* connected, handshake done */
     void (*on_data)(void *ctx, struct hd_slice data);     /* valid in the call */
     void (*on_drain)(
-        void *ctx); /* the write queue fell below the low mark; may be NULL */
+        void *ctx); /* after HD_EFULL: the queue has room again; may be NULL */
     /* err: HD_ECLOSED after an orderly end, else the reason; `why` for people. */
     void (*on_close)(void *ctx, int err, const char *why);
 };

@@ -205,6 +205,28 @@ static void test_second_forwarder(void **state)
     expect_exit(HD_EXIT_STORE, "another forwarder writes here");
 }
 
+/* Messages of the golden alerts, as the command line gives them. */
+static void test_render_command(void **state)
+{
+    (void)state;
+    char command[8192];
+    char alerts[1024], messages[1024], profile[1024];
+    (void)snprintf(alerts, sizeof(alerts), "%s",
+                   hd_test_source("tests/unit/forwarder/golden_alerts.jsonl"));
+    (void)snprintf(messages, sizeof(messages), "%s",
+                   hd_test_source("tests/unit/forwarder/golden_messages.jsonl"));
+    (void)snprintf(profile, sizeof(profile), "%s",
+                   hd_test_source("forwarder/profiles/vn-ncsc-alert-0.1.0.json"));
+    const char *build = getenv("HD_BUILD_DIR");
+    (void)snprintf(command, sizeof(command),
+                   "head -12 %s | %s/forwarder/haidang-forwarder render %s "
+                   "vendor_id=vendor-example unit_id=unit-example "
+                   "sensor_id=0123456789abcdef01234567 > %s/out && head -12 %s | cmp - "
+                   "%s/out",
+                   alerts, build == NULL ? "." : build, profile, w.dir, messages, w.dir);
+    assert_int_equal(system(command), 0); /* lint: banned a test drives a pipeline */
+}
+
 static void test_sample(void **state)
 {
     (void)state;
@@ -222,9 +244,8 @@ static void test_sample(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        CASE(test_refusals),
-        CASE(test_killed_before_the_receipt),
-        CASE(test_second_forwarder),
+        CASE(test_refusals),         CASE(test_killed_before_the_receipt),
+        CASE(test_second_forwarder), CASE(test_render_command),
         CASE(test_sample),
     };
     return cmocka_run_group_tests(tests, setup_all, NULL);
