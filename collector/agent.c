@@ -20,6 +20,7 @@
 #include "collector/intake/intake.h"
 #include "collector/metrics.h"
 #include "collector/source/sources.h"
+#include "collector/source/zone.h"
 #include "collector/uplink/uplink.h"
 
 #define FILES_SPARE 256U        /* descriptors beside those of files and senders */
@@ -41,6 +42,7 @@ struct col_agent {
     enum phase phase;
     char name[HD_BATCH_NAME_MAX + 1];
     char host[HD_BATCH_NAME_MAX + 1];
+    char zone[COL_ZONE_MAX];
     int64_t started_ns;
     uint8_t *scratch;
     struct col_source_env env;
@@ -417,9 +419,11 @@ static int open_sources(struct col_agent *agent)
             (source->kind == COL_KIND_PACKET && is_set(source->packet.file));
         agent->is_end_wanted = agent->is_end_wanted || source->exit_at_eof;
     }
+    col_zone_own(agent->zone);
     agent->env = (struct col_source_env){.loop = agent->loop,
                                          .sink = col_intake_sink(agent->intake),
                                          .host = hd_slice_str(agent->host),
+                                         .zone = hd_slice_str(agent->zone),
                                          .line_max = (size_t)agent->conf->line_max,
                                          .scratch = agent->scratch,
                                          .at_end = at_end,

@@ -6,6 +6,7 @@
 #include "collector/conf.h"
 
 #include <haidang/batch.h>
+#include <haidang/clock.h>
 #include <haidang/inet.h>
 
 #define AT(field)     .offset = offsetof(struct col_conf, field)
@@ -145,6 +146,14 @@ static const struct hd_conf_item source_items[] = {
      .def = "auto",
      .help = "Declared format, a hint for the correlator's decoders: syslog, "
              "nginx-access, json, ..."},
+    {.key = "time_zone",
+     .type = HD_CONF_STRING,
+     AT_SRC(time_zone),
+     .min = 0,
+     .max = 63,
+     .help = "Zone of times that name none: Asia/Ho_Chi_Minh, +07:00, UTC. Without it: "
+             "this server's for files, stdin and listeners on loopback; for other "
+             "senders the correlator's default."},
     {.key = "paths",
      .type = HD_CONF_STRINGS,
      AT_SRC(paths),
@@ -458,9 +467,27 @@ static void check_packet(const struct col_conf_source *source, size_t n, const c
     }
 }
 
+static void check_zone(const struct col_conf_source *source, size_t n, const char *path,
+                       struct hd_diags *diags)
+{
+    struct hd_zone *zone = NULL;
+    if (!is_set(source->time_zone)) {
+        return;
+    }
+    if (hd_zone_open(source->time_zone, &zone) != HD_OK) {
+        hd_diag_error(diags, path, 0, 0,
+                      "source %zu: no time zone \"%s\"; write a name such as "
+                      "Asia/Ho_Chi_Minh or an offset such as +07:00",
+                      n + 1, source->time_zone);
+        return;
+    }
+    hd_zone_close(zone);
+}
+
 static void check_source(const struct col_conf_source *source, size_t n, const char *path,
                          struct hd_diags *diags)
 {
+    check_zone(source, n, path, diags);
     switch (source->kind) {
     case COL_KIND_FILE:
         check_file(source, n, path, diags);

@@ -59,6 +59,7 @@ struct col_conf_source {
     int kind; /* enum col_kind */
     char *name;
     char *format;
+    char *time_zone; /* NULL = see col_zone_of */
     /* file */
     char **paths, **exclude;
     size_t n_paths, n_exclude;

@@ -22,7 +22,7 @@
 #define HEAD_FIXED_MAX 2048U /* the header line without its sources */
 #define PREFIX_MAX     40U   /* time, source and flags before a line */
 #define WINDOW_LOG     20    /* a reader never needs more than 1 MiB of window */
-#define N_NAMES        5U
+#define N_NAMES        6U
 
 struct source_key {
     uint64_t hash;
@@ -164,6 +164,7 @@ static void names_of(const struct hd_batch_source *source, struct hd_slice out[N
     out[2] = source->name;
     out[3] = source->peer;
     out[4] = source->format;
+    out[5] = source->zone;
 }
 
 static bool is_same(const struct hd_batch_builder *b, const struct source_key *key,
@@ -190,6 +191,9 @@ static void source_json(struct hd_buf *out, const struct hd_batch_source *source
         hd_json_str(&json, "peer", source->peer);
     }
     hd_json_str(&json, "format", source->format);
+    if (source->zone.len > 0) {
+        hd_json_str(&json, "zone", source->zone);
+    }
     hd_json_end(&json, '}');
 }
 

@@ -125,6 +125,11 @@ static int get_text(const json_t *object, const char *key, struct hd_slice *out)
     return out->len <= NAME_MAX_REPAIRED ? HD_OK : HD_ECORRUPT;
 }
 
+static int get_optional(const json_t *object, const char *key, struct hd_slice *out)
+{
+    return json_object_get(object, key) == NULL ? HD_OK : get_text(object, key, out);
+}
+
 static int get_int(const json_t *object, const char *key, int64_t min, int64_t *out)
 {
     const json_t *value = json_object_get(object, key);
@@ -144,8 +149,8 @@ static int read_source(const json_t *object, struct hd_batch_source *out)
         get_text(object, "format", &out->format) != HD_OK) {
         return HD_ECORRUPT;
     }
-    return json_object_get(object, "peer") == NULL ? HD_OK
-                                                   : get_text(object, "peer", &out->peer);
+    int err = get_optional(object, "peer", &out->peer);
+    return err != HD_OK ? err : get_optional(object, "zone", &out->zone);
 }
 
 static int read_sources(struct hd_batch_reader *r)

@@ -28,6 +28,7 @@
 #include "collector/source/source.h"
 #include "collector/source/tail.h"
 #include "collector/source/watch.h"
+#include "collector/source/zone.h"
 
 #define COALESCE_MS     40U
 #define TURNS           8U  /* reads before other handles of the loop have their turn */
@@ -225,7 +226,8 @@ static struct node *new_node(struct file_source *fs, int fd, const char *name,
     n->source = (struct hd_batch_source){.host = fs->env->host,
                                          .kind = HD_SLICE("file"),
                                          .name = hd_slice_str(n->path),
-                                         .format = hd_slice_str(fs->conf->format)};
+                                         .format = hd_slice_str(fs->conf->format),
+                                         .zone = col_zone_of(fs->conf, fs->env)};
     return n;
 }
 

@@ -37,6 +37,7 @@ struct col_source_env {
     uv_loop_t *loop;
     const struct col_sink *sink;
     struct hd_slice host; /* of lines that arise on this server */
+    struct hd_slice zone; /* this server's: "Asia/Ho_Chi_Minh" */
     size_t line_max;      /* longer lines are cut and marked HD_BATCH_TRUNCATED */
     uint8_t *scratch; /* COL_SCRATCH_LEN bytes that any source may use in a callback */
     /* A source that can end (standard input, a capture file) has delivered everything. */

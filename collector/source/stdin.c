@@ -17,6 +17,7 @@
 #include "collector/metrics.h"
 #include "collector/source/lines.h"
 #include "collector/source/source.h"
+#include "collector/source/zone.h"
 
 #define READ_LEN     65536U
 #define COALESCE_MS  10U
@@ -198,7 +199,8 @@ int col_stdin_open(const struct col_source_env *env, const struct col_conf_sourc
     ss->source = (struct hd_batch_source){.host = env->host,
                                           .kind = HD_SLICE("stdin"),
                                           .name = hd_slice_str(ss->base.name),
-                                          .format = hd_slice_str(conf->format)};
+                                          .format = hd_slice_str(conf->format),
+                                          .zone = col_zone_of(conf, env)};
     col_lines_init(&ss->lines, COL_FRAMING_LF, env->line_max, env->sink, &ss->source,
                    &ss->stats);
     hd_owner_init(&ss->owner, stdin_freed, ss);

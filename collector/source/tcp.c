@@ -21,6 +21,7 @@
 #include "collector/metrics.h"
 #include "collector/source/lines.h"
 #include "collector/source/source.h"
+#include "collector/source/zone.h"
 
 #define COALESCE_MS  10U
 #define COALESCE_MAX 16384U /* a read of more than this is not slow */
@@ -165,7 +166,8 @@ static struct conn *new_conn(struct tcp_source *ts)
     c->owner = ts;
     c->source = (struct hd_batch_source){.kind = hd_slice_str(ts->base.ops->kind),
                                          .name = hd_slice_str(ts->base.name),
-                                         .format = hd_slice_str(ts->conf->format)};
+                                         .format = hd_slice_str(ts->conf->format),
+                                         .zone = col_zone_of(ts->conf, ts->env)};
     col_lines_init(&c->lines, COL_FRAMING_SYSLOG, ts->env->line_max, ts->env->sink,
                    &c->source, &ts->stats);
     return c;

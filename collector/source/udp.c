@@ -25,6 +25,7 @@
 #include "collector/metrics.h"
 #include "collector/source/framer.h"
 #include "collector/source/source.h"
+#include "collector/source/zone.h"
 
 #define SLOTS        16U
 #define SLOT_LEN     (COL_SCRATCH_LEN / SLOTS) /* 64 KiB: no datagram is longer */
@@ -332,7 +333,8 @@ int col_udp_open(const struct col_source_env *env, const struct col_conf_source 
     }
     us->source = (struct hd_batch_source){.kind = HD_SLICE("syslog-udp"),
                                           .name = hd_slice_str(us->base.name),
-                                          .format = hd_slice_str(conf->format)};
+                                          .format = hd_slice_str(conf->format),
+                                          .zone = col_zone_of(conf, env)};
     set_buffer(us, conf->receive_buffer);
     (void)uv_poll_init(env->loop, &us->poll, us->fd);
     hd_owner_add(&us->owner, (uv_handle_t *)&us->poll);

@@ -35,6 +35,7 @@ struct hd_batch_source {
     struct hd_slice name;   /* path, listener, interface */
     struct hd_slice peer;   /* sender's address of a network source; may be empty */
     struct hd_slice format; /* declared: "syslog", "nginx-access", "json", "auto", ... */
+    struct hd_slice zone; /* of times that name none: tz name or "+07:00"; may be empty */
 };
 
 struct hd_batch_info {

@@ -31,6 +31,7 @@ int rul_decode_scratch_new(struct rul_decode_scratch **out)
 void rul_decode_scratch_free(struct rul_decode_scratch *scratch)
 {
     if (scratch != NULL) {
+        rul_zones_close(&scratch->zones);
         free(scratch->arena.bytes);
         free(scratch);
     }
@@ -478,7 +479,10 @@ void rul_decode(const struct rul_decoders *decoders, struct rul_decode_scratch *
     struct hd_slice line = trim_end(record->line);
     scratch->arena.used = 0;
     rul_event_clear(ev);
-    rul_stamp_clock_set(&scratch->clock, decoders->zone, record->recv_ns);
+    struct hd_slice zone = record->source != NULL ? record->source->zone : HD_SLICE_EMPTY;
+    rul_stamp_clock_set(&scratch->clock,
+                        rul_zones_find(&scratch->zones, zone, decoders->zone),
+                        record->recv_ns);
     ev->recv_ns = record->recv_ns;
     ev->time_ns = record->recv_ns;
     ev->raw = record->line;

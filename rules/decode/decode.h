@@ -15,7 +15,8 @@ struct rul_decoders; /* immutable after load; shared by threads */
 
 struct rul_decoders_opts {
     const char *dir;       /* *.yml of it are read */
-    const char *time_zone; /* of RFC 3164 times; NULL = "Asia/Ho_Chi_Minh" */
+    const char *time_zone; /* of RFC 3164 times whose source declares none; NULL =
+                              "Asia/Ho_Chi_Minh" */
     int64_t skew_max_ns; /* event times farther from the receive time are not trusted; 0 =
                             24 h */
 };
@@ -33,7 +34,7 @@ int rul_decode_scratch_new(struct rul_decode_scratch **out) HD_MUST_USE;
 void rul_decode_scratch_free(struct rul_decode_scratch *scratch);
 
 struct rul_record {
-    const struct hd_batch_source *source; /* declared format, host, peer */
+    const struct hd_batch_source *source; /* declared format, host, zone */
     int64_t recv_ns;
     struct hd_slice line;
 };

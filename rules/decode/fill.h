@@ -6,10 +6,12 @@
 #pragma once
 #include "rules/decode/decoder.h"
 #include "rules/decode/stamp.h"
+#include "rules/decode/zones.h"
 
 struct rul_decode_scratch {
     struct rul_decode_arena arena;
     struct rul_stamp_clock clock;
+    struct rul_zones zones;
     struct hd_slice values[RUL_PATTERN_CAPTURES_MAX]; /* captures being matched */
 };
 
