@@ -203,14 +203,26 @@ int rul_correlator_use(struct rul_correlator *c, struct rul_set *set)
     return 0;
 }
 
-/* ---- keys ---- */
+/* ---- events ---- */
 
-/* Key of the fields into c->key; false when the event lacks one. */
+/* Nothing happens after it was received: a clock that is ahead, or a line that pretends,
+ * must neither move the watermark past everybody else's hits nor the window of its group
+ * past the hits that follow. */
+static int64_t event_time(const struct rul_event_copy *ev)
+{
+    bool is_ahead = ev->recv_ns > 0 && ev->time_ns > ev->recv_ns;
+    return is_ahead ? ev->recv_ns : ev->time_ns;
+}
+
+/* Key of the fields into c->key; false when the event lacks one (counted) or memory is
+ * short (c->key.err). */
 static bool make_key(struct rul_correlator *c, const struct rul_event_copy *ev,
                      const uint16_t *fields, uint8_t n)
 {
     hd_buf_clear(&c->key);
-    return rul_key_add(&c->key, ev, fields, n);
+    bool has_all = rul_key_add(&c->key, ev, fields, n);
+    c->stats.no_group += !has_all;
+    return has_all && c->key.err == 0;
 }
 
 static const struct rul_corr *find_corr(const struct rul_set *set, uint32_t rule)
@@ -229,8 +241,8 @@ bool rul_detection_covers(const struct rul_set *set,
 {
     const struct rul_corr *corr = find_corr(set, detection->rule->index);
     const struct rul_corr_ref *ref = corr == NULL ? NULL : find_ref(corr, rule->index);
-    if (ref == NULL || ev->time_ns < detection->first_ns ||
-        ev->time_ns > detection->last_ns) {
+    int64_t time_ns = event_time(ev);
+    if (ref == NULL || time_ns < detection->first_ns || time_ns > detection->last_ns) {
         return false;
     }
     struct hd_buf key;
@@ -482,21 +494,19 @@ static int correlate_one(struct hit *h)
     uint64_t value = 0;
     if (corr->n_values > 0) {
         if (!make_key(c, h->ev, h->ref->values, corr->n_values)) {
-            c->stats.no_group++;
             return c->key.err;
         }
         value = hd_hash(hd_buf_slice(&c->key));
     }
     if (!make_key(c, h->ev, h->ref->group, corr->n_group)) {
-        c->stats.no_group++;
         return c->key.err;
     }
     struct hd_slice key = hd_buf_slice(&c->key);
     int64_t index =
         corr->immediate ? 0 : window_index(h->mark.time_ns, corr->timespan_ns);
     struct rul_group *g = rul_groups_find(&h->state->groups, key, index);
-    int err = c->key.err;
-    if (err == 0 && g == NULL) {
+    int err = 0;
+    if (g == NULL) {
         err = rul_groups_add(&h->state->groups, key, !corr->immediate, index, &g);
         if (err == 0) {
             g->last.prefix = RUL_NO_PREFIX;
@@ -517,20 +527,21 @@ int rul_correlate(struct rul_correlator *c, const struct rul_rule *rule,
                   const struct rul_event_copy *ev, struct hd_slice position,
                   rul_on_detection on_detection, void *ctx)
 {
-    if (c->set == NULL || rul_set_rule(c->set, rule->index) != rule || ev->time_ns < 0 ||
-        ev->time_ns > TIME_MAX) {
+    int64_t time_ns = event_time(ev);
+    if (c->set == NULL || rul_set_rule(c->set, rule->index) != rule || time_ns < 0 ||
+        time_ns > TIME_MAX) {
         return HD_EINVAL;
     }
-    rul_correlator_advance(c, ev->time_ns);
+    rul_correlator_advance(c, time_ns);
     rul_correlator_close(c, on_detection, ctx);
     uint32_t from = c->first_counted[rule->index];
     uint32_t to = c->first_counted[rule->index + 1];
-    if (from < to && ev->time_ns < watermark(c)) {
+    if (from < to && time_ns < watermark(c)) {
         c->stats.late++;
         return 0;
     }
     struct hit h = {.c = c, .ev = ev, .fire = on_detection, .ctx = ctx};
-    h.mark.time_ns = ev->time_ns;
+    h.mark.time_ns = time_ns;
     int err = from < to ? rul_positions_put(c->positions, position, &h.mark) : 0;
     for (uint32_t i = from; i < to && err == 0; i++) {
         h.state = &c->states[c->counted[i].corr];

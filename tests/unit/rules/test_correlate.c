@@ -217,6 +217,41 @@ static void test_lateness(void **state)
     close_bench(&b);
 }
 
+static bool hit_received(struct bench *b, int64_t time_ns, int64_t recv_ns)
+{
+    struct rul_event_copy *copy = NULL;
+    unsigned before = b->fired;
+    kit_event(&b->kit, "p", "", "");
+    b->kit.ev->time_ns = time_ns;
+    b->kit.ev->recv_ns = recv_ns;
+    rul_event_set(b->kit.ev, RUL_F_USER_NAME, HD_SLICE("root"));
+    assert_int_equal(rul_event_copy(b->kit.ev, &copy), 0);
+    const struct rul_rule *rule = rul_set_find(b->kit.set, HD_SLICE("base"));
+    assert_int_equal(rul_correlate(b->c, rule, copy, HD_SLICE_EMPTY, on_detection, b), 0);
+    free(copy);
+    return b->fired != before;
+}
+
+/* A time after the receipt counts as the receipt: nobody else becomes late, and the
+ * window of the group does not run away. */
+static void test_clock_ahead(void **state)
+{
+    (void)state;
+    struct bench b;
+    open_bench(&b, COUNT("gte: 2", ", group-by: user.name"));
+    assert_false(hit_received(&b, 5000 * SEC, 1000 * SEC));
+    assert_true(hit_received(&b, 1001 * SEC, 1001 * SEC));
+    assert_int_equal(b.first_ns, 1000 * SEC);
+    assert_int_equal(b.last_ns, 1001 * SEC);
+    assert_int_equal(stats(&b).late, 0);
+    close_bench(&b);
+    open_bench(&b, COUNT("gte: 2", ", group-by: user.name"));
+    assert_false(hit_received(&b, 5000 * SEC, 5000 * SEC));
+    assert_false(hit_received(&b, 1001 * SEC, 5001 * SEC));
+    assert_int_equal(stats(&b).late, 1);
+    close_bench(&b);
+}
+
 /* A late event is counted, but the window ends at the newest. */
 static void test_late_outside_window(void **state)
 {
@@ -668,18 +703,31 @@ static void test_foreign_rule(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_window_edge),    cmocka_unit_test(test_counts),
-        cmocka_unit_test(test_fires_once),     cmocka_unit_test(test_rearm_when_false),
-        cmocka_unit_test(test_lateness),       cmocka_unit_test(test_late_outside_window),
-        cmocka_unit_test(test_groups),         cmocka_unit_test(test_absent_field),
-        cmocka_unit_test(test_long_keys),      cmocka_unit_test(test_value_count),
-        cmocka_unit_test(test_value_window),   cmocka_unit_test(test_value_tuples),
-        cmocka_unit_test(test_close_edges),    cmocka_unit_test(test_close_conditions),
-        cmocka_unit_test(test_close_values),   cmocka_unit_test(test_two_rules),
-        cmocka_unit_test(test_aliases),        cmocka_unit_test(test_covers),
-        cmocka_unit_test(test_generate),       cmocka_unit_test(test_quota),
-        cmocka_unit_test(test_expired_groups), cmocka_unit_test(test_bad_times),
-        cmocka_unit_test(test_reload),         cmocka_unit_test(test_reload_open_window),
+        cmocka_unit_test(test_window_edge),
+        cmocka_unit_test(test_counts),
+        cmocka_unit_test(test_fires_once),
+        cmocka_unit_test(test_rearm_when_false),
+        cmocka_unit_test(test_lateness),
+        cmocka_unit_test(test_clock_ahead),
+        cmocka_unit_test(test_late_outside_window),
+        cmocka_unit_test(test_groups),
+        cmocka_unit_test(test_absent_field),
+        cmocka_unit_test(test_long_keys),
+        cmocka_unit_test(test_value_count),
+        cmocka_unit_test(test_value_window),
+        cmocka_unit_test(test_value_tuples),
+        cmocka_unit_test(test_close_edges),
+        cmocka_unit_test(test_close_conditions),
+        cmocka_unit_test(test_close_values),
+        cmocka_unit_test(test_two_rules),
+        cmocka_unit_test(test_aliases),
+        cmocka_unit_test(test_covers),
+        cmocka_unit_test(test_generate),
+        cmocka_unit_test(test_quota),
+        cmocka_unit_test(test_expired_groups),
+        cmocka_unit_test(test_bad_times),
+        cmocka_unit_test(test_reload),
+        cmocka_unit_test(test_reload_open_window),
         cmocka_unit_test(test_foreign_rule),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
