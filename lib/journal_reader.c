@@ -87,6 +87,8 @@ static void position_check(struct hd_journal_reader *r)
     r->uuid = r->mark.uuid;
 }
 
+/* A segment that cannot be asked is left: the next read seeks its place again. With it in
+ * hand that read would take an offset or an end for granted that are not its own. */
 static int limit_update(struct hd_journal_reader *r)
 {
     uint64_t limit = r->mark.offset;
@@ -96,6 +98,7 @@ static int limit_update(struct hd_journal_reader *r)
     if (r->at.segment != r->mark.segment) {
         int err = r->io.ops->size(r->io.ctx, r->fd, &limit);
         if (err != HD_OK) {
+            segment_leave(r);
             return err;
         }
     }
@@ -207,6 +210,7 @@ static int segment_begin(struct hd_journal_reader *r)
                    hd_jfmt_uuid_eq(&header.uuid, &r->mark.uuid);
     r->scan.uuid = r->mark.uuid;
     if (err != HD_OK && err != HD_ERANGE) {
+        segment_leave(r);
         return err;
     }
     r->at.offset = offset_guess(r, r->at.index);
