@@ -79,18 +79,12 @@ static int load_tls(struct cor_program *p, const struct cor_conf *conf,
 int cor_program_load(struct cor_program *p, const struct cor_conf *conf,
                      struct hd_diags *diags)
 {
-    int dir = hd_fs_mkdirs(conf->state_dir, STATE_MODE);
-    if (dir != HD_OK) {
-        hd_diag_error(diags, conf->state_dir, 0, 0, "state_dir cannot be made: %s",
-                      hd_err_text(dir));
-    }
     int tls = load_tls(p, conf, diags);
     int rules = cor_load_rules(conf, &p->loaded.set, diags);
-    int enrich = dir != HD_OK ? HD_OK : cor_load_enrich(conf, &p->loaded.enrich, diags);
+    int enrich = cor_load_enrich(conf, &p->loaded.enrich, diags);
     p->rules_loaded_ns = hd_clock_wall_ns();
     return rules != HD_OK || enrich != HD_OK ? HD_EXIT_CONFIG
            : tls != HD_OK                    ? HD_EXIT_CERT
-           : dir != HD_OK                    ? HD_EXIT_STORE
                                              : HD_EXIT_OK;
 }
 
@@ -111,6 +105,12 @@ static struct hd_journal_opts journal_opts(const struct cor_conf_journal *conf)
 static int open_intake(struct cor_program *p, char why[256])
 {
     const struct cor_conf_intake *conf = &p->conf->intake;
+    int err = hd_fs_mkdirs(p->conf->state_dir, STATE_MODE);
+    if (err != HD_OK) {
+        (void)snprintf(why, 256, "state_dir %s cannot be made: %s", p->conf->state_dir,
+                       hd_err_text(err));
+        return err;
+    }
     size_t cap = strlen(p->conf->state_dir) + sizeof("/" SNAPSHOT);
     p->snapshot = malloc(cap);
     if (p->snapshot == NULL) {

@@ -5,6 +5,7 @@
  */
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include <haidang/clock.h>
 #include <haidang/log.h>
@@ -35,10 +36,12 @@ int cor_load_rules(const struct cor_conf *conf, struct rul_set **out,
 int cor_load_enrich(const struct cor_conf *conf, struct cor_enrich **out,
                     struct hd_diags *diags)
 {
+    /* A mere check makes no directory: it may be run by another user than the program. */
+    bool has_dir = access(conf->state_dir, W_OK) == 0;
     struct cor_enrich_opts opts = {.inventory = conf->enrich.inventory,
                                    .city_db = conf->enrich.city,
                                    .asn_db = conf->enrich.asn,
-                                   .scratch_dir = conf->state_dir};
+                                   .scratch_dir = has_dir ? conf->state_dir : "/tmp"};
     return cor_enrich_load(&opts, out, diags);
 }
 

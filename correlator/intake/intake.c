@@ -71,10 +71,11 @@ void cor_intake_release(struct cor_intake *in, uint64_t bytes)
     in->memory_used -= bytes < in->memory_used ? bytes : in->memory_used;
 }
 
-static void flush_acks(uv_check_t *check)
+/* Before the loop sleeps: one ACK a connection however many batches became durable. */
+static void flush_acks(uv_prepare_t *prepare)
 {
-    struct cor_intake *in = HD_CONTAINER(check, struct cor_intake, ack_check);
-    (void)uv_check_stop(check);
+    struct cor_intake *in = HD_CONTAINER(prepare, struct cor_intake, acks_due);
+    (void)uv_prepare_stop(prepare);
     struct cor_session *s;
     while ((s = TAILQ_FIRST(&in->acks)) != NULL) {
         TAILQ_REMOVE(&in->acks, s, acks);
@@ -90,7 +91,7 @@ void cor_intake_want_ack(struct cor_intake *in, struct cor_session *s)
     if (!s->wants_ack) {
         s->wants_ack = true;
         TAILQ_INSERT_TAIL(&in->acks, s, acks);
-        (void)uv_check_start(&in->ack_check, flush_acks);
+        (void)uv_prepare_start(&in->acks_due, flush_acks);
     }
 }
 
@@ -371,8 +372,8 @@ static void init_handles(struct cor_intake *in)
     hd_owner_add(&in->owner, (uv_handle_t *)&in->tick);
     (void)uv_timer_init(loop, &in->admission);
     hd_owner_add(&in->owner, (uv_handle_t *)&in->admission);
-    (void)uv_check_init(loop, &in->ack_check);
-    hd_owner_add(&in->owner, (uv_handle_t *)&in->ack_check);
+    (void)uv_prepare_init(loop, &in->acks_due);
+    hd_owner_add(&in->owner, (uv_handle_t *)&in->acks_due);
     (void)uv_timer_start(&in->tick, on_tick, TICK_MS, TICK_MS);
 }
 
@@ -456,7 +457,7 @@ static void finish_close(struct cor_intake *in)
     }
     hd_owner_close(&in->owner, (uv_handle_t *)&in->tick);
     hd_owner_close(&in->owner, (uv_handle_t *)&in->admission);
-    hd_owner_close(&in->owner, (uv_handle_t *)&in->ack_check);
+    hd_owner_close(&in->owner, (uv_handle_t *)&in->acks_due);
     hd_owner_finish(&in->owner);
 }
 

@@ -52,7 +52,7 @@ struct cor_intake {
     struct cor_intake_opts opts;
     struct hd_owner owner;
     uv_timer_t tick, admission;
-    uv_check_t ack_check;
+    uv_prepare_t acks_due;
     struct cor_agents agents;
     struct cor_admit admit;
     struct cor_listener listeners[COR_INTAKE_LISTEN_MAX];

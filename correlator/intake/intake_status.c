@@ -5,6 +5,7 @@
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <sys/statvfs.h>
 
 #include <haidang/clock.h>
 
@@ -86,6 +87,24 @@ static void say_f(void (*say)(void *ctx, const char *text), void *ctx, const cha
     say(ctx, text);
 }
 
+/* The disk comes near the reserve at which the archive refuses. */
+static void disk_problem(const struct cor_intake *in,
+                         void (*say)(void *ctx, const char *text), void *ctx)
+{
+    struct statvfs disk;
+    uint64_t reserve = in->opts.archive.reserve_bytes;
+    if (reserve == 0 || statvfs(in->opts.archive.dir, &disk) != 0) {
+        return;
+    }
+    uint64_t left = (uint64_t)disk.f_bavail * disk.f_frsize;
+    if (left < reserve + reserve / 4) {
+        say_f(say, ctx,
+              "the archive's disk is nearly full: %" PRIu64 " MiB free, at %" PRIu64
+              " MiB agents are sent away (reserve)",
+              left >> 20, reserve >> 20);
+    }
+}
+
 void cor_intake_problems(const struct cor_intake *in,
                          void (*say)(void *ctx, const char *text), void *ctx)
 {
@@ -98,6 +117,8 @@ void cor_intake_problems(const struct cor_intake *in,
         say_f(say, ctx,
               "the archive is nearly full: %" PRIu64 " of %" PRIu64 " MiB (max_bytes)",
               bytes >> 20, max >> 20);
+    } else {
+        disk_problem(in, say, ctx);
     }
     for (uint32_t i = 0; i < in->agents.n; i++) {
         const struct cor_agent *row = cor_agents_at(&in->agents, i);
