@@ -139,7 +139,7 @@ static void test_openssh(void **state)
 static void test_linux(void **state)
 {
     (void)state;
-    check_coverage("loghub/Linux_2k.log", 1000, 300);
+    check_coverage("loghub/Linux_2k.log", 1000, 850);
 }
 
 static void test_apache(void **state)
