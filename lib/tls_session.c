@@ -149,11 +149,26 @@ static void why_wrong_name(struct hd_tls_session *session, const X509 *cert)
                    names[0] == '\0' ? "no name" : names, session->verify_name);
 }
 
+static bool is_unknown_ca(int error)
+{
+    return error == X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT ||
+           error == X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY ||
+           error == X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE ||
+           error == X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT ||
+           error == X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN ||
+           error == X509_V_ERR_CERT_SIGNATURE_FAILURE;
+}
+
 static void why_bad_cert(struct hd_tls_session *session, const X509 *cert, int error)
 {
     char cn[HD_TLS_NAME_MAX];
     char date[HD_TLS_DATE_MAX];
     hd_tls_cert_cn(cert, cn);
+    if (is_unknown_ca(error)) {
+        (void)snprintf(session->why, WHY_MAX,
+                       "the peer's certificate is from an unknown CA (CN=%.128s)", cn);
+        return;
+    }
     switch (error) {
     case X509_V_ERR_HOSTNAME_MISMATCH:
     case X509_V_ERR_IP_ADDRESS_MISMATCH:
@@ -170,15 +185,6 @@ static void why_bad_cert(struct hd_tls_session *session, const X509 *cert, int e
                        "the peer's certificate is not valid before %s (CN=%.128s)", date,
                        cn);
         return;
-    case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT:
-    case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY:
-    case X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE:
-    case X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT:
-    case X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN:
-    case X509_V_ERR_CERT_SIGNATURE_FAILURE:
-        (void)snprintf(session->why, WHY_MAX,
-                       "the peer's certificate is from an unknown CA (CN=%.128s)", cn);
-        return;
     default:
         (void)snprintf(session->why, WHY_MAX,
                        "the peer's certificate: %.100s (CN=%.100s)",
@@ -193,7 +199,11 @@ static int verify_callback(int ok, X509_STORE_CTX *store_ctx)
     struct hd_tls_session *session = SSL_get_app_data(ssl);
     const X509 *cert = X509_STORE_CTX_get_current_cert(store_ctx);
     if (!ok && session->why[0] == '\0' && cert != NULL) {
-        why_bad_cert(session, cert, X509_STORE_CTX_get_error(store_ctx));
+        int error = X509_STORE_CTX_get_error(store_ctx);
+        /* the fault may be found at an issuer that the peer sent along */
+        why_bad_cert(session,
+                     is_unknown_ca(error) ? X509_STORE_CTX_get0_cert(store_ctx) : cert,
+                     error);
     }
     return ok;
 }
