@@ -2,8 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Bad input and faults, with the real programs: each gives one clear message, is counted, and neither ends a
 process that runs nor keeps it from serving the others."""
+import faults_peers
 import faults_start
 from world import main
 
 if __name__ == "__main__":
-    main(*faults_start.TESTS)
+    main(*faults_start.TESTS, *faults_peers.TESTS)
