@@ -3,6 +3,7 @@
  * Loading a set: files -> documents -> program. Detections come first in the set, then
  * the correlations, so that a correlation that names nothing can be left out.
  */
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -372,6 +373,9 @@ int rul_set_load(const struct rul_set_opts *opts, struct rul_set **out,
     int err = load_all(&l);
     hd_arena_fini(&l.load);
     hd_buf_fini(&l.hashes);
+#ifdef __GLIBC__
+    (void)malloc_trim(0); /* trees and compiler took several times what the set keeps */
+#endif
     if (err != 0) {
         rul_set_unref(l.set);
         return err;
