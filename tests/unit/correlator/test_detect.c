@@ -239,6 +239,15 @@ static uint64_t lines_now(void)
     return COR_READ(COR_M_DETECT_LINES);
 }
 
+/* One detector from start to end, until it has examined `lines` more. */
+static void detect(uint64_t lines)
+{
+    uint64_t before = lines_now();
+    start(1);
+    examined(before, lines);
+    stop();
+}
+
 /* ---- the alerts ---- */
 
 struct alerts {
@@ -311,10 +320,7 @@ static void an_attack_becomes_one_alert(void **state)
     (void)state;
     archive("web1", 8, "Failed", "203.0.113.9");
     archive("web1", 1, "Accepted", "203.0.113.9");
-    uint64_t before = lines_now();
-    start(1);
-    examined(before, 9);
-    stop();
+    detect(9);
     struct alerts a = read_alerts();
     assert_int_equal(a.n, 2);
     const json_t *alert = a.all[0];
@@ -338,20 +344,14 @@ static void a_replay_publishes_nothing_again(void **state)
     (void)state;
     archive("web1", 8, "Failed", "203.0.113.9");
     archive("web1", 1, "Accepted", "203.0.113.9");
-    uint64_t before = lines_now();
-    start(1);
-    examined(before, 9);
-    stop();
+    detect(9);
     expect_alerts(1, 1);
     start(1);
     stop();
     expect_alerts(1, 1);
     forget_cursors();
-    before = lines_now();
     uint64_t replayed = COR_READ(COR_M_REPLAYED);
-    start(1);
-    examined(before, 9);
-    stop();
+    detect(9);
     expect_alerts(1, 1);
     assert_int_equal(COR_READ(COR_M_REPLAYED), replayed + 2);
 }
@@ -360,22 +360,13 @@ static void an_attack_cut_by_a_restart_is_seen_once(void **state)
 {
     (void)state;
     archive("web1", 4, "Failed", "203.0.113.9");
-    uint64_t before = lines_now();
-    start(1);
-    examined(before, 4);
-    stop();
+    detect(4);
     expect_alerts(0, 0);
     archive("web1", 4, "Failed", "203.0.113.9");
-    before = lines_now();
-    start(1);
-    examined(before, 8);
-    stop();
+    detect(8);
     expect_alerts(1, 0);
     archive("web1", 1, "Failed", "203.0.113.9");
-    before = lines_now();
-    start(1);
-    examined(before, 9);
-    stop();
+    detect(9);
     expect_alerts(1, 0);
 }
 
@@ -389,20 +380,14 @@ static void repeats_are_counted(void **state)
     archive("web1", 1, "Accepted", "203.0.113.10");
     w.now_ns += 31 * HD_NS_PER_SEC;
     archive("web1", 1, "Accepted", "203.0.113.9");
-    uint64_t before = lines_now();
-    start(1);
-    examined(before, 7);
-    stop();
+    detect(7);
     struct alerts a = read_alerts();
     assert_int_equal(a.n, 3);
     assert_int_equal(hd_alert_int(a.all[2], "suppressed", -1), 4);
     drop(&a);
     /* the window outlives the process */
     archive("web1", 1, "Accepted", "203.0.113.9");
-    before = lines_now();
-    start(1);
-    examined(before, 1);
-    stop();
+    detect(1);
     expect_alerts(0, 3);
 }
 
