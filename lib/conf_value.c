@@ -7,6 +7,7 @@
 
 #include <stdlib.h>
 
+#include <haidang/array.h>
 #include <haidang/buf.h>
 #include <haidang/num.h>
 
@@ -147,13 +148,11 @@ static int make_text(const struct hd_conf_item *item, struct hd_slice text, char
 
 void *hd_conf_grow(void **array, size_t n, size_t size)
 {
-    if (n == 0 || (n & (n - 1)) == 0) {
-        void *larger = reallocarray(*array, n == 0 ? 1 : 2 * n, size);
-        if (larger == NULL) {
-            return NULL;
-        }
-        *array = larger;
+    void *larger = hd_array_grow(*array, n, size);
+    if (larger == NULL) {
+        return NULL;
     }
+    *array = larger;
     void *last = (char *)*array + n * size;
     memset(last, 0, size);
     return last;

@@ -27,7 +27,7 @@ struct hd_journal {
     int fd; /* of the last segment while it takes entries; -1: the next append makes one
              */
     struct hd_jseg *segs; /* oldest first */
-    size_t n_segs, cap_segs;
+    size_t n_segs;
     uint64_t bytes;              /* of all segments */
     uint64_t tail, durable_tail; /* offsets in the last segment */
     uint64_t next, durable_next; /* indices */

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include <haidang/array.h>
 #include <haidang/clock.h>
 #include <haidang/log.h>
 
@@ -21,15 +22,11 @@ int hd_jseg_path(const struct hd_journal *j, const char *name, char out[PATH_MAX
 
 int hd_jseg_add(struct hd_journal *j, const struct hd_jseg *seg)
 {
-    if (j->n_segs == j->cap_segs) {
-        size_t cap = j->cap_segs == 0 ? 16 : 2 * j->cap_segs;
-        struct hd_jseg *segs = realloc(j->segs, cap * sizeof(*segs));
-        if (segs == NULL) {
-            return HD_ENOMEM;
-        }
-        j->segs = segs;
-        j->cap_segs = cap;
+    struct hd_jseg *segs = hd_array_grow(j->segs, j->n_segs, sizeof(*segs));
+    if (segs == NULL) {
+        return HD_ENOMEM;
     }
+    j->segs = segs;
     j->segs[j->n_segs++] = *seg;
     j->bytes += seg->bytes;
     return HD_OK;

@@ -9,6 +9,8 @@
 #include <sys/inotify.h>
 #include <unistd.h>
 
+#include <haidang/array.h>
+
 #include "collector/source/paths.h"
 
 #define DIR_EVENTS                                                                       \
@@ -38,7 +40,7 @@ struct col_watch {
     struct col_watch_ops ops;
     int fd;
     struct dir *dirs;
-    size_t n_dirs, cap_dirs;
+    size_t n_dirs;
     unsigned generation;
     struct move moves[MOVES_MAX];
     size_t n_moves;
@@ -115,15 +117,11 @@ static struct dir *find_dir(struct col_watch *w, const char *path, const char *n
 
 static struct dir *add_dir(struct col_watch *w, const char *path, const char *name)
 {
-    if (w->n_dirs == w->cap_dirs) {
-        size_t cap = w->cap_dirs == 0 ? 8 : w->cap_dirs * 2;
-        struct dir *dirs = realloc(w->dirs, cap * sizeof(*dirs));
-        if (dirs == NULL) {
-            return NULL;
-        }
-        w->dirs = dirs;
-        w->cap_dirs = cap;
+    struct dir *dirs = hd_array_grow(w->dirs, w->n_dirs, sizeof(*dirs));
+    if (dirs == NULL) {
+        return NULL;
     }
+    w->dirs = dirs;
     struct dir *d = &w->dirs[w->n_dirs];
     *d = (struct dir){.path = strdup(path), .name = strdup(name)};
     if (d->path == NULL || d->name == NULL) {

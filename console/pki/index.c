@@ -4,6 +4,7 @@
  */
 #include "console/pki/internal.h"
 
+#include <haidang/array.h>
 #include <haidang/buf.h>
 #include <haidang/clock.h>
 #include <haidang/fs.h>
@@ -63,7 +64,7 @@ int con_pki_index_load(const char *dir, struct con_pki_record **records, size_t 
         if (line.len == 0) {
             continue;
         }
-        struct con_pki_record *grown = realloc(*records, (*n + 1) * sizeof(*grown));
+        struct con_pki_record *grown = hd_array_grow(*records, *n, sizeof(*grown));
         if (grown == NULL) {
             err = con_pki_fail(why, HD_ENOMEM, "out of memory");
             break;

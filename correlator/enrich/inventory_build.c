@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <haidang/array.h>
 #include <haidang/hash.h>
 #include <haidang/num.h>
 #include <haidang/utf8.h>
@@ -169,15 +170,12 @@ static int keep_host(struct cor_inventory *inv, struct hd_slice name)
     if (inv->n_hosts == COR_INVENTORY_HOSTS_MAX) {
         return HD_ELIMIT;
     }
-    if (inv->n_hosts == inv->cap_hosts) {
-        uint32_t cap = inv->cap_hosts == 0 ? 64 : inv->cap_hosts * 2;
-        struct cor_inventory_host *more = realloc(inv->hosts, cap * sizeof(*more));
-        if (more == NULL) {
-            return HD_ENOMEM;
-        }
-        inv->hosts = more;
-        inv->cap_hosts = cap;
+    struct cor_inventory_host *more =
+        hd_array_grow(inv->hosts, inv->n_hosts, sizeof(*more));
+    if (more == NULL) {
+        return HD_ENOMEM;
     }
+    inv->hosts = more;
     char *copy = hd_slice_dup(name);
     if (copy == NULL) {
         return HD_ENOMEM;
@@ -323,15 +321,11 @@ static int keep_row(struct cor_inventory_builder *b)
     if (inv->n_systems == COR_INVENTORY_SYSTEMS_MAX) {
         return HD_ELIMIT;
     }
-    if (inv->n_systems == inv->cap_systems) {
-        uint32_t cap = inv->cap_systems == 0 ? 64 : inv->cap_systems * 2;
-        struct cor_system *more = realloc(inv->systems, cap * sizeof(*more));
-        if (more == NULL) {
-            return HD_ENOMEM;
-        }
-        inv->systems = more;
-        inv->cap_systems = cap;
+    struct cor_system *more = hd_array_grow(inv->systems, inv->n_systems, sizeof(*more));
+    if (more == NULL) {
+        return HD_ENOMEM;
     }
+    inv->systems = more;
     char **texts[] = {&b->row.name, &b->row.agency, &b->row.contact};
     for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
         if (*texts[i] == NULL && (*texts[i] = hd_slice_dup(HD_SLICE_EMPTY)) == NULL) {

@@ -18,9 +18,9 @@ struct cor_inventory_host {
 
 struct cor_inventory {
     struct cor_system *systems;
-    uint32_t n_systems, cap_systems;
+    uint32_t n_systems;
     struct cor_inventory_host *hosts;
-    uint32_t n_hosts, cap_hosts;
+    uint32_t n_hosts;
     struct cor_index by_id, by_host;
     struct cor_nets nets;
 };

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <haidang/array.h>
 #include <haidang/hash.h>
 
 #define BITS_MAX 128
@@ -68,16 +69,11 @@ static void note_length(struct cor_nets *nets, uint8_t bits)
 
 static int make_room(struct cor_nets *nets)
 {
-    if (nets->n < nets->cap) {
-        return HD_OK;
-    }
-    uint32_t cap = nets->cap == 0 ? 16 : nets->cap * 2;
-    struct cor_net *more = realloc(nets->nets, cap * sizeof(*more));
+    struct cor_net *more = hd_array_grow(nets->nets, nets->n, sizeof(*more));
     if (more == NULL) {
         return HD_ENOMEM;
     }
     nets->nets = more;
-    nets->cap = cap;
     return HD_OK;
 }
 

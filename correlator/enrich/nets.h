@@ -18,7 +18,7 @@ struct cor_net {
 struct cor_nets {
     struct cor_index index;
     struct cor_net *nets;
-    uint32_t n, cap;
+    uint32_t n;
     uint8_t lengths[129]; /* prefix lengths that occur, longest first */
     uint8_t n_lengths;
 };
