@@ -483,6 +483,9 @@ static void test_refused(void **state)
 static void test_next_address(void **state)
 {
     (void)state;
+    if (access("/etc/hosts", R_OK) != 0) { /* else the answer is up to some DNS server */
+        hd_test_skip("no /etc/hosts that says what localhost is");
+    }
     /* localhost is ::1 and 127.0.0.1 where both exist; only the latter listens */
     const struct hd_stream_opts opts = {.ops = &ops, .ctx = &w.client};
     assert_int_equal(
