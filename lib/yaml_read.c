@@ -10,6 +10,7 @@
 #define TEXT_MAX 512U /* of a message */
 #define WORD_MAX 64U  /* of a key that is quoted in one */
 
+HD_PRINTF(4, 0)
 static void report(const struct hd_yaml_source *src, const struct hd_yaml *node,
                    unsigned column, const char *fmt, va_list args)
 {

@@ -296,8 +296,8 @@ static void on_bye(struct col_uplink *up, const struct hd_wire_bye_body *bye)
     static const char *const what[] = {
         "the correlator ended the connection",
         "the correlator does not speak our protocol version",
-        "the correlator does not accept our name: `agent` must be the CN of our "
-        "certificate",
+        ("the correlator does not accept our name: `agent` must be the CN of our "
+         "certificate"),
         "the correlator found our messages wrong",
         "the archive of the correlator is full",
         "the correlator has too many agents connecting at once",

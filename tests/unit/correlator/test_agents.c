@@ -144,8 +144,8 @@ static void malformed_snapshots_are_refused(void **state)
         "{\"v\":1,\"agents\":[]}",
         "{\"v\":1,\"next_entry\":5,\"agents\":[{}]}",
         "{\"v\":1,\"next_entry\":5,\"agents\":[{\"agent\":\"a\",\"boot\":\"zz\"}]}",
-        "{\"v\":1,\"next_entry\":5,\"agents\":[{\"agent\":\"a\",\"boot\":"
-        "\"0123456789abcdef0123456789abcdef\",\"held\":[[5,4]]}]}"};
+        ("{\"v\":1,\"next_entry\":5,\"agents\":[{\"agent\":\"a\",\"boot\":"
+         "\"0123456789abcdef0123456789abcdef\",\"held\":[[5,4]]}]}")};
     struct cor_agents t;
     const char *why = "";
     assert_int_equal(cor_agents_init(&t, 10), HD_OK);
