@@ -40,10 +40,11 @@ struct con_args {
 };
 
 struct con_command {
-    const char *name;     /* "tail", "ca issue" */
-    const char *operands; /* "FILE|-", "" */
-    const char *summary;  /* one line */
-    const char *details;  /* paragraphs for help and man page; may be NULL */
+    const char *name;       /* "tail", "ca issue" */
+    const char *operands;   /* "FILE|-", "" */
+    const char *summary;    /* one line */
+    const char *summary_vi; /* the same in Vietnamese */
+    const char *details;    /* paragraphs for help and man page; may be NULL */
     const struct con_option *options;
     size_t operands_min, operands_max;
     int (*run)(const struct con_args *args); /* returns an HD_EXIT_* code */

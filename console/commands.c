@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Every command, its words and its options. To add one: a file, a row.
+ * Summaries are in English and in Vietnamese, since they are what people find first.
  */
 #include "console/command.h"
 
@@ -95,40 +96,46 @@ static const struct con_option ca_revoke_options[] = {
 };
 
 const struct con_command con_commands[] = {
-    {"tail", "", "shows alerts as they come",
+    {"tail", "", "shows alerts as they come", "hiển thị cảnh báo ngay khi phát sinh",
      "Filters compare as one types: without case and diacritics. On a terminal in "
      "colour\n"
      "(not with NO_COLOR set); with --json for pipes. Ends with Ctrl-C.",
      tail_options, 0, 0, con_run_tail},
     {"status", "", "how the programs, agents and destinations are",
+     "tình trạng các chương trình, tác tử và nơi nhận cảnh báo",
      "Exit status 0 when all that answer are well, 1 when something needs attention.",
      status_options, 0, 0, con_run_status},
     {"decode", "FILE|-", "log lines in, events as JSON out",
+     "giải mã dòng nhật ký thành sự kiện JSON",
      "For each line the decoder and pattern that knew it and the fields it gave, as one "
      "JSON\n"
      "object a line. decoder is null for lines that none knew.",
      decode_options, 1, 1, con_run_decode},
     {"rules check", "[PATH...]", "checks rules: every error with file, line and column",
+     "kiểm tra luật: báo mọi lỗi kèm tệp, dòng và cột",
      "PATH is a Sigma rule file or a directory of them; without one, the installed "
      "rules.",
      rules_options, 0, 1000, con_run_rules_check},
-    {"rules list", "[PATH...]", "lists rules", NULL, rules_list_options, 0, 1000,
-     con_run_rules_list},
+    {"rules list", "[PATH...]", "lists rules", "liệt kê các luật", NULL,
+     rules_list_options, 0, 1000, con_run_rules_list},
     {"rules test", "[PATH...]", "runs the examples that rules carry",
+     "chạy thử các ví dụ đi kèm luật",
      "Every line under haidang.examples.match must fire its rule, none under no_match "
      "may.",
      rules_options, 0, 1000, con_run_rules_test},
-    {"ca init", "", "makes a certification authority", NULL, ca_init_options, 0, 0,
-     con_run_ca_init},
+    {"ca init", "", "makes a certification authority", "tạo cơ quan chứng thực (CA)",
+     NULL, ca_init_options, 0, 0, con_run_ca_init},
     {"ca issue", "NAME", "makes a key and certificate for an agent or a server",
+     "cấp khóa và chứng thư cho tác tử hoặc máy chủ",
      "An agent's NAME is the name it reports under. Copy NAME.crt, NAME.key and ca.crt "
      "to the\n"
      "machine; the key is readable by its owner only and must stay so.",
      ca_issue_options, 1, 1, con_run_ca_issue},
-    {"ca revoke", "NAME", "revokes the certificates of NAME", NULL, ca_revoke_options, 1,
-     1, con_run_ca_revoke},
-    {"completion", "bash", "prints the shell's completion script", NULL, NULL, 1, 1,
-     con_run_completion},
-    {"man", "", "prints the manual page (roff)", NULL, NULL, 0, 0, con_run_man},
+    {"ca revoke", "NAME", "revokes the certificates of NAME",
+     "thu hồi chứng thư của NAME", NULL, ca_revoke_options, 1, 1, con_run_ca_revoke},
+    {"completion", "bash", "prints the shell's completion script",
+     "in tập lệnh tự hoàn thành cho shell", NULL, NULL, 1, 1, con_run_completion},
+    {"man", "", "prints the manual page (roff)", "in trang hướng dẫn (roff)", NULL, NULL,
+     0, 0, con_run_man},
     {0},
 };

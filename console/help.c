@@ -8,16 +8,29 @@
 #include <string.h>
 
 #include "console/command.h"
+#include "console/show.h"
+
+static const char *summary(const struct con_command *command)
+{
+    return con_show_env_is_vietnamese() ? command->summary_vi : command->summary;
+}
 
 void con_overview(FILE *out)
 {
-    (void)fputs("haidang: the console of Hải Đăng, log collector and analyser\n\n"
-                "usage: haidang COMMAND [OPTIONS]\n\n",
-                out);
+    bool vi = con_show_env_is_vietnamese();
+    (void)fputs(
+        vi ? "haidang: bảng điều khiển của Hải Đăng, hệ thống thu thập và phân tích "
+             "nhật ký\n\n"
+             "cách dùng: haidang LỆNH [TÙY CHỌN]\n\n"
+           : "haidang: the console of Hải Đăng, log collector and analyser\n\n"
+             "usage: haidang COMMAND [OPTIONS]\n\n",
+        out);
     for (const struct con_command *c = con_commands; c->name != NULL; c++) {
-        (void)fprintf(out, "  %-14s %s\n", c->name, c->summary);
+        (void)fprintf(out, "  %-14s %s\n", c->name, summary(c));
     }
-    (void)fputs("\n'haidang help COMMAND' or 'haidang COMMAND --help' says more.\n", out);
+    (void)fputs(vi ? "\nXem thêm: 'haidang help LỆNH' hoặc 'haidang LỆNH --help'.\n"
+                   : "\n'haidang help COMMAND' or 'haidang COMMAND --help' says more.\n",
+                out);
 }
 
 void con_command_help(const struct con_command *command, FILE *out)
@@ -25,7 +38,7 @@ void con_command_help(const struct con_command *command, FILE *out)
     (void)fprintf(out, "usage: haidang %s%s%s%s\n\n%s\n", command->name,
                   command->options != NULL ? " [OPTIONS]" : "",
                   command->operands[0] != '\0' ? " " : "", command->operands,
-                  command->summary);
+                  summary(command));
     if (command->details != NULL) {
         (void)fprintf(out, "\n%s\n", command->details);
     }

@@ -10,7 +10,7 @@
 
 #define DEFAULT_ZONE "Asia/Ho_Chi_Minh"
 
-static bool environment_is_vietnamese(void)
+bool con_show_env_is_vietnamese(void)
 {
     static const char *const names[] = {"LC_ALL", "LC_MESSAGES", "LANG"};
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
@@ -30,7 +30,7 @@ int con_show_init(struct con_show *show, const struct con_args *args)
         return con_fail(HD_EINVAL, "--lang is en or vi, not '%s'", lang);
     }
     show->is_vietnamese =
-        lang != NULL ? strcmp(lang, "vi") == 0 : environment_is_vietnamese();
+        lang != NULL ? strcmp(lang, "vi") == 0 : con_show_env_is_vietnamese();
     show->has_colour = isatty(STDOUT_FILENO) == 1 && getenv("NO_COLOR") == NULL;
     return hd_zone_open(con_args_flag(args, "utc") ? "UTC" : DEFAULT_ZONE, &show->zone);
 }

@@ -12,6 +12,9 @@
 
 #include "console/command.h"
 
+/* Whether the environment (LC_ALL, LC_MESSAGES, LANG) asks for Vietnamese. */
+bool con_show_env_is_vietnamese(void);
+
 struct con_show {
     bool is_vietnamese;
     bool has_colour;

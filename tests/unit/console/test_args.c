@@ -4,6 +4,8 @@
  */
 #include "tests/support/support.h"
 
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "console/command.h"
@@ -75,6 +77,7 @@ static void test_table_is_sound(void **state)
         size_t n = 0;
         assert_non_null(c->run);
         assert_non_null(c->summary);
+        assert_non_null(c->summary_vi);
         for (const struct con_option *o = c->options; o != NULL && o->name != NULL; o++) {
             lists += o->kind == CON_LIST;
             assert_true((o->kind == CON_FLAG) == (o->value == NULL));
@@ -86,6 +89,29 @@ static void test_table_is_sound(void **state)
     }
 }
 
+/* The overview as somebody with this LC_ALL sees it. */
+static const char *overview_in(const char *locale)
+{
+    static char text[4096];
+    FILE *out = fmemopen(text, sizeof(text), "w");
+    assert_non_null(out);
+    assert_int_equal(setenv("LC_ALL", locale, 1), 0);
+    con_overview(out);
+    assert_int_equal(fclose(out), 0);
+    return text;
+}
+
+static void test_overview_speaks_the_language_of_the_environment(void **state)
+{
+    (void)state;
+    const char *vi = overview_in("vi_VN.UTF-8");
+    assert_non_null(strstr(vi, "cách dùng: haidang LỆNH"));
+    assert_non_null(strstr(vi, "hiển thị cảnh báo ngay khi phát sinh"));
+    const char *en = overview_in("C.UTF-8");
+    assert_non_null(strstr(en, "usage: haidang COMMAND"));
+    assert_non_null(strstr(en, "shows alerts as they come"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -93,6 +119,7 @@ int main(void)
         cmocka_unit_test(test_values_and_flags),
         cmocka_unit_test(test_wrong_lines_are_refused),
         cmocka_unit_test(test_table_is_sound),
+        cmocka_unit_test(test_overview_speaks_the_language_of_the_environment),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
