@@ -31,6 +31,7 @@
 #define SLOT_LEN     (COL_SCRATCH_LEN / SLOTS) /* 64 KiB: no datagram is longer */
 #define ROUNDS       16U /* of recvmmsg before other handles have their turn */
 #define COALESCE_MS  10U
+#define PAUSED_MS    1000U
 #define COALESCE_MIN (1U << 20) /* socket buffer that bridges COALESCE_MS safely */
 
 struct udp_source {
@@ -175,17 +176,25 @@ static void on_readable(uv_poll_t *poll, int status, int events)
 
 /* ---- ops ---- */
 
+static void on_paused(uv_timer_t *timer)
+{
+    read_kernel_drops(HD_CONTAINER(timer, struct udp_source, coalesce));
+}
+
+/* What the kernel drops meanwhile is counted as it happens, not when reading goes on. */
 static void udp_pause(struct col_source *source)
 {
     struct udp_source *us = from_base(source);
     us->is_paused = true;
     (void)uv_poll_stop(&us->poll);
+    (void)uv_timer_start(&us->coalesce, on_paused, PAUSED_MS, PAUSED_MS);
 }
 
 static void udp_resume(struct col_source *source)
 {
     struct udp_source *us = from_base(source);
     us->is_paused = false;
+    (void)uv_timer_stop(&us->coalesce);
     start_reading(us);
 }
 
