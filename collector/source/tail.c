@@ -12,6 +12,8 @@
 #include <haidang/clock.h>
 #include <haidang/hash.h>
 
+#include "collector/metrics.h"
+
 #define MARK_VERSION  1
 #define MARK_SKIPPING 1
 #define MARK_FLUSHED  2
@@ -352,6 +354,7 @@ static void skip(struct turn *t)
         n = 1;
     }
     tail->is_flushed = false;
+    COL_COUNT(COL_SKIPPED_BYTES, n - (n > 0 && in.ptr[n - 1] == '\n'));
     advance(t, n);
 }
 
