@@ -235,6 +235,8 @@ static int archive(struct cor_session *s, const struct hd_wire_batch *b)
                                    .bytes = (uint32_t)b->payload.len};
     struct cor_span *span = NULL;
     uint64_t missing = 0;
+    /* What an agent that comes from another correlator sent there is not missing. */
+    bool is_first = ledger->durable == 0 && ledger->head == NULL;
     int err = cor_ledger_take(ledger, &batch, &span, &missing);
     if (err != HD_OK) {
         return err;
@@ -244,7 +246,7 @@ static int archive(struct cor_session *s, const struct hd_wire_batch *b)
         cor_ledger_failed(ledger, span);
         return err;
     }
-    if (missing > 0) {
+    if (missing > 0 && !is_first) {
         COR_COUNT(COR_M_MISSING, missing);
         HD_LOG(WARN, "intake", "records are missing in front of a batch",
                HD_KV_STR("agent", s->agent->name), HD_KV_UINT("first", b->first),
