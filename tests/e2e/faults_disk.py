@@ -8,6 +8,7 @@ import socket
 import subprocess
 
 import install
+import rogue
 from faults_peers import QUICK, append, archive, counted, expect, is_connected
 from world import World, find_port, wait_until
 
@@ -165,5 +166,38 @@ def test_full_disk_of_the_agent():
         wait_until("all to be well", lambda: world.status("agent")["state"] == "ok")
 
 
+def test_full_disk_of_the_alerts():
+    """Detection waits, says so, and misses nothing; archiving goes on."""
+    with World() as world, Mount(world, "correlator/alerts", "8m") as disk:
+        if not disk.is_mounted:
+            print("     not run: a file system cannot be mounted here")
+            return
+        world.make_ca()
+        world.write("rules/one.yml", rogue.RULE.format(title="Marker", id="11111111-1111-4111-8111-111111111111",
+                                                       prefix="mark"))
+        correlator = install.run_correlator(world, install.correlator_config(
+            world, library=world.path("rules"), alerts="  reserve: 0", extra="suppress: {window: 0s}"))
+        os.makedirs(world.path("logs"))
+        install.agent(world, install.file_source(world.path("logs", "*.log")), uplink=QUICK)
+        wait_until("the agent to be connected", lambda: is_connected(world, "agent"))
+        disk.fill(leave=0)
+        for n in range(50):
+            append(world, rogue.sshd_line(f"mark{n:03}"))
+        wait_until("the lines to be archived all the same", lambda: b"mark049" in archive(world))
+        counted(world, "alert_journal_waits_total")
+        wait_until("the problem to be in the status",
+                   lambda: any("alerts cannot be published" in p for p in world.status("correlator")["problems"]))
+        correlator.wait_line("alert", 5)
+        disk.empty()
+
+        def published():
+            text = world.journal_text(world.path("correlator", "alerts"))
+            return [sum(f'"user":{{"name":"mark{n:03}"'.encode() in line for line in text.split(b"\n")) for n in range(50)]
+
+        wait_until("all alerts", lambda: all(published()))
+        expect(set(published()) == {1}, f"alerts are double: {published()}")
+        wait_until("all to be well", lambda: world.status("correlator")["state"] == "ok")
+
+
 TESTS = (test_archive_at_its_limit, test_full_disk_of_the_correlator, test_full_spool_of_the_agent,
-         test_full_disk_of_the_agent)
+         test_full_disk_of_the_agent, test_full_disk_of_the_alerts)

@@ -105,6 +105,18 @@ class Process:
     def is_running(self):
         return self.popen.poll() is None
 
+    def end(self):
+        self.was_ended = self.is_running()
+        self.kill(signal.SIGTERM)
+        self.reader.join(timeout=5)
+
+    def check_end(self):
+        """One of our programs that ran to the end of the world ended in order; no sanitizer complained."""
+        bad = [line for line in self.lines if "Sanitizer" in line or "runtime error:" in line]
+        is_ours = os.path.basename(self.popen.args[0]) in ("haidang-agent", "haidang-correlator", "haidang-forwarder")
+        if bad or (is_ours and self.was_ended and self.popen.returncode != 0):
+            raise Failure(f"{self.name} ended with {self.popen.returncode}:\n" + "\n".join(bad or self.lines[-15:]))
+
 
 class World:
     def __init__(self):
@@ -119,7 +131,7 @@ class World:
 
     def __exit__(self, kind, value, trace):
         for p in reversed(self.processes):
-            p.kill(signal.SIGTERM if p.is_running() else signal.SIGKILL)
+            p.end()
         if kind is not None and not issubclass(kind, SystemExit):
             for p in self.processes:
                 print(f"---- {p.name} (last 25 lines)")
@@ -128,6 +140,9 @@ class World:
             print(f"kept: {self.dir}")
         else:
             shutil.rmtree(self.dir, ignore_errors=True)
+        if kind is None:
+            for p in self.processes:
+                p.check_end()
 
     # ---- basics ----
 
