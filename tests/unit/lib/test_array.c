@@ -37,9 +37,9 @@ static void limits(void **state)
 {
     (void)state;
     static char one;
-    assert_null(hd_array_grow(NULL, 0, SIZE_MAX / 2));
     assert_ptr_equal(hd_array_grow(&one, 5, 1), &one);
     if (hd_test_alloc_can_fail()) {
+        assert_null(hd_array_grow(NULL, 0, SIZE_MAX / 2));
         hd_test_alloc_fail_at(1);
         void *none = hd_array_grow(NULL, 0, 1);
         hd_test_alloc_stop();
