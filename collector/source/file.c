@@ -206,6 +206,15 @@ static void drop_new(struct node *n)
     free(n);
 }
 
+/* A record's source name is bounded: of a longer path its end tells more. */
+static struct hd_slice source_name(const char *path)
+{
+    struct hd_slice name = hd_slice_str(path);
+    return name.len <= HD_BATCH_NAME_MAX
+               ? name
+               : hd_slice_from(name, name.len - HD_BATCH_NAME_MAX);
+}
+
 /* own: takes fd. `name` is what records say. NULL when there is nothing to do. */
 static struct node *new_node(struct file_source *fs, int fd, const char *name,
                              bool *is_known)
@@ -225,7 +234,7 @@ static struct node *new_node(struct file_source *fs, int fd, const char *name,
     }
     n->source = (struct hd_batch_source){.host = fs->env->host,
                                          .kind = HD_SLICE("file"),
-                                         .name = hd_slice_str(n->path),
+                                         .name = source_name(n->path),
                                          .format = hd_slice_str(fs->conf->format),
                                          .zone = col_zone_of(fs->conf, fs->env)};
     return n;

@@ -129,6 +129,26 @@ static void finish_close(struct col_feed *feed)
     }
 }
 
+/* Space is needed, or a restart would send too much again. */
+static bool is_urgent(const struct col_feed *feed)
+{
+    struct col_intake_status status;
+    col_intake_status(feed->intake, &status);
+    return feed->unsaved_bytes >= SAVE_BYTES || status.spool_err != HD_OK;
+}
+
+static void save_soon(struct col_feed *feed)
+{
+    if (feed->saved.index == feed->acked.index || feed->is_saving || feed->is_closing) {
+        return;
+    }
+    if (is_urgent(feed)) {
+        save(feed);
+    } else if (!uv_is_active((uv_handle_t *)&feed->timer)) {
+        (void)uv_timer_start(&feed->timer, on_timer, SAVE_MS, 0);
+    }
+}
+
 static void on_covered(void *ctx, int err, uint64_t covered)
 {
     struct col_feed *feed = ctx;
@@ -138,11 +158,12 @@ static void on_covered(void *ctx, int err, uint64_t covered)
         if (err == HD_OK) {
             feed->saved = feed->saving;
             col_intake_trim(feed->intake);
+            save_soon(feed);
         } else if (err != HD_EAGAIN) {
             HD_LOG(WARN, "uplink", "the spool position cannot be saved", HD_KV_ERR(err));
         }
     }
-    if (feed->saved.index != feed->acked.index && !feed->is_closing) {
+    if (feed->saved.index != feed->acked.index && !feed->is_saving && !feed->is_closing) {
         (void)uv_timer_start(&feed->timer, on_timer, SAVE_MS, 0);
     }
     finish_close(feed);
@@ -166,15 +187,9 @@ static void save(struct col_feed *feed)
 void col_feed_acked(struct col_feed *feed, const struct hd_journal_cursor *after,
                     uint64_t bytes)
 {
-    struct col_intake_status status;
     feed->acked = *after;
     feed->unsaved_bytes += bytes;
-    col_intake_status(feed->intake, &status);
-    if (feed->unsaved_bytes >= SAVE_BYTES || status.spool_err != HD_OK) {
-        save(feed);
-    } else if (!feed->is_saving && !uv_is_active((uv_handle_t *)&feed->timer)) {
-        (void)uv_timer_start(&feed->timer, on_timer, SAVE_MS, 0);
-    }
+    save_soon(feed);
 }
 
 void col_feed_close(struct col_feed *feed, void (*closed)(void *ctx), void *ctx)

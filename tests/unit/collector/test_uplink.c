@@ -333,6 +333,18 @@ static void test_restart_continues(void **state)
     teardown(f);
 }
 
+/* Text that does not compress well: `n` characters and a NUL. */
+static void fill_random(char *text, size_t n, uint64_t *random)
+{
+    for (size_t i = 0; i < n; i++) {
+        *random ^= *random << 13;
+        *random ^= *random >> 7;
+        *random ^= *random << 17;
+        text[i] = (char)('!' + *random % 90);
+    }
+    text[n] = '\0';
+}
+
 static void test_spool_is_given_back(void **state)
 {
     (void)state;
@@ -340,14 +352,8 @@ static void test_spool_is_given_back(void **state)
     char text[900];
     uint64_t random = 88172645463325252ULL;
     open_uplink(f);
-    for (size_t i = 0; i < 16000; i++) { /* text that does not compress well */
-        for (size_t k = 0; k < sizeof(text) - 1; k++) {
-            random ^= random << 13;
-            random ^= random >> 7;
-            random ^= random << 17;
-            text[k] = (char)('!' + random % 90);
-        }
-        text[sizeof(text) - 1] = '\0';
+    for (size_t i = 0; i < 16000; i++) {
+        fill_random(text, sizeof(text) - 1, &random);
         while (add_line(f, text) == HD_EFULL) {
             (void)uv_run(&f->loop, UV_RUN_ONCE);
         }
@@ -360,6 +366,42 @@ static void test_spool_is_given_back(void **state)
     col_intake_status(f->intake, &status);
     assert_true(status.spool_bytes < 10U << 20);
     assert_int_equal(status.last_spooled, 16000);
+    teardown(f);
+}
+
+/* Nobody takes the lines until the spool is full: then sources wait, nothing is lost, and
+ * all goes on once a correlator acknowledges. */
+static void test_full_spool(void **state)
+{
+    (void)state;
+    struct fixture *f = setup();
+    char text[900];
+    uint64_t random = 88172645463325252ULL;
+    struct col_intake_status status;
+    size_t taken = 0;
+    close_agent(f);
+    f->conf.spool_max = 4U << 20;
+    f->fc[0].credits = 0;
+    open_intake(f);
+    open_uplink(f);
+    do {
+        fill_random(text, sizeof(text) - 1, &random);
+        taken += add_line(f, text) == HD_OK;
+        (void)uv_run(&f->loop, UV_RUN_NOWAIT);
+        col_intake_status(f->intake, &status);
+    } while (status.spool_err == HD_OK);
+    assert_int_equal(status.spool_err, HD_ENOSPC);
+    assert_int_equal(add_line(f, text), HD_EFULL);
+    assert_true(f->full > 0 && taken > 3000);
+    f->fc[0].credits = 4U << 20;
+    fake_correlator_ack(&f->fc[0]);
+    WAIT(f, f->lines == taken);
+    WAIT(f, f->room == f->full);
+    assert_int_equal(add_line(f, text), HD_OK);
+    WAIT(f, f->lines == taken + 1);
+    assert_int_equal(f->sum, sum_to(taken + 1));
+    assert_int_equal(f->fc[0].gaps + f->fc[0].repeats, 0);
+    assert_int_equal(f->full, f->room);
     teardown(f);
 }
 
@@ -529,6 +571,7 @@ int main(void)
         cmocka_unit_test(test_resends_after_a_cut),
         cmocka_unit_test(test_restart_continues),
         cmocka_unit_test(test_spool_is_given_back),
+        cmocka_unit_test(test_full_spool),
         cmocka_unit_test(test_bye),
         cmocka_unit_test(test_newer_version),
         cmocka_unit_test(test_nonsense),
