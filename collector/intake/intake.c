@@ -19,6 +19,7 @@
 
 #define MARKS_MAX         16384U
 #define PENDING_BYTES_MAX (3U << 20)
+#define PENDING_RAW_MAX   (8U << 20) /* what a kill can take from streams is bounded */
 #define PENDING_MAX       64U
 #define RETRY_MS          1000U
 
@@ -50,10 +51,11 @@ struct col_intake {
     struct hd_batch_builder *builder;
     struct hd_journal_writer *writer;
     struct col_marks *marks;
+    struct hd_buf meta;       /* scratch; HD_JOURNAL_META_MAX from the start */
     struct col_state durable; /* boot; index and last of the newest durable entry */
     uint64_t next_seq;
     struct pending *head, *tail;
-    size_t n_pending, pending_bytes;
+    size_t n_pending, pending_bytes, pending_raw;
     uv_timer_t close_timer; /* runs while the builder holds lines */
     uv_timer_t retry_timer; /* runs while the spool refuses */
     int64_t now_s;          /* wall clock of the last line */
@@ -74,7 +76,7 @@ static void finish_close(struct col_intake *in);
 static void update_room(struct col_intake *in)
 {
     bool is_full = in->spool_err != HD_OK || in->pending_bytes >= PENDING_BYTES_MAX ||
-                   in->n_pending >= PENDING_MAX;
+                   in->pending_raw >= PENDING_RAW_MAX || in->n_pending >= PENDING_MAX;
     COL_SET(COL_PENDING_BYTES, in->pending_bytes);
     hd_metric_max(&col_metrics[COL_PENDING_MAX], in->pending_bytes);
     if (is_full == in->is_full) {
@@ -98,6 +100,7 @@ static void drop_head(struct col_intake *in)
     in->tail = in->head == NULL ? NULL : in->tail;
     in->n_pending--;
     in->pending_bytes -= p->frame_len + p->meta_len;
+    in->pending_raw -= p->raw_len;
     free(p);
 }
 
@@ -132,9 +135,18 @@ static void on_head_failed(struct col_intake *in, int err)
     in->spool_err = err;
 }
 
+static int close_batch(struct col_intake *in);
+
 static void on_retry(uv_timer_t *timer)
 {
-    submit_head(HD_CONTAINER(timer, struct col_intake, retry_timer));
+    struct col_intake *in = HD_CONTAINER(timer, struct col_intake, retry_timer);
+    if (in->head != NULL) {
+        submit_head(in);
+    } else if (close_batch(in) == HD_OK) {
+        in->spool_err = HD_OK; /* it was memory that lacked */
+        submit_head(in);
+        update_room(in);
+    }
 }
 
 static void retry_later(struct col_intake *in, int err)
@@ -187,13 +199,16 @@ static void submit_head(struct col_intake *in)
 
 /* ---- builder -> pending ---- */
 
-static struct pending *new_pending(const struct hd_batch_info *info,
-                                   struct hd_slice frame, struct hd_slice meta)
+/* Asked for before the builder is emptied, at the largest size: so that want of memory
+ * makes the sources wait, as a full disk does, and loses nothing. */
+static struct pending *alloc_pending(void)
 {
-    struct pending *p = malloc(sizeof(*p) + frame.len + meta.len);
-    if (p == NULL) {
-        return NULL;
-    }
+    return malloc(sizeof(struct pending) + HD_BATCH_WIRE_MAX + HD_JOURNAL_META_MAX);
+}
+
+static struct pending *fill_pending(struct pending *p, const struct hd_batch_info *info,
+                                    struct hd_slice frame, struct hd_slice meta)
+{
     *p = (struct pending){.first = info->first,
                           .last = info->last,
                           .time_min = info->time_min,
@@ -203,36 +218,13 @@ static struct pending *new_pending(const struct hd_batch_info *info,
                           .frame_len = frame.len,
                           .meta_len = meta.len};
     memcpy(p->bytes, frame.ptr, frame.len);
-    if (meta.len > 0) {
-        memcpy(p->bytes + frame.len, meta.ptr, meta.len);
-    }
-    return p;
+    memcpy(p->bytes + frame.len, meta.ptr, meta.len);
+    struct pending *fit = realloc(p, sizeof(*p) + frame.len + meta.len);
+    return fit != NULL ? fit : p;
 }
 
-/* HD_ENOMEM leaves the marks unspooled but the lines are lost; with 1 MiB at stake the
- * process is past help, and it says so. */
-static int close_batch(struct col_intake *in)
+static void push_pending(struct col_intake *in, struct pending *p)
 {
-    struct hd_slice frame;
-    struct hd_batch_info info;
-    struct hd_buf meta;
-    (void)uv_timer_stop(&in->close_timer);
-    int err = hd_batch_builder_close(in->builder, in->next_seq, &frame, &info);
-    if (err != HD_OK) {
-        HD_LOG(ERROR, "intake", "a batch could not be closed", HD_KV_ERR(err));
-        return err;
-    }
-    hd_buf_init(&meta, HD_JOURNAL_META_MAX);
-    col_marks_take_meta(in->marks, &meta);
-    struct pending *p =
-        meta.err == HD_OK ? new_pending(&info, frame, hd_buf_slice(&meta)) : NULL;
-    hd_buf_fini(&meta);
-    if (p == NULL) {
-        HD_LOG(ERROR, "intake", "a batch is lost", HD_KV_UINT("lines", info.count),
-               HD_KV_ERR(HD_ENOMEM));
-        return HD_ENOMEM;
-    }
-    in->next_seq = info.last + 1;
     if (in->tail == NULL) {
         in->head = p;
     } else {
@@ -241,6 +233,28 @@ static int close_batch(struct col_intake *in)
     in->tail = p;
     in->n_pending++;
     in->pending_bytes += p->frame_len + p->meta_len;
+    in->pending_raw += p->raw_len;
+}
+
+static int close_batch(struct col_intake *in)
+{
+    struct hd_slice frame;
+    struct hd_batch_info info;
+    struct pending *p = alloc_pending();
+    (void)uv_timer_stop(&in->close_timer);
+    int err = p == NULL
+                  ? HD_ENOMEM
+                  : hd_batch_builder_close(in->builder, in->next_seq, &frame, &info);
+    if (err != HD_OK) {
+        free(p);
+        retry_later(in, err);
+        update_room(in);
+        return err;
+    }
+    hd_buf_clear(&in->meta);
+    col_marks_take_meta(in->marks, &in->meta);
+    in->next_seq = info.last + 1;
+    push_pending(in, fill_pending(p, &info, frame, hd_buf_slice(&in->meta)));
     if (in->spool_err == HD_OK) {
         submit_head(in);
     }
@@ -448,6 +462,7 @@ static void free_intake(void *ctx)
         drop_head(in);
     }
     hd_buf_fini(&in->checkpoint.text);
+    hd_buf_fini(&in->meta);
     hd_batch_builder_free(in->builder);
     col_marks_free(in->marks);
     free(in);
@@ -469,6 +484,9 @@ static int init_parts(struct col_intake *in, char why[256])
     const struct col_conf *conf = in->opts.conf;
     uint64_t next_index = 0;
     int err = col_marks_new(MARKS_MAX, &in->marks);
+    if (err == HD_OK && hd_buf_reserve(&in->meta, HD_JOURNAL_META_MAX) == NULL) {
+        err = HD_ENOMEM;
+    }
     err = err == HD_OK ? open_spool(in, &next_index, why) : err;
     if (err == HD_OK) {
         err = col_recover(conf->state_dir, next_index, &in->durable, in->marks, why);
@@ -495,6 +513,7 @@ int col_intake_open(const struct col_intake_opts *opts, struct col_intake **out,
     (void)snprintf(in->checkpoint.path, sizeof(in->checkpoint.path), "%s/" COL_STATE_FILE,
                    opts->conf->state_dir);
     hd_buf_init(&in->checkpoint.text, COL_STATE_MAX);
+    hd_buf_init(&in->meta, HD_JOURNAL_META_MAX);
     hd_owner_init(&in->owner, free_intake, in);
     (void)uv_timer_init(opts->loop, &in->close_timer);
     hd_owner_add(&in->owner, (uv_handle_t *)&in->close_timer);
