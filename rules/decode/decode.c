@@ -480,9 +480,12 @@ void rul_decode(const struct rul_decoders *decoders, struct rul_decode_scratch *
     scratch->arena.used = 0;
     rul_event_clear(ev);
     struct hd_slice zone = record->source != NULL ? record->source->zone : HD_SLICE_EMPTY;
-    rul_stamp_clock_set(&scratch->clock,
-                        rul_zones_find(&scratch->zones, zone, decoders->zone),
-                        record->recv_ns);
+    size_t victim = scratch->zones.victim;
+    const struct hd_zone *found = rul_zones_find(&scratch->zones, zone, decoders->zone);
+    if (scratch->zones.victim != victim) {
+        scratch->clock.zone = NULL; /* a zone was closed: its address may be used again */
+    }
+    rul_stamp_clock_set(&scratch->clock, found, record->recv_ns);
     ev->recv_ns = record->recv_ns;
     ev->time_ns = record->recv_ns;
     ev->raw = record->line;

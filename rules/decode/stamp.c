@@ -275,11 +275,13 @@ static int32_t offset_at(const struct rul_stamp_clock *clock,
 void rul_stamp_clock_set(struct rul_stamp_clock *clock, const struct hd_zone *zone,
                          int64_t recv_ns)
 {
+    /* what is known of a zone is asked again each second: a reload may have put another
+     * one at the same address */
     bool is_same = clock->zone == zone && clock->now.is_known &&
-                   clock->now.quarter == quarter_of(recv_ns);
+                   clock->recv_ns / HD_NS_PER_SEC == recv_ns / HD_NS_PER_SEC;
     clock->recv_ns = recv_ns;
     if (is_same) {
-        return; /* no month begins within a quarter of an hour */
+        return;
     }
     clock->zone = zone;
     clock->now.is_known = false;
