@@ -13,7 +13,9 @@
     X(COL_SKIPPED_BYTES, COUNTER, "haidang_agent_skipped_bytes_total",                   \
       "Bytes cut off from such lines")                                                   \
     X(COL_DROPPED, COUNTER, "haidang_agent_dropped_total",                               \
-      "Datagrams lost: dropped by the kernel or refused while the spool was full")       \
+      "Lines lost: datagrams dropped by the kernel or refused while the spool was "      \
+      "full, "                                                                           \
+      "lines of connections that ended while it was full")                               \
     X(COL_KERNEL_DROPS, COUNTER, "haidang_agent_kernel_drops_total",                     \
       "Datagrams that the kernel dropped because the socket buffer was full")            \
     X(COL_CONNECTIONS, GAUGE, "haidang_agent_connections", "Syslog connections open")    \
