@@ -131,7 +131,9 @@ static int add_revoked(X509_CRL *crl, const struct con_pki_record *record)
 static X509_CRL *crl_new(const struct con_pki_ca *ca)
 {
     X509_CRL *crl = X509_CRL_new();
-    ASN1_TIME *now = ASN1_TIME_set(NULL, (time_t)(hd_clock_wall_ns() / HD_NS_PER_SEC));
+    /* an hour back, as for certificates: clocks are rarely exact */
+    ASN1_TIME *now =
+        ASN1_TIME_set(NULL, (time_t)(hd_clock_wall_ns() / HD_NS_PER_SEC) - 3600);
     ASN1_TIME *next =
         ASN1_TIME_adj(NULL, (time_t)(hd_clock_wall_ns() / HD_NS_PER_SEC), CRL_DAYS, 0);
     int ok = crl != NULL && now != NULL && next != NULL &&
