@@ -22,6 +22,7 @@
 #define HELLO_MS  10000U /* from the end of the handshake */
 #define FRAME_MS  60000U /* from its first byte to its last */
 #define LINGER_MS 2000U
+#define HASTE_MS  3000U /* for a handshake, while places are short */
 #define WRITE_QUEUE_MAX                                                                  \
     ((size_t)64 << 10)                  /* our frames are tiny: more means nobody reads */
 #define SMALL_FRAME  ((size_t)16 << 10) /* below, a frame needs no reservation */
@@ -505,6 +506,12 @@ static void session_close(void *ctx, int err, const char *why)
 static const struct hd_stream_ops session_ops = {
     .on_open = session_open, .on_data = session_data, .on_close = session_close};
 
+/* Who connects and stays silent must not keep the places from agents. 0 = the usual. */
+static uint64_t handshake_ms(const struct cor_intake *in)
+{
+    return in->admit.at_once > in->admit.at_once_max / 2 ? HASTE_MS : 0;
+}
+
 void cor_session_accept(struct cor_intake *in, uv_stream_t *server)
 {
     struct cor_session *s = calloc(1, sizeof(*s));
@@ -519,6 +526,7 @@ void cor_session_accept(struct cor_intake *in, uv_stream_t *server)
                              &(struct hd_stream_opts){.ops = &session_ops,
                                                       .ctx = s,
                                                       .tls = in->opts.tls,
+                                                      .handshake_ms = handshake_ms(in),
                                                       .write_queue_max = WRITE_QUEUE_MAX},
                              &s->stream);
     }

@@ -288,9 +288,12 @@ def test_slow_and_half_open_peers():
         correlator = start_pair(world, extra="intake: {idle_timeout: 2s, handshakes_max: 8}")
         world.haidang("ca", "issue", "deaf", "--dir", world.path("ca"))
         world.haidang("ca", "issue", "mute", "--dir", world.path("ca"))
-        silent = [socket.create_connection(("127.0.0.1", world.ports["correlator"])) for _ in range(20)]
+        silent = [socket.create_connection(("127.0.0.1", world.ports["correlator"])) for _ in range(24)]
         wait_until("the rest to wait", lambda: world.metric("correlator", "connections_deferred_total") > 0)
         serves(world)
+        with rogue.RogueAgent(world, "mute", timeout=20) as newcomer:  # each silent one in turn would take 30 s
+            newcomer.send(rogue.hello("mute"))
+            expect(newcomer.read_frame()[0] == rogue.WELCOME, "no welcome")
         for s in silent:
             s.close()
         with rogue.RogueAgent(world, "deaf", receive_buffer=4096) as deaf, rogue.RogueAgent(world, "mute") as mute:
