@@ -24,6 +24,10 @@ class Failure(Exception):
     pass
 
 
+class NotRun(Exception):
+    """Raised by a test that this machine cannot run: counted as skipped, never as passed."""
+
+
 def skip(reason):
     print(f"SKIPPED: {reason}")
     sys.exit(SKIP)
@@ -132,7 +136,7 @@ class World:
     def __exit__(self, kind, value, trace):
         for p in reversed(self.processes):
             p.end()
-        if kind is not None and not issubclass(kind, SystemExit):
+        if kind is not None and not issubclass(kind, (SystemExit, NotRun)):
             for p in self.processes:
                 print(f"---- {p.name} (last 25 lines)")
                 print("\n".join(p.lines[-25:]))
@@ -258,14 +262,17 @@ class World:
 def main(*tests):
     """Runs the tests named on the command line, or all; prints a line each and a closing line."""
     chosen = [t for t in tests if not sys.argv[1:] or t.__name__ in sys.argv[1:]]
-    failed = 0
+    failed = skipped = 0
     for test in chosen:
         begin = time.monotonic()
         try:
             test()
             print(f"ok   {test.__name__} ({time.monotonic() - begin:.1f} s)", flush=True)
+        except NotRun as reason:
+            skipped += 1
+            print(f"SKIP {test.__name__}: {reason}", flush=True)
         except (Failure, AssertionError, OSError, subprocess.SubprocessError) as error:
             failed += 1
             print(f"FAIL {test.__name__}: {error}", flush=True)
-    print(f"{len(chosen) - failed} passed, {failed} failed")
+    print(f"{len(chosen) - failed - skipped} passed, {failed} failed, {skipped} skipped")
     sys.exit(1 if failed or not chosen else 0)
