@@ -140,13 +140,14 @@ static int close_batch(struct col_intake *in);
 static void on_retry(uv_timer_t *timer)
 {
     struct col_intake *in = HD_CONTAINER(timer, struct col_intake, retry_timer);
-    if (in->head != NULL) {
-        submit_head(in);
-    } else if (close_batch(in) == HD_OK) {
-        in->spool_err = HD_OK; /* it was memory that lacked */
-        submit_head(in);
-        update_room(in);
+    if (in->head == NULL) {
+        if (hd_batch_builder_count(in->builder) > 0 && close_batch(in) != HD_OK) {
+            return;
+        }
+        in->spool_err = HD_OK; /* memory lacked, or all was written since */
     }
+    submit_head(in);
+    update_room(in);
 }
 
 static void retry_later(struct col_intake *in, int err)
