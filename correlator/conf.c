@@ -81,6 +81,16 @@ static const struct hd_conf_item intake_items[] = {
      .def = "300",
      .unit = "handshakes",
      .help = "TLS handshakes begun in a second; a core makes about 1000."},
+    {.key = "handshakes_per_address",
+     .type = HD_CONF_INT,
+     AT_IN(handshakes_per_address),
+     .min = 1,
+     .max = 10000,
+     .def = "16",
+     .unit = "handshakes",
+     .help = "Of the handshakes at once, how many may be of one address (IPv6: one /64); "
+             "further connections from there are refused and counted, agents try again. "
+             "Keep it well below handshakes_max."},
     {.key = "memory",
      .type = HD_CONF_SIZE,
      AT_IN(memory),

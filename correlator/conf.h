@@ -24,6 +24,7 @@ struct cor_conf {
     } tls;
     struct cor_conf_intake {
         int64_t agents_max, agents_remembered, handshakes_max, handshakes_per_second;
+        int64_t handshakes_per_address;
         uint64_t memory;
         int64_t idle_timeout;
     } intake;

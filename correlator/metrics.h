@@ -12,6 +12,8 @@
       "Connections that had to wait for a free handshake")                               \
     X(COR_M_REFUSED, COUNTER, COR_NAME("connections_refused_total"),                     \
       "Connections refused because max_agents were connected")                           \
+    X(COR_M_CROWDED, COUNTER, COR_NAME("connections_crowded_total"),                     \
+      "Connections refused because of intake.handshakes_per_address")                    \
     X(COR_M_HANDSHAKE_FAILED, COUNTER, COR_NAME("handshakes_failed_total"),              \
       "Connections that ended before TLS was up")                                        \
     X(COR_M_IDENTITY, COUNTER, COR_NAME("identity_refused_total"),                       \

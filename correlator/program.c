@@ -125,6 +125,7 @@ static int open_intake(struct cor_program *p, char why[256])
         .agents_remembered = (uint32_t)conf->agents_remembered,
         .handshakes_max = (uint32_t)conf->handshakes_max,
         .handshakes_per_second = (uint32_t)conf->handshakes_per_second,
+        .handshakes_per_address = (uint32_t)conf->handshakes_per_address,
         .memory = conf->memory,
         .idle_ms = (uint64_t)(conf->idle_timeout / HD_NS_PER_MS),
         .archive = journal_opts(&p->conf->archive),

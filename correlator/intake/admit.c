@@ -44,6 +44,12 @@ void cor_admit_done(struct cor_admit *a)
     }
 }
 
+void cor_admit_undo(struct cor_admit *a)
+{
+    cor_admit_done(a);
+    a->tokens_milli += ONE; /* refill holds it below a second's worth */
+}
+
 uint64_t cor_admit_wait_ms(const struct cor_admit *a)
 {
     if (a->at_once >= a->at_once_max || a->tokens_milli >= ONE) {

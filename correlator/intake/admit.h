@@ -20,5 +20,7 @@ void cor_admit_init(struct cor_admit *admit, uint32_t at_once_max, uint32_t per_
 /* True: one handshake begins; say cor_admit_done when it has ended. */
 bool cor_admit_take(struct cor_admit *admit, uint64_t now_ms);
 void cor_admit_done(struct cor_admit *admit);
+/* It never began: as if it had not been taken. */
+void cor_admit_undo(struct cor_admit *admit);
 /* After a refusal: milliseconds until it is worth asking again; 0 = when one is done. */
 uint64_t cor_admit_wait_ms(const struct cor_admit *admit);

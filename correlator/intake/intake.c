@@ -154,8 +154,9 @@ static void connection_waits(void *ctx, struct hd_listener *listener, uv_stream_
     }
 }
 
-void cor_intake_admitted(struct cor_intake *in)
+void cor_intake_admitted(struct cor_intake *in, const struct cor_session *s)
 {
+    cor_addresses_leave(&in->addresses, &s->net);
     cor_admit_done(&in->admit);
     take_deferred(in);
 }
@@ -377,17 +378,32 @@ static void init_handles(struct cor_intake *in)
     (void)uv_timer_start(&in->tick, on_tick, TICK_MS, TICK_MS);
 }
 
+static struct cor_intake *intake_new(const struct cor_intake_opts *opts)
+{
+    struct cor_intake *in = calloc(1, sizeof(*in));
+    if (in == NULL || cor_addresses_init(&in->addresses, opts->handshakes_max,
+                                         opts->handshakes_per_address) != HD_OK) {
+        free(in);
+        return NULL;
+    }
+    if (cor_agents_init(&in->agents, opts->agents_remembered) != HD_OK) {
+        cor_addresses_fini(&in->addresses);
+        free(in);
+        return NULL;
+    }
+    in->opts = *opts;
+    return in;
+}
+
 int cor_intake_open(const struct cor_intake_opts *opts, struct cor_intake **out,
                     char why[256])
 {
     uint64_t next = 0;
-    struct cor_intake *in = calloc(1, sizeof(*in));
-    if (in == NULL || cor_agents_init(&in->agents, opts->agents_remembered) != HD_OK) {
-        free(in);
+    struct cor_intake *in = intake_new(opts);
+    if (in == NULL) {
         (void)snprintf(why, 256, "out of memory");
         return HD_ENOMEM;
     }
-    in->opts = *opts;
     TAILQ_INIT(&in->sessions);
     TAILQ_INIT(&in->waiting);
     TAILQ_INIT(&in->acks);
@@ -443,6 +459,7 @@ static void intake_freed(void *ctx)
     void (*closed)(void *) = in->closed;
     void *closed_ctx = in->closed_ctx;
     cor_agents_fini(&in->agents);
+    cor_addresses_fini(&in->addresses);
     hd_buf_fini(&in->scratch);
     free(in);
     if (closed != NULL) {

@@ -21,7 +21,7 @@ struct cor_intake_opts {
     struct hd_tls *tls;  /* borrowed; must require client certificates */
     uint32_t agents_max; /* connected at once; more are refused */
     uint32_t agents_remembered;
-    uint32_t handshakes_max, handshakes_per_second;
+    uint32_t handshakes_max, handshakes_per_second, handshakes_per_address;
     uint64_t memory;
     uint64_t idle_ms;
     struct hd_journal_opts archive;

@@ -9,6 +9,7 @@
 #include <haidang/loop.h>
 #include <haidang/stream.h>
 
+#include "correlator/intake/addresses.h"
 #include "correlator/intake/admit.h"
 #include "correlator/intake/agents.h"
 #include "correlator/intake/intake.h"
@@ -23,6 +24,7 @@ enum cor_session_state {
 struct cor_session {
     struct cor_intake *intake;
     struct hd_stream *stream;
+    struct hd_ip net; /* its handshake counts for this address */
     enum cor_session_state state;
     struct cor_agent *agent; /* from HELLO until CLOSING */
     struct hd_buf in;        /* a frame that is not complete, or that has to wait */
@@ -55,6 +57,7 @@ struct cor_intake {
     uv_prepare_t acks_due;
     struct cor_agents agents;
     struct cor_admit admit;
+    struct cor_addresses addresses; /* in their handshakes */
     struct cor_listener listeners[COR_INTAKE_LISTEN_MAX];
     size_t n_listeners;
     struct hd_journal_writer *archive;
@@ -96,6 +99,6 @@ void cor_intake_release(struct cor_intake *intake, uint64_t bytes);
 void cor_intake_wait(struct cor_intake *intake, struct cor_session *session);
 void cor_intake_want_ack(struct cor_intake *intake, struct cor_session *session);
 /* A handshake has ended, well or not. */
-void cor_intake_admitted(struct cor_intake *intake);
+void cor_intake_admitted(struct cor_intake *intake, const struct cor_session *session);
 /* The last thing a session does. */
 void cor_intake_gone(struct cor_intake *intake, struct cor_session *session);

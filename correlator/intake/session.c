@@ -477,7 +477,7 @@ static void session_open(void *ctx, struct hd_stream *stream)
 {
     struct cor_session *s = ctx;
     (void)stream;
-    cor_intake_admitted(s->intake);
+    cor_intake_admitted(s->intake, s);
     s->state = COR_SESSION_HELLO;
     s->opened_ms = s->heard_ms = uv_now(s->intake->opts.loop);
 }
@@ -486,7 +486,7 @@ static void session_close(void *ctx, int err, const char *why)
 {
     struct cor_session *s = ctx;
     if (s->state == COR_SESSION_TLS) {
-        cor_intake_admitted(s->intake);
+        cor_intake_admitted(s->intake, s);
         COR_COUNT(COR_M_HANDSHAKE_FAILED, 1);
         HD_LOG(WARN, "intake", "no secure connection",
                HD_KV_STR("peer", hd_stream_peer(s->stream)), HD_KV_STR("why", why));
@@ -510,6 +510,20 @@ static const struct hd_stream_ops session_ops = {
 static uint64_t handshake_ms(const struct cor_intake *in)
 {
     return in->admit.at_once > in->admit.at_once_max / 2 ? HASTE_MS : 0;
+}
+
+/* Refused, not left to wait: whoever waits in front of others makes them wait, too. */
+static void refuse_crowd(struct cor_session *s)
+{
+    struct cor_intake *in = s->intake;
+    COR_COUNT(COR_M_CROWDED, 1);
+    HD_LOG(WARN, "intake",
+           "too many handshakes at once from one address: a connection was refused",
+           HD_KV_STR("peer", hd_stream_peer(s->stream)),
+           HD_KV_UINT("max", in->opts.handshakes_per_address));
+    cor_admit_undo(&in->admit);
+    s->state = COR_SESSION_CLOSING;
+    hd_stream_close(s->stream, 0);
 }
 
 void cor_session_accept(struct cor_intake *in, uv_stream_t *server)
@@ -536,9 +550,14 @@ void cor_session_accept(struct cor_intake *in, uv_stream_t *server)
         free(s);
         return;
     }
-    COR_COUNT(COR_M_CONNECTIONS, 1);
     TAILQ_INSERT_TAIL(&in->sessions, s, all);
     in->n_sessions++;
+    s->net = cor_addresses_net(hd_stream_peer_ip(s->stream));
+    if (cor_addresses_enter(&in->addresses, &s->net)) {
+        COR_COUNT(COR_M_CONNECTIONS, 1);
+    } else {
+        refuse_crowd(s);
+    }
 }
 
 void cor_session_tick(struct cor_session *s, uint64_t now_ms)

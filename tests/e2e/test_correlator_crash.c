@@ -54,7 +54,7 @@ static void write_config(void)
                    "archive: {dir: %s/archive, reserve: 0, segment: 4MiB}\n"
                    "alerts: {dir: %s/alerts, reserve: 0}\n"
                    "rules: {decoders: %s/rules/decoders, library: %s/rules/library}\n"
-                   "intake: {handshakes_per_second: 2000}\n"
+                   "intake: {handshakes_per_second: 2000, handshakes_per_address: 64}\n"
                    "log: {level: warn}\n",
                    w.port, w.dir, w.dir, pki, pki, pki, w.dir, w.dir,
                    getenv("HD_SOURCE_DIR"), getenv("HD_SOURCE_DIR"));

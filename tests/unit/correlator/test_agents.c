@@ -8,6 +8,7 @@
 
 #include <haidang/journal.h>
 
+#include "correlator/intake/addresses.h"
 #include "correlator/intake/admit.h"
 #include "correlator/intake/agents.h"
 #include "correlator/intake/meta.h"
@@ -266,6 +267,32 @@ static void handshakes_are_bounded_in_number_and_rate(void **state)
     assert_int_equal(n, 10);
 }
 
+static void an_address_has_its_share_of_handshakes(void **state)
+{
+    (void)state;
+    struct cor_addresses a;
+    assert_int_equal(cor_addresses_init(&a, 4, 2), HD_OK);
+    struct hd_ip v4 = cor_addresses_net("192.0.2.1");
+    struct hd_ip other = cor_addresses_net("192.0.2.2");
+    struct hd_ip v6 = cor_addresses_net("2001:db8::1");
+    struct hd_ip same_net = cor_addresses_net("2001:db8::ffff:1");
+    struct hd_ip next_net = cor_addresses_net("2001:db8:0:1::1");
+    assert_true(cor_addresses_enter(&a, &v4));
+    assert_true(cor_addresses_enter(&a, &v4));
+    assert_false(cor_addresses_enter(&a, &v4));
+    assert_true(cor_addresses_enter(&a, &other));
+    assert_true(cor_addresses_enter(&a, &v6));
+    assert_true(cor_addresses_enter(&a, &same_net));
+    assert_false(cor_addresses_enter(&a, &v6));
+    assert_true(cor_addresses_enter(&a, &next_net));
+    cor_addresses_leave(&a, &v4);
+    assert_true(cor_addresses_enter(&a, &v4));
+    cor_addresses_leave(&a, &other); /* its row serves another address */
+    assert_true(cor_addresses_enter(&a, &(struct hd_ip){0}));
+    assert_false(cor_addresses_enter(&a, &other));
+    cor_addresses_fini(&a);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -277,6 +304,7 @@ int main(void)
         cmocka_unit_test(the_archive_tells_what_is_durable),
         cmocka_unit_test(survives_lack_of_memory),
         cmocka_unit_test(handshakes_are_bounded_in_number_and_rate),
+        cmocka_unit_test(an_address_has_its_share_of_handshakes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

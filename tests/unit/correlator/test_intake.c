@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <haidang/hash.h>
 #include <haidang/journal_writer.h>
@@ -93,6 +94,7 @@ static int setup(void **state)
                                       .agents_remembered = 300,
                                       .handshakes_max = 16,
                                       .handshakes_per_second = 10000,
+                                      .handshakes_per_address = 16,
                                       .memory = 8U << 20,
                                       .idle_ms = 60000,
                                       .archive = {.dir = w.dir},
@@ -544,6 +546,50 @@ static void many_handshakes_are_spread(void **state)
     }
 }
 
+/* A connection that says nothing, from an address of the loopback network. */
+static int connect_from(const char *address)
+{
+    struct sockaddr_in from, to;
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    assert_true(fd >= 0);
+    assert_int_equal(uv_ip4_addr(address, 0, &from), 0);
+    assert_int_equal(uv_ip4_addr("127.0.0.1", cor_intake_port(w.intake, 0), &to), 0);
+    assert_int_equal(bind(fd, (struct sockaddr *)&from, sizeof(from)), 0);
+    assert_int_equal(connect(fd, (struct sockaddr *)&to, sizeof(to)), 0);
+    return fd;
+}
+
+/* They stand in front of the agent, take all the places they can get, and stay. */
+static void a_silent_crowd_at_one_address_delays_nobody_else(void **state)
+{
+    (void)state;
+    enum { CROWD = 100, SHARE = 3 };
+    int crowd[CROWD];
+    w.opts.handshakes_max = SHARE + 1;
+    w.opts.handshakes_per_address = SHARE;
+    open_intake();
+    uint64_t crowded = COR_READ(COR_M_CROWDED);
+    uint64_t taken = COR_READ(COR_M_CONNECTIONS);
+    uint64_t given_up = COR_READ(COR_M_HANDSHAKE_FAILED);
+    for (unsigned i = 0; i < CROWD; i++) {
+        crowd[i] = connect_from("127.0.0.2");
+    }
+    struct fake_agent_opts opts = agent(10);
+    struct fake_agent *a = fake_agent_new(&opts);
+    UNTIL(w.done == 1);
+    assert_int_equal(COR_READ(COR_M_CROWDED) - crowded, CROWD - SHARE);
+    assert_int_equal(COR_READ(COR_M_CONNECTIONS) - taken, SHARE + 1);
+    assert_int_equal(COR_READ(COR_M_HANDSHAKE_FAILED), given_up); /* not by waiting */
+    for (unsigned i = 0; i < CROWD; i++) {
+        (void)close(crowd[i]);
+    }
+    UNTIL(COR_READ(COR_M_HANDSHAKE_FAILED) == given_up + SHARE);
+    crowd[0] = connect_from("127.0.0.2"); /* the places are free again */
+    UNTIL(COR_READ(COR_M_CONNECTIONS) == taken + SHARE + 2);
+    (void)close(crowd[0]);
+    fake_agent_free(a);
+}
+
 static void too_many_connections_are_refused(void **state)
 {
     (void)state;
@@ -681,6 +727,7 @@ int main(void)
         TEST(frames_may_be_cut_anywhere),
         TEST(large_frames_share_the_memory),
         TEST(many_handshakes_are_spread),
+        TEST(a_silent_crowd_at_one_address_delays_nobody_else),
         TEST(too_many_connections_are_refused),
         TEST(silence_ends_the_connection),
         TEST(a_full_archive_sends_agents_away_and_recovers),
