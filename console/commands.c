@@ -59,10 +59,17 @@ static const struct con_option decode_options[] = {
     {0},
 };
 
-static const struct con_option rules_options[] = {DECODERS_OPTION, {0}};
+#define RULES_OPTIONS                                                                    \
+    DECODERS_OPTION,                                                                     \
+    {                                                                                    \
+        "placeholders", 'p', CON_VALUE, "DIR",                                           \
+            "directory with the values of %placeholders% (default: none)", "@dirs"       \
+    }
+
+static const struct con_option rules_options[] = {RULES_OPTIONS, {0}};
 
 static const struct con_option rules_list_options[] = {
-    DECODERS_OPTION,
+    RULES_OPTIONS,
     {"json", 'j', CON_FLAG, NULL, "one JSON object a line", NULL},
     {"lang", 'l', CON_VALUE, "LANG", "language of the titles: en or vi", "en vi"},
     {0},

@@ -29,6 +29,7 @@ static struct loaded load(const struct con_args *args)
         .decoders_dir = con_data_decoders(args),
         .rules = args->n_operands > 0 ? args->operands : &installed,
         .n_rules = args->n_operands > 0 ? args->n_operands : 1,
+        .placeholders_dir = con_args_value(args, "placeholders"),
         .keep_going = true,
     };
     struct loaded loaded = {.diags = {.emit = hd_diag_print, .ctx = stderr}};

@@ -181,6 +181,13 @@ static const struct hd_conf_item rules_items[] = {
      .type = HD_CONF_PATH,
      AT_RUL(local),
      .help = "File or directory of Sigma rules: your own."},
+    {.key = "placeholders",
+     .type = HD_CONF_PATH,
+     AT_RUL(placeholders),
+     .help = "Directory with the values of placeholders like %Workstations% in rules: "
+             "Workstations.txt with one value a line, or YAML files with a map of names "
+             "to lists of values. A rule with a placeholder that is not there is "
+             "refused."},
     {.key = "time_zone",
      .type = HD_CONF_STRING,
      AT_RUL(time_zone),

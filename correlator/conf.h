@@ -30,7 +30,7 @@ struct cor_conf {
     } intake;
     struct cor_conf_journal archive, alerts;
     struct cor_conf_rules {
-        char *decoders, *library, *local, *time_zone;
+        char *decoders, *library, *local, *placeholders, *time_zone;
         bool keep_going;
     } rules;
     struct cor_conf_detect {

@@ -22,6 +22,7 @@ int cor_load_rules(const struct cor_conf *conf, struct rul_set **out,
         .rules = paths,
         .n_rules = conf->rules.local == NULL ? 1 : 2,
         .time_zone = conf->rules.time_zone,
+        .placeholders_dir = conf->rules.placeholders,
         .keep_going = conf->rules.keep_going,
     };
     unsigned before = diags->errors;

@@ -11,6 +11,7 @@
 #include <haidang/fs.h>
 #include <haidang/hash.h>
 
+#include "rules/parse/placeholder.h"
 #include "rules/snapshot.h"
 
 #define DIR_DEPTH_MAX 16U
@@ -22,6 +23,7 @@ struct loader {
     struct hd_diags *diags;
     struct hd_arena load;
     struct hd_buf hashes; /* of all files, in order */
+    struct rul_placeholders placeholders;
     struct rul_doc *first, **tail;
     uint32_t n_docs;
     unsigned refused;
@@ -84,6 +86,7 @@ static int read_file(struct loader *l, const char *path)
         .keep = &l->set->keep,
         .file = hd_arena_str(&l->set->keep, hd_slice_str(path)),
         .diags = l->diags,
+        .placeholders = &l->placeholders,
     };
     const struct hd_yaml_source src = {
         .file = r.file, .diags = l->diags, .has_aliases = true};
@@ -144,6 +147,32 @@ static int read_path(struct loader *l, const char *path, bool named)
     struct dir_walk walk = {l, path};
     int err = hd_fs_each(path, read_entry, &walk);
     l->depth--;
+    return err;
+}
+
+/* ---- placeholders ---- */
+
+static int load_placeholders(struct loader *l)
+{
+    int err = rul_placeholders_read(&l->placeholders, l->opts->placeholders_dir, &l->load,
+                                    l->diags);
+    struct hd_buf all;
+    hd_buf_init(&all, 0);
+    for (size_t i = 0; i < l->placeholders.n; i++) {
+        const struct rul_placeholder *p = &l->placeholders.at[i];
+        hd_buf_slice_add(&all, p->name);
+        for (size_t k = 0; k < p->n; k++) {
+            hd_buf_byte(&all, '\n');
+            hd_buf_slice_add(&all, p->values[k]);
+        }
+        hd_buf_byte(&all, 0);
+    }
+    l->refused += err == HD_EPARSE;
+    err = err == HD_EPARSE ? 0 : err;
+    if (err == 0) {
+        err = all.err != 0 ? all.err : add_hash(l, hd_buf_slice(&all));
+    }
+    hd_buf_fini(&all);
     return err;
 }
 
@@ -335,6 +364,9 @@ static int load_all(struct loader *l)
     }
     if (err == 0 && l->opts->decoders_dir != NULL) {
         err = load_decoders(l);
+    }
+    if (err == 0 && l->opts->placeholders_dir != NULL) {
+        err = load_placeholders(l);
     }
     for (size_t i = 0; i < l->opts->n_rules && err == 0; i++) {
         err = read_path(l, l->opts->rules[i], true);

@@ -19,6 +19,7 @@ struct rul_set_opts {
     const char *const *rules; /* files and directories (searched for *.yml), in order */
     size_t n_rules;
     const char *time_zone;
+    const char *placeholders_dir; /* values of "%name%" (parse/placeholder.h), or NULL */
     bool keep_going; /* bad rules are left out (and reported); otherwise the load fails */
     bool no_self_test;
     /* Without decoders (decoders_dir NULL): one class for each log source that the rules

@@ -70,13 +70,18 @@ struct rul_doc {
     unsigned column;
 };
 
+struct rul_placeholders;
+
 /* Where a document is read from and what its pieces live in. */
 struct rul_reader {
     struct hd_arena *load; /* trees: until the set is compiled */
     struct hd_arena *keep; /* texts of the rule: as long as the set */
     const char *file;
     struct hd_diags *diags;
-    size_t atoms; /* of the rule being read */
+    const struct rul_placeholders *placeholders; /* NULL: none are known */
+    /* Of the rule being read: */
+    size_t atoms;
+    uint64_t inserted; /* hash over the values that placeholders stood for */
 };
 
 /* Reports at a node. Returns HD_EPARSE. */

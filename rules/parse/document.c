@@ -270,6 +270,7 @@ int rul_doc_read(struct rul_reader *r, const struct hd_yaml *root, struct rul_do
     doc->rule.alerts = true;
     doc->column = root->column;
     r->atoms = 0;
+    r->inserted = 0;
     err = read_names(r, root, doc);
     const struct hd_yaml *detection = hd_yaml_get(root, "detection");
     const struct hd_yaml *correlation = hd_yaml_get(root, "correlation");
@@ -283,7 +284,8 @@ int rul_doc_read(struct rul_reader *r, const struct hd_yaml *root, struct rul_do
     } else {
         body = rul_correlation_read(r, correlation, doc);
     }
-    doc->rule.hash = hash_node(detection ? detection : correlation, doc->rule.hash);
+    doc->rule.hash =
+        hash_node(detection ? detection : correlation, doc->rule.hash) + r->inserted;
     *out = doc;
     return err != 0 ? err : body;
 }

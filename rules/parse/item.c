@@ -38,6 +38,7 @@ enum mod {
     MOD_GT,
     MOD_GTE,
     MOD_FIELDREF,
+    MOD_EXPAND,
     MOD_REFUSED
 };
 
@@ -69,7 +70,7 @@ static const struct {
     {"gt", MOD_GT},
     {"gte", MOD_GTE},
     {"fieldref", MOD_FIELDREF},
-    {"expand", MOD_REFUSED},
+    {"expand", MOD_EXPAND},
     {"minute", MOD_REFUSED},
     {"hour", MOD_REFUSED},
     {"day", MOD_REFUSED},
@@ -156,7 +157,7 @@ static int add_modifier(const struct rul_reader *r, struct item *item,
 }
 
 #define BIT(mod)   (UINT32_C(1) << (mod))
-#define ANY_SET    (BIT(MOD_ALL) | BIT(MOD_NEQ))
+#define ANY_SET    (BIT(MOD_ALL) | BIT(MOD_NEQ) | BIT(MOD_EXPAND))
 #define RE_SET     (BIT(MOD_RE) | BIT(MOD_RE_I) | BIT(MOD_RE_M) | BIT(MOD_RE_S))
 #define NUMBER_SET (BIT(MOD_LT) | BIT(MOD_LTE) | BIT(MOD_GT) | BIT(MOD_GTE))
 #define PLACE_SET  (BIT(MOD_CONTAINS) | BIT(MOD_STARTS) | BIT(MOD_ENDS))
@@ -168,12 +169,15 @@ static int check_modifiers(const struct rul_reader *r, const struct item *item)
         uint32_t any, allowed;
         const char *what;
     } groups[] = {
-        {RE_SET, RE_SET | ANY_SET, "'re' goes only with i, m, s, all and neq"},
-        {BIT(MOD_CIDR), BIT(MOD_CIDR) | ANY_SET, "'cidr' goes only with all and neq"},
+        {RE_SET, RE_SET | ANY_SET, "'re' goes only with i, m, s, all, neq and expand"},
+        {BIT(MOD_CIDR), BIT(MOD_CIDR) | ANY_SET,
+         "'cidr' goes only with all, neq and expand"},
         {BIT(MOD_EXISTS), BIT(MOD_EXISTS), "'exists' stands alone"},
-        {NUMBER_SET, NUMBER_SET | BIT(MOD_ALL), "a number comparison stands alone"},
+        {NUMBER_SET, NUMBER_SET | BIT(MOD_ALL) | BIT(MOD_EXPAND),
+         "a number comparison goes only with all and expand"},
         {BIT(MOD_FIELDREF), BIT(MOD_FIELDREF) | ANY_SET | PLACE_SET | BIT(MOD_CASED),
-         "'fieldref' goes only with contains, startswith, endswith, cased, all, neq"},
+         "'fieldref' goes only with contains, startswith, endswith, cased, all, neq, "
+         "expand"},
     };
     for (size_t i = 0; i < sizeof(groups) / sizeof(groups[0]); i++) {
         if ((item->has & groups[i].any) != 0 && (item->has & ~groups[i].allowed) != 0) {
@@ -236,27 +240,39 @@ static int read_key(struct rul_reader *r, const struct hd_yaml *key, struct item
 
 /* ---- one value ---- */
 
-static int add_atom(struct rul_reader *r, const struct item *item,
-                    const struct hd_yaml *value, struct rul_atom **out)
+static int new_atom(struct rul_reader *r, const struct item *item,
+                    const struct hd_yaml *value, struct rul_expr **out)
 {
     if (++r->atoms > RUL_ATOMS_MAX) {
         return rul_refuse(r, value, "rule has more than %u comparisons", RUL_ATOMS_MAX);
     }
+    struct rul_expr *expr = rul_expr_new(r, RUL_EXPR_ATOM, 0);
     struct rul_atom *atom = hd_arena_alloc(r->load, 1, sizeof(*atom));
-    if (atom == NULL) {
+    if (expr == NULL || atom == NULL) {
         return HD_ENOMEM;
     }
     atom->field = item->field;
     atom->cased = has(item, MOD_CASED);
     atom->line = value->line;
     atom->column = value->column;
-    *out = atom;
+    expr->atom = atom;
+    *out = expr;
     return 0;
 }
 
-static int apply(struct hd_arena *arena, const struct item *item, enum mod mod,
+static size_t count(const struct rul_text *list)
+{
+    size_t n = 0;
+    for (; list != NULL; list = list->next) {
+        n++;
+    }
+    return n;
+}
+
+static int apply(struct rul_reader *r, const struct item *item, enum mod mod,
                  struct rul_text **list)
 {
+    struct hd_arena *arena = r->load;
     bool keyword = item->field.len == 0;
     switch (mod) {
     case MOD_CONTAINS:
@@ -282,12 +298,41 @@ static int apply(struct hd_arena *arena, const struct item *item, enum mod mod,
     }
 }
 
+/* "%name%" -> the values of the site. */
+static int insert_values(struct rul_reader *r, const struct hd_yaml *value, bool is_raw,
+                         struct rul_text **list)
+{
+    struct rul_expansion how = {
+        .values = r->placeholders, .is_raw = is_raw, .hash = r->inserted};
+    int err = rul_text_expand(r->load, &how, list);
+    struct hd_diag_hint hint;
+    r->inserted = how.hash;
+    if (err == HD_ENOENT) {
+        return rul_refuse(r, value,
+                          "placeholder %%%.*s%% has no values: write them into %.*s.txt, "
+                          "one a line, in "
+                          "the directory of placeholders%s",
+                          HD_SLICE_FMT(how.missing), HD_SLICE_FMT(how.missing),
+                          rul_placeholder_hint(r->placeholders, how.missing, &hint));
+    }
+    if (err == HD_ELIMIT) {
+        return rul_refuse(r, value, "placeholders give more than %u values",
+                          RUL_ATOMS_MAX);
+    }
+    if (err == 0 && !how.found) {
+        hd_diag_warn(r->diags, r->file, value->line, value->column,
+                     "'expand' without a placeholder like %%name%%");
+    }
+    return err;
+}
+
 static int expand(struct rul_reader *r, const struct item *item,
                   const struct hd_yaml *value, struct rul_text **list)
 {
     int err = rul_text_parse(r->load, value->text, list);
     for (size_t i = 0; err == 0 && i < item->n; i++) {
-        err = apply(r->load, item, item->mods[i], list);
+        err = item->mods[i] == MOD_EXPAND ? insert_values(r, value, false, list)
+                                          : apply(r, item, item->mods[i], list);
     }
     if (err == 0 && item->field.len == 0) {
         err = rul_text_open(r->load, true, true, list);
@@ -312,17 +357,13 @@ static int read_text(struct rul_reader *r, const struct item *item,
     if (err != 0) {
         return err;
     }
-    size_t n = 0;
-    for (const struct rul_text *t = list; t != NULL; t = t->next) {
-        n++;
-    }
-    struct rul_expr *any = rul_expr_new(r, RUL_EXPR_OR, n);
+    struct rul_expr *any = rul_expr_new(r, RUL_EXPR_OR, count(list));
     if (any == NULL) {
         return HD_ENOMEM;
     }
     for (const struct rul_text *t = list; t != NULL; t = t->next) {
-        struct rul_expr *one = rul_expr_new(r, RUL_EXPR_ATOM, 0);
-        err = one == NULL ? HD_ENOMEM : add_atom(r, item, value, &one->atom);
+        struct rul_expr *one = NULL;
+        err = new_atom(r, item, value, &one);
         if (err == 0) {
             err = rul_text_classify(r->load, t, one->atom);
         }
@@ -334,19 +375,20 @@ static int read_text(struct rul_reader *r, const struct item *item,
         }
         any->kids[any->n++] = one;
     }
-    *out = n == 1 ? any->kids[0] : any;
+    *out = any->n == 1 ? any->kids[0] : any;
     return 0;
 }
+
+/* ---- values that are no text: atom->text is what is written ---- */
 
 static int fill_regex(struct rul_reader *r, const struct item *item,
                       const struct hd_yaml *value, struct rul_atom *atom)
 {
     atom->op = RUL_OP_RE;
-    atom->text = value->text;
     atom->re_flags = (has(item, MOD_RE_I) ? RUL_RE_CASELESS : 0U) |
                      (has(item, MOD_RE_M) ? RUL_RE_MULTILINE : 0U) |
                      (has(item, MOD_RE_S) ? RUL_RE_DOTALL : 0U);
-    if (value->text.len > RUL_REGEX_MAX) {
+    if (atom->text.len > RUL_REGEX_MAX) {
         return rul_refuse(r, value, "regular expression is longer than %u bytes",
                           RUL_REGEX_MAX);
     }
@@ -367,7 +409,7 @@ static int fill_number(struct rul_reader *r, const struct item *item,
                : has(item, MOD_LTE) ? RUL_OP_LTE
                : has(item, MOD_GT)  ? RUL_OP_GT
                                     : RUL_OP_GTE;
-    if (hd_num_double(value->text, &atom->number) != 0) {
+    if (hd_num_double(atom->text, &atom->number) != 0) {
         return rul_refuse(r, value, "a number was expected here");
     }
     return 0;
@@ -380,7 +422,7 @@ static int fill_reference(struct rul_reader *r, const struct item *item,
                : has(item, MOD_STARTS) ? RUL_OP_REF_STARTS
                : has(item, MOD_ENDS)   ? RUL_OP_REF_ENDS
                                        : RUL_OP_REF_EQ;
-    atom->text = without_spaces(r->load, value->text);
+    atom->text = without_spaces(r->load, atom->text);
     return atom->text.len == 0 ? rul_refuse(r, value, "a field name was expected here")
                                : 0;
 }
@@ -389,8 +431,7 @@ static int fill_network(struct rul_reader *r, const struct hd_yaml *value,
                         struct rul_atom *atom)
 {
     atom->op = RUL_OP_CIDR;
-    atom->text = value->text;
-    int err = hd_cidr_parse(value->text, &atom->net);
+    int err = hd_cidr_parse(atom->text, &atom->net);
     if (err == HD_EINVAL) {
         return rul_refuse(r, value, "network has bits set behind its prefix");
     }
@@ -401,11 +442,66 @@ static int fill_exists(struct rul_reader *r, const struct hd_yaml *value,
                        struct rul_atom *atom)
 {
     bool wanted = false;
-    if (hd_num_bool(value->text, &wanted) != 0) {
+    if (hd_num_bool(atom->text, &wanted) != 0) {
         return rul_refuse(r, value, "'exists' wants true or false");
     }
     atom->op = wanted ? RUL_OP_PRESENT : RUL_OP_NULL;
     return 0;
+}
+
+static int fill(struct rul_reader *r, const struct item *item,
+                const struct hd_yaml *value, struct rul_atom *atom)
+{
+    if (has(item, MOD_RE)) {
+        return fill_regex(r, item, value, atom);
+    }
+    if (has(item, MOD_CIDR)) {
+        return fill_network(r, value, atom);
+    }
+    if (has(item, MOD_EXISTS)) {
+        return fill_exists(r, value, atom);
+    }
+    return has(item, MOD_FIELDREF) ? fill_reference(r, item, value, atom)
+                                   : fill_number(r, item, value, atom);
+}
+
+static int read_special(struct rul_reader *r, const struct item *item,
+                        const struct hd_yaml *value, struct rul_expr **out)
+{
+    struct rul_part part = {RUL_PART_TEXT, value->text};
+    struct rul_text written = {.parts = &part, .n = 1}, *list = &written;
+    int err = has(item, MOD_EXPAND) ? insert_values(r, value, true, &list) : 0;
+    if (err != 0) {
+        return err;
+    }
+    struct rul_expr *any = rul_expr_new(r, RUL_EXPR_OR, count(list));
+    if (any == NULL) {
+        return HD_ENOMEM;
+    }
+    for (const struct rul_text *t = list; t != NULL && err == 0; t = t->next) {
+        struct rul_expr *one = NULL;
+        err = new_atom(r, item, value, &one);
+        if (err == 0) {
+            any->kids[any->n++] = one;
+            one->atom->text = t->n == 0 ? HD_SLICE_EMPTY : t->parts[0].text;
+            err = fill(r, item, value, one->atom);
+        }
+    }
+    *out = any->n == 1 ? any->kids[0] : any;
+    return err;
+}
+
+static int read_null(struct rul_reader *r, const struct item *item,
+                     const struct hd_yaml *value, struct rul_expr **out)
+{
+    if (item->field.len == 0 || (item->has & ~(BIT(MOD_ALL) | BIT(MOD_NEQ))) != 0) {
+        return rul_refuse(r, value, "null goes only with a plain field");
+    }
+    int err = new_atom(r, item, value, out);
+    if (err == 0) {
+        (*out)->atom->op = RUL_OP_NULL;
+    }
+    return err;
 }
 
 static int read_value(struct rul_reader *r, const struct item *item,
@@ -414,36 +510,13 @@ static int read_value(struct rul_reader *r, const struct item *item,
     if (value->kind != HD_YAML_SCALAR) {
         return rul_refuse(r, value, "a single value was expected here");
     }
-    bool null = hd_yaml_is_null(value);
+    if (hd_yaml_is_null(value)) {
+        return read_null(r, item, value, out);
+    }
     uint32_t special =
         RE_SET | BIT(MOD_CIDR) | BIT(MOD_EXISTS) | NUMBER_SET | BIT(MOD_FIELDREF);
-    if (!null && (item->has & special) == 0) {
-        return read_text(r, item, value, out);
-    }
-    struct rul_expr *one = rul_expr_new(r, RUL_EXPR_ATOM, 0);
-    int err = one == NULL ? HD_ENOMEM : add_atom(r, item, value, &one->atom);
-    if (err != 0) {
-        return err;
-    }
-    *out = one;
-    if (null) {
-        one->atom->op = RUL_OP_NULL;
-        if (item->field.len == 0 || (item->has & ~ANY_SET) != 0) {
-            return rul_refuse(r, value, "null goes only with a plain field");
-        }
-        return 0;
-    }
-    if (has(item, MOD_RE)) {
-        return fill_regex(r, item, value, one->atom);
-    }
-    if (has(item, MOD_CIDR)) {
-        return fill_network(r, value, one->atom);
-    }
-    if (has(item, MOD_EXISTS)) {
-        return fill_exists(r, value, one->atom);
-    }
-    return has(item, MOD_FIELDREF) ? fill_reference(r, item, value, one->atom)
-                                   : fill_number(r, item, value, one->atom);
+    return (item->has & special) != 0 ? read_special(r, item, value, out)
+                                      : read_text(r, item, value, out);
 }
 
 /* ---- all values of one key ---- */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "rules/parse/value.h"
 
+#include <haidang/hash.h>
 #include <haidang/utf8.h>
 
 /* ---- building ---- */
@@ -275,6 +276,174 @@ int rul_text_base64_offset(struct hd_arena *arena, struct rul_text **list)
                 return arena->failed ? HD_ENOMEM : HD_EINVAL;
             }
             tail = &(*tail)->next;
+        }
+    }
+    *list = out;
+    return 0;
+}
+
+/* ---- placeholders ---- */
+
+/* A text cut at its placeholders. */
+struct cut {
+    struct rul_part part;
+    const struct rul_placeholder *from; /* NULL: the part as it is */
+};
+
+/* Plain text between placeholders: "\\%" is a percent sign. */
+static struct hd_slice plain_percents(struct hd_arena *arena, struct hd_slice s)
+{
+    if (hd_slice_find(s, HD_SLICE("\\%")) == HD_NPOS) {
+        return s;
+    }
+    uint8_t *buf = hd_arena_bytes(arena, s.len);
+    size_t n = 0;
+    for (size_t i = 0; buf != NULL && i < s.len; i++) {
+        bool escapes = s.ptr[i] == '\\' && i + 1 < s.len && s.ptr[i + 1] == '%';
+        if (!escapes) {
+            buf[n++] = s.ptr[i];
+        }
+    }
+    return hd_slice(buf, n);
+}
+
+static void add_cut(struct hd_arena *arena, struct cut *cuts, size_t *n,
+                    struct hd_slice text)
+{
+    if (text.len > 0) {
+        cuts[(*n)++] = (struct cut){{RUL_PART_TEXT, plain_percents(arena, text)}, NULL};
+    }
+}
+
+/* HD_ENOENT: see how->missing. */
+static int cut_part(struct hd_arena *arena, struct rul_expansion *how,
+                    struct hd_slice text, struct cut *cuts, size_t *n)
+{
+    struct hd_slice name;
+    size_t from = 0, at = 0;
+    while (rul_placeholder_next(text, from, &at, &name)) {
+        const struct rul_placeholder *p = rul_placeholder_find(how->values, name);
+        if (p == NULL || p->n == 0) {
+            how->missing = name;
+            return HD_ENOENT;
+        }
+        how->found = true;
+        add_cut(arena, cuts, n, hd_slice(text.ptr + from, at - from));
+        cuts[(*n)++].from = p;
+        from = at + name.len + 2;
+    }
+    add_cut(arena, cuts, n, hd_slice_from(text, from));
+    return 0;
+}
+
+static int cut_text(struct hd_arena *arena, struct rul_expansion *how,
+                    const struct rul_text *text, struct cut **out, size_t *n)
+{
+    size_t most = text->n;
+    for (size_t i = 0; i < text->n; i++) {
+        for (size_t k = 0; k < text->parts[i].text.len; k++) {
+            most += text->parts[i].text.ptr[k] == '%';
+        }
+    }
+    *out = hd_arena_alloc(arena, most + 1, sizeof(**out));
+    *n = 0;
+    int err = *out == NULL ? HD_ENOMEM : 0;
+    for (size_t i = 0; i < text->n && err == 0; i++) {
+        if (text->parts[i].kind == RUL_PART_TEXT) {
+            err = cut_part(arena, how, text->parts[i].text, *out, n);
+        } else {
+            (*out)[(*n)++].part = text->parts[i];
+        }
+    }
+    return err;
+}
+
+/* Text beside text becomes one, so that it is compared and folded as one. */
+static int append(struct hd_arena *arena, struct rul_text *to,
+                  const struct rul_part *part)
+{
+    struct rul_part *last = to->n == 0 ? NULL : &to->parts[to->n - 1];
+    if (last == NULL || part->kind != RUL_PART_TEXT || last->kind != RUL_PART_TEXT) {
+        add_part(to, part->kind, part->text);
+        return 0;
+    }
+    uint8_t *joined = hd_arena_bytes(arena, last->text.len + part->text.len);
+    if (joined == NULL) {
+        return HD_ENOMEM;
+    }
+    memcpy(joined, last->text.ptr, last->text.len);
+    memcpy(joined + last->text.len, part->text.ptr, part->text.len);
+    last->text = hd_slice(joined, last->text.len + part->text.len);
+    return 0;
+}
+
+static int parse_inserted(struct hd_arena *arena, const struct rul_expansion *how,
+                          struct hd_slice value, struct rul_text **out)
+{
+    if (!how->is_raw) {
+        return rul_text_parse(arena, value, out);
+    }
+    *out = new_text(arena, 1);
+    if (*out == NULL) {
+        return HD_ENOMEM;
+    }
+    add_part(*out, RUL_PART_TEXT, value);
+    return 0;
+}
+
+/* `choice` says which value each placeholder takes, the first in the lowest place. */
+static int fill_in(struct hd_arena *arena, struct rul_expansion *how,
+                   const struct cut *cuts, size_t n, size_t choice, struct rul_text **out)
+{
+    size_t most = 0;
+    struct rul_text **inserted = hd_arena_alloc(arena, n + 1, sizeof(struct rul_text *));
+    for (size_t i = 0; inserted != NULL && i < n; i++) {
+        if (cuts[i].from != NULL) {
+            struct hd_slice value = cuts[i].from->values[choice % cuts[i].from->n];
+            choice /= cuts[i].from->n;
+            how->hash = hd_hash_stable(value, how->hash + 1);
+            int err = parse_inserted(arena, how, value, &inserted[i]);
+            if (err != 0) {
+                return err;
+            }
+        }
+        most += cuts[i].from != NULL ? inserted[i]->n : 1;
+    }
+    *out = new_text(arena, most);
+    int err = *out == NULL || inserted == NULL ? HD_ENOMEM : 0;
+    for (size_t i = 0; i < n && err == 0; i++) {
+        if (cuts[i].from == NULL) {
+            err = append(arena, *out, &cuts[i].part);
+        }
+        for (size_t k = 0; cuts[i].from != NULL && k < inserted[i]->n && err == 0; k++) {
+            err = append(arena, *out, &inserted[i]->parts[k]);
+        }
+    }
+    return err;
+}
+
+int rul_text_expand(struct hd_arena *arena, struct rul_expansion *how,
+                    struct rul_text **list)
+{
+    struct rul_text *out = NULL, **tail = &out;
+    size_t made = 0;
+    for (const struct rul_text *t = *list; t != NULL; t = t->next) {
+        struct cut *cuts = NULL;
+        size_t n = 0, forms = 1;
+        int err = cut_text(arena, how, t, &cuts, &n);
+        for (size_t i = 0; i < n && err == 0 && forms <= RUL_ATOMS_MAX; i++) {
+            forms *= cuts[i].from != NULL ? cuts[i].from->n : 1;
+        }
+        made += forms;
+        if (err == 0 && made > RUL_ATOMS_MAX) {
+            return HD_ELIMIT;
+        }
+        for (size_t choice = 0; choice < forms && err == 0; choice++) {
+            err = fill_in(arena, how, cuts, n, choice, tail);
+            tail = err == 0 ? &(*tail)->next : tail;
+        }
+        if (err != 0) {
+            return err;
         }
     }
     *list = out;

@@ -5,6 +5,7 @@
  */
 #pragma once
 #include "rules/parse/ast.h"
+#include "rules/parse/placeholder.h"
 
 #define RUL_EXPANSION_MAX 1024U /* values that one written value may become */
 
@@ -27,6 +28,18 @@ int rul_text_utf16(struct hd_arena *arena, enum rul_utf16 form,
                    struct rul_text **list) HD_MUST_USE;
 int rul_text_base64(struct hd_arena *arena, struct rul_text **list) HD_MUST_USE;
 int rul_text_base64_offset(struct hd_arena *arena, struct rul_text **list) HD_MUST_USE;
+/* Puts the values of placeholders in. `is_raw`: the text and the values are no patterns
+ * (regular expressions, networks, numbers). HD_ENOENT: *missing has no value here;
+ * HD_ELIMIT: more than RUL_ATOMS_MAX texts. *found: there was a placeholder. */
+struct rul_expansion {
+    const struct rul_placeholders *values;
+    bool is_raw;
+    bool found;
+    uint64_t hash; /* over the values put in */
+    struct hd_slice missing;
+};
+int rul_text_expand(struct hd_arena *arena, struct rul_expansion *how,
+                    struct rul_text **list) HD_MUST_USE;
 /* Adds "*" before and/or behind each. */
 int rul_text_open(struct hd_arena *arena, bool front, bool back,
                   struct rul_text **list) HD_MUST_USE;

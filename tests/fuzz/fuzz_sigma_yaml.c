@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Target functions: rul_doc_read (and all below it: keys, modifiers,
- * values, conditions, correlations, examples), rul_program_build without databases.
+ * placeholders, values, conditions, correlations, examples), rul_program_build without
+ * databases.
  */
 #include <stdlib.h>
 
+#include "rules/parse/placeholder.h"
 #include "rules/snapshot.h"
 
 #define DOCS_MAX 16
@@ -20,8 +22,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     uint32_t n = 0;
     hd_arena_init(&load, 256U << 20);
     hd_arena_init(&keep, 64U << 20);
-    struct rul_reader r = {
-        .load = &load, .keep = &keep, .file = "fuzz.yml", .diags = &diags};
+    const struct hd_slice values[] = {HD_SLICE("one*"), HD_SLICE("-t?wo"), HD_SLICE("")};
+    struct rul_placeholder known[] = {{HD_SLICE("x"), values, 3, "x.txt", 1}};
+    const struct rul_placeholders placeholders = {known, 1};
+    struct rul_reader r = {.load = &load,
+                           .keep = &keep,
+                           .file = "fuzz.yml",
+                           .diags = &diags,
+                           .placeholders = &placeholders};
     const struct hd_yaml_source src = {
         .file = r.file, .diags = &diags, .has_aliases = true};
     if (hd_yaml_parse(&src, hd_slice(data, size), &load, &root) != 0) {

@@ -44,7 +44,7 @@ class Samples:
             shutil.copy(self.path("ca/issued", f"{certificate}.{kind}"), self.path("etc/tls", f"{name}.{kind}"))
 
     def prepare(self):
-        for name in ("etc/tls", "etc/rules", "var/correlator/alerts", "run"):
+        for name in ("etc/tls", "etc/rules", "etc/placeholders", "var/correlator/alerts", "run"):
             os.makedirs(self.path(name))
         self.haidang("ca", "init", "--dir", self.path("ca"))
         self.issue("agent", "web1")

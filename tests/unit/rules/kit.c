@@ -5,14 +5,18 @@
 #include <stdlib.h>
 #include <string.h>
 
-void kit_load_path(struct kit *kit, const char *path, bool no_self_test)
+void kit_load_path_with(struct kit *kit, const char *path,
+                        const struct rul_set_opts *given)
 {
     memset(kit, 0, sizeof(*kit));
     struct hd_diags diags = {hd_diag_keep_first, &kit->first, 0, 0};
-    const struct rul_set_opts opts = {
-        .rules = &path, .n_rules = 1, .keep_going = true, .no_self_test = no_self_test};
+    struct rul_set_opts opts = *given;
+    opts.rules = &path;
+    opts.n_rules = 1;
+    opts.keep_going = true;
     kit->err = rul_set_load(&opts, &kit->set, &diags);
     kit->errors = diags.errors;
+    kit->warnings = diags.warnings;
     if (kit->err == 0) {
         assert_int_equal(rul_scratch_new(kit->set, &kit->scratch), 0);
         kit->ev = calloc(1, sizeof(*kit->ev));
@@ -20,7 +24,13 @@ void kit_load_path(struct kit *kit, const char *path, bool no_self_test)
     }
 }
 
-void kit_load(struct kit *kit, const char *yaml)
+void kit_load_path(struct kit *kit, const char *path, bool no_self_test)
+{
+    const struct rul_set_opts opts = {.no_self_test = no_self_test};
+    kit_load_path_with(kit, path, &opts);
+}
+
+void kit_load_with(struct kit *kit, const char *yaml, const struct rul_set_opts *opts)
 {
     static const char *dir;
     char path[4096];
@@ -32,7 +42,13 @@ void kit_load(struct kit *kit, const char *yaml)
     assert_non_null(file);
     assert_int_equal(fwrite(yaml, 1, strlen(yaml), file), strlen(yaml));
     assert_int_equal(fclose(file), 0);
-    kit_load_path(kit, path, false);
+    kit_load_path_with(kit, path, opts);
+}
+
+void kit_load(struct kit *kit, const char *yaml)
+{
+    const struct rul_set_opts opts = {0};
+    kit_load_with(kit, yaml, &opts);
 }
 
 void kit_free(struct kit *kit)

@@ -12,7 +12,7 @@ struct kit {
     struct rul_scratch *scratch;
     struct rul_event *ev;
     struct hd_diag_first first; /* the first error of loading */
-    unsigned errors;
+    unsigned errors, warnings;
     int err;
     char hits[4096]; /* names of the rules that fired, joined by blanks */
 };
@@ -21,6 +21,10 @@ struct kit {
 void kit_load(struct kit *kit, const char *yaml);
 /* The same from a file or directory. */
 void kit_load_path(struct kit *kit, const char *path, bool no_self_test);
+/* The same with options of the caller's (rules and keep_going are set here). */
+void kit_load_with(struct kit *kit, const char *yaml, const struct rul_set_opts *opts);
+void kit_load_path_with(struct kit *kit, const char *path,
+                        const struct rul_set_opts *opts);
 void kit_free(struct kit *kit);
 
 /* Empties the event and gives it a log source. */

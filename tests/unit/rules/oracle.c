@@ -71,7 +71,7 @@ static yaml_node_t *member(const struct oracle_rule *rule, const yaml_node_t *ma
     return NULL;
 }
 
-struct oracle_rule *oracle_load(const char *path)
+static struct oracle_rule *load_document(const char *path)
 {
     yaml_parser_t parser;
     FILE *file = fopen(path, "rb");
@@ -83,11 +83,28 @@ struct oracle_rule *oracle_load(const char *path)
     assert_true(yaml_parser_load(&parser, &rule->doc));
     yaml_parser_delete(&parser);
     (void)fclose(file);
+    return rule;
+}
+
+struct oracle_rule *oracle_load(const char *path)
+{
+    struct oracle_rule *rule = load_document(path);
     if (member(rule, root_of(rule), "detection") == NULL) {
         oracle_free(rule);
         return NULL;
     }
     return rule;
+}
+
+/* lint: global -- the values of the site are the same for every rule of a test */
+static struct oracle_rule *site;
+
+void oracle_placeholders(const char *path)
+{
+    if (site != NULL) {
+        oracle_free(site);
+    }
+    site = path == NULL ? NULL : load_document(path);
 }
 
 void oracle_free(struct oracle_rule *rule)
@@ -353,6 +370,63 @@ static bool eval_dashes(const struct query *q, struct symbols *s, size_t from, s
     return eval_forms(q, s, mod + 1);
 }
 
+static bool eval_placeholders(const struct query *q, const struct symbols *s, size_t from,
+                              size_t mod);
+
+/* The text with one value in the place of [at, end), the rest still to be done. */
+static bool eval_inserted(const struct query *q, const struct symbols *s, size_t at,
+                          size_t end, const yaml_node_t *value, size_t mod)
+{
+    struct symbols *t = malloc(sizeof(*t)), *in = malloc(sizeof(*in));
+    assert_non_null(t);
+    assert_non_null(in);
+    read_symbols(value, in);
+    memcpy(t->at, s->at, at * sizeof(s->at[0]));
+    memcpy(t->at + at, in->at, in->n * sizeof(s->at[0]));
+    memcpy(t->at + at + in->n, s->at + end, (s->n - end) * sizeof(s->at[0]));
+    t->n = s->n - (end - at) + in->n;
+    bool ok = eval_placeholders(q, t, at + in->n, mod);
+    free(in);
+    free(t);
+    return ok;
+}
+
+/* Any value of the site for the first "%name%" at or after `from`. */
+static bool eval_placeholders(const struct query *q, const struct symbols *s, size_t from,
+                              size_t mod)
+{
+    for (size_t at = from; at < s->n; at++) {
+        char name[64];
+        size_t n = 0;
+        while (s->at[at] == '%' && at + 1 + n < s->n && s->at[at + 1 + n] != '%' &&
+               n < sizeof(name) - 1) {
+            name[n] = (char)s->at[at + 1 + n];
+            n++;
+        }
+        name[n] = 0;
+        const yaml_node_t *values = n == 0 ? NULL : member(site, root_of(site), name);
+        if (values == NULL) {
+            continue;
+        }
+        size_t end = at + n + 2;
+        if (values->type == YAML_SCALAR_NODE) {
+            return eval_inserted(q, s, at, end, values, mod);
+        }
+        bool ok = false;
+        for (yaml_node_item_t *i = values->data.sequence.items.start;
+             i < values->data.sequence.items.top && !ok; i++) {
+            ok = eval_inserted(q, s, at, end, node_at(site, *i), mod);
+        }
+        return ok;
+    }
+    struct symbols *t = malloc(sizeof(*t));
+    assert_non_null(t);
+    *t = *s;
+    bool ok = eval_forms(q, t, mod + 1);
+    free(t);
+    return ok;
+}
+
 static void to_wide(struct symbols *s)
 {
     static struct symbols out;
@@ -424,7 +498,9 @@ static bool eval_forms(const struct query *q, struct symbols *s, size_t mod)
 {
     for (; mod < q->n_mods; mod++) {
         const char *name = q->mods[mod];
-        if (strcmp(name, "windash") == 0) {
+        if (strcmp(name, "expand") == 0) {
+            return eval_placeholders(q, s, 0, mod);
+        } else if (strcmp(name, "windash") == 0) {
             return eval_dashes(q, s, 0, mod);
         } else if (strcmp(name, "base64offset") == 0) {
             return eval_offsets(q, s, mod);

@@ -29,6 +29,10 @@ struct oracle_rule;
 struct oracle_rule *oracle_load(const char *path);
 void oracle_free(struct oracle_rule *rule);
 
+/* Values of "%name%" for rules with the `expand` modifier: a YAML map of names to values.
+ * Kept until the next call; NULL: none. */
+void oracle_placeholders(const char *path);
+
 const char *oracle_id(const struct oracle_rule *rule);
 /* product, category or service; "" when not given */
 const char *oracle_logsource(const struct oracle_rule *rule, const char *part);

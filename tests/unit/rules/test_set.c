@@ -142,7 +142,7 @@ static const struct {
     {HEAD "detection: {s: {F|contain: x}, condition: s}\n",
      ":3:17:", "did you mean \"contains\""},
     {HEAD "detection: {s: {F|expand: '%x%'}, condition: s}\n",
-     ":3:17:", "'expand' is not supported"},
+     ":3:27:", "placeholder %x% has no values: write them into x.txt"},
     {HEAD "detection: {s: {F|contains|contains: x}, condition: s}\n", ":3:17:", "twice"},
     {HEAD "detection: {s: {F|contains|endswith: x}, condition: s}\n",
      ":3:17:", "exclude each other"},
