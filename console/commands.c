@@ -68,6 +68,21 @@ static const struct con_option decode_options[] = {
 
 static const struct con_option rules_options[] = {RULES_OPTIONS, {0}};
 
+static const struct con_option backtest_options[] = {
+    {"since", 0, CON_VALUE, "TIME",
+     "begin so far back (10m, 24h, 7d), or at a time (RFC 3339); default: 24h", NULL},
+    {"until", 0, CON_VALUE, "TIME", "end so far back, or at a time (default: now)", NULL},
+    {"archive", 0, CON_VALUE, "DIR", "the correlator's archive", "@dirs"},
+    RULES_OPTIONS,
+    {"zone", 'z', CON_VALUE, "ZONE",
+     "time zone of times without one (default: Asia/Ho_Chi_Minh)", NULL},
+    {"examples", 'e', CON_VALUE, "N", "lines shown a rule (default: 3)", NULL},
+    {"jobs", 0, CON_VALUE, "N", "threads (default: one a processor, at most 8)", NULL},
+    {"json", 'j', CON_FLAG, NULL, "the outcome as one JSON object", NULL},
+    SHOW_OPTIONS,
+    {0},
+};
+
 static const struct con_option rules_list_options[] = {
     RULES_OPTIONS,
     {"json", 'j', CON_FLAG, NULL, "one JSON object a line", NULL},
@@ -130,6 +145,14 @@ const struct con_command con_commands[] = {
      "Every line under haidang.examples.match must fire its rule, none under no_match "
      "may.",
      rules_options, 0, 1000, con_run_rules_test},
+    {"backtest", "RULE...", "what rules would have raised, over the archive",
+     "chạy thử luật trên kho lưu: luật sẽ báo những gì",
+     "RULE is a Sigma rule file or a directory of them. The same decoders, matcher and\n"
+     "correlation as the correlator's; correlations begin with empty windows at "
+     "--since.\n"
+     "Times of --since and --until are those when agents received the lines. Reads the\n"
+     "archive only, with low priority, and disturbs nothing.",
+     backtest_options, 1, 1000, con_run_backtest},
     {"ca init", "", "makes a certification authority", "tạo cơ quan chứng thực (CA)",
      NULL, ca_init_options, 0, 0, con_run_ca_init},
     {"ca issue", "NAME", "makes a key and certificate for an agent or a server",

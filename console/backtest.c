@@ -1,0 +1,282 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * haidang backtest: what rules would have raised, had they been in force: over the
+ * archive, with the correlator's decoders, matcher and correlation. It only reads, and
+ * leaves the processor to others.
+ */
+#include "console/backtest.h"
+
+#include <haidang/clock.h>
+#include <haidang/num.h>
+
+#include <stdio.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "console/command.h"
+#include "console/data.h"
+
+#define DEFAULT_ARCHIVE  "/var/lib/haidang/correlator/archive"
+#define DEFAULT_SINCE    "24h"
+#define DEFAULT_EXAMPLES 3U
+#define JOBS_DEFAULT_MAX 8
+#define NICENESS         10
+#define MEMORY           ((size_t)64 << 20)    /* as detect.memory */
+#define LATENESS_NS      (600 * HD_NS_PER_SEC) /* as detect.lateness */
+
+/* ---- what a hit leads to ---- */
+
+static struct hd_slice position(struct con_backtest *b, uint64_t seq)
+{
+    hd_buf_clear(&b->position);
+    hd_buf_slice_add(&b->position, b->entry->agent);
+    hd_buf_byte(&b->position, '/');
+    hd_buf_slice_add(&b->position, b->entry->boot);
+    hd_buf_byte(&b->position, '/');
+    hd_buf_u64(&b->position, seq);
+    return hd_buf_slice(&b->position);
+}
+
+static void on_detection(void *ctx, const struct rul_detection *detection,
+                         const struct rul_event_copy *last)
+{
+    struct con_backtest *b = ctx;
+    if (detection->rule->alerts) {
+        con_tally_add(&b->tally, &(struct con_tally_alert){
+                                     .rule = detection->rule,
+                                     .time_ns = detection->last_ns,
+                                     .host = rul_event_copy_get(last, RUL_F_HOST_NAME),
+                                     .position = detection->first_position,
+                                     .event = last,
+                                     .detection = detection});
+    }
+}
+
+static void take_hit(struct con_backtest *b, const struct con_scan_hit *hit)
+{
+    const struct rul_event_copy *event =
+        hit->shown != 0 ? b->entry->copies[hit->shown - 1] : NULL;
+    struct hd_slice at = event != NULL ? position(b, hit->seq) : HD_SLICE_EMPTY;
+    b->tally.rules[hit->rule->index].matched++;
+    if (hit->rule->feeds) {
+        int err = rul_correlate(b->correlator, hit->rule, event, at, on_detection, b);
+        b->err = b->err != HD_OK || err == HD_EINVAL ? b->err : err;
+    }
+    if (hit->rule->alerts) {
+        con_tally_add(&b->tally,
+                      &(struct con_tally_alert){.rule = hit->rule,
+                                                .time_ns = hit->time_ns,
+                                                .host = con_scan_host(b->entry, hit),
+                                                .position = at,
+                                                .event = event});
+    }
+}
+
+static void advance(struct con_backtest *b, int64_t watermark_ns)
+{
+    rul_correlator_advance(b->correlator, watermark_ns);
+    rul_correlator_close(b->correlator, on_detection, b);
+}
+
+static void on_entry(void *ctx, const struct con_scan_entry *entry)
+{
+    struct con_backtest *b = ctx;
+    b->entry = entry;
+    for (size_t i = 0; i < entry->n_hits; i++) {
+        take_hit(b, &entry->hits[i]);
+    }
+    if (entry->watermark_ns > b->watermark_ns) {
+        b->watermark_ns = entry->watermark_ns;
+        advance(b, b->watermark_ns);
+    }
+    b->lines += entry->lines;
+}
+
+static void on_progress(void *ctx, uint64_t done, uint64_t all)
+{
+    struct con_backtest *b = ctx;
+    con_progress_show(&b->progress, done, all, b->lines, "lines");
+}
+
+/* ---- the run ---- */
+
+static int begin(struct con_backtest *b, unsigned examples)
+{
+    const struct rul_correlator_opts opts = {.memory_max = MEMORY,
+                                             .lateness_ns = LATENESS_NS};
+    hd_buf_init(&b->position, 0);
+    b->scan.set = b->set;
+    b->scan.examples = examples;
+    b->scan.on_entry = on_entry;
+    b->scan.on_progress = on_progress;
+    b->scan.ctx = b;
+    int err = con_tally_init(&b->tally, b->set, examples);
+    err = err != HD_OK ? err : rul_correlator_new(&opts, &b->correlator);
+    return err != HD_OK ? err : rul_correlator_use(b->correlator, b->set);
+}
+
+int con_backtest_run(struct con_backtest *b, unsigned examples)
+{
+    int64_t began_ns = hd_clock_mono_ns();
+    int err = begin(b, examples);
+    con_progress_begin(&b->progress);
+    err = err != HD_OK ? err : con_scan_run(&b->scan, &b->totals);
+    con_progress_end(&b->progress);
+    if (err != HD_OK) {
+        return err;
+    }
+    if (b->watermark_ns > 0) {
+        /* windows that ended in the time asked for: later lines would close them */
+        advance(b, b->scan.until_ns + LATENESS_NS);
+    }
+    rul_correlator_stats(b->correlator, &b->correlated);
+    con_tally_finish(&b->tally);
+    b->took_ns = hd_clock_mono_ns() - began_ns;
+    return b->err != HD_OK ? b->err : b->tally.err;
+}
+
+void con_backtest_fini(struct con_backtest *b)
+{
+    con_tally_fini(&b->tally);
+    rul_correlator_free(b->correlator);
+    hd_buf_fini(&b->position);
+}
+
+/* ---- the command ---- */
+
+/* "24h": so far back; or a time as RFC 3339 writes it. */
+static int parse_time(const char *name, const char *text, int64_t *out)
+{
+    int64_t back = 0;
+    if (hd_num_duration(hd_slice_str(text), &back) == HD_OK) {
+        *out = hd_clock_wall_ns() - back;
+        return HD_OK;
+    }
+    if (hd_clock_parse_rfc3339(hd_slice_str(text), out) == HD_OK) {
+        return HD_OK;
+    }
+    return con_fail(HD_EINVAL,
+                    "--%s is a duration such as 10m, 24h or 7d, or a time such as "
+                    "2026-11-21T07:00:00+07:00, not '%s'",
+                    name, text);
+}
+
+static int parse_number(const char *name, const char *text, uint32_t max, unsigned *out)
+{
+    uint32_t value = 0;
+    if (text == NULL) {
+        return HD_OK;
+    }
+    if (hd_num_u32(hd_slice_str(text), max, &value) != HD_OK) {
+        return con_fail(HD_EINVAL, "--%s is a number up to %u, not '%s'", name, max,
+                        text);
+    }
+    *out = value;
+    return HD_OK;
+}
+
+static unsigned processors(void)
+{
+    long n = sysconf(_SC_NPROCESSORS_ONLN);
+    return n < 1 ? 1 : n > JOBS_DEFAULT_MAX ? JOBS_DEFAULT_MAX : (unsigned)n;
+}
+
+static int parse(struct con_backtest *b, const struct con_args *args, unsigned *examples)
+{
+    const char *since = con_args_value(args, "since");
+    const char *until = con_args_value(args, "until");
+    const char *archive = con_args_value(args, "archive");
+    unsigned jobs = 0;
+    int err =
+        parse_time("since", since != NULL ? since : DEFAULT_SINCE, &b->scan.since_ns);
+    err = err != HD_OK
+              ? err
+              : parse_time("until", until != NULL ? until : "0s", &b->scan.until_ns);
+    err = err != HD_OK ? err
+                       : parse_number("jobs", con_args_value(args, "jobs"),
+                                      CON_SCAN_JOBS_MAX, &jobs);
+    err = err != HD_OK ? err
+                       : parse_number("examples", con_args_value(args, "examples"),
+                                      CON_TALLY_EXAMPLES_MAX, examples);
+    if (err == HD_OK && b->scan.since_ns >= b->scan.until_ns) {
+        err = con_fail(HD_EINVAL, "--since is not before --until");
+    }
+    b->scan.archive = archive != NULL ? archive : DEFAULT_ARCHIVE;
+    b->scan.jobs = jobs > 0 ? jobs : processors();
+    return err;
+}
+
+/* Reads the rules; every problem is printed. */
+static int load(struct con_backtest *b, const struct con_args *args,
+                struct hd_diags *diags)
+{
+    const struct rul_set_opts opts = {.decoders_dir = con_data_decoders(args),
+                                      .rules = args->operands,
+                                      .n_rules = args->n_operands,
+                                      .time_zone = con_args_value(args, "zone"),
+                                      .placeholders_dir =
+                                          con_args_value(args, "placeholders"),
+                                      .keep_going = true};
+    int err = rul_set_load(&opts, &b->set, diags);
+    if (err == HD_OK && rul_set_count(b->set) == 0) {
+        err = HD_EINVAL;
+    }
+    return err == HD_OK ? HD_OK
+                        : con_fail(err, "no rules could be loaded: %s", hd_err_text(err));
+}
+
+static int report(const struct con_backtest *b, const struct con_args *args,
+                  const struct con_show *show)
+{
+    struct hd_buf out;
+    hd_buf_init(&out, 0);
+    if (con_args_flag(args, "json")) {
+        con_backtest_json(b, &out);
+    } else {
+        con_backtest_text(b, show, &out);
+    }
+    bool is_whole = out.err == HD_OK && fwrite(out.ptr, 1, out.len, stdout) == out.len &&
+                    fflush(stdout) == 0;
+    hd_buf_fini(&out);
+    return is_whole ? HD_EXIT_OK : con_fail(HD_EXIT_RUNTIME, "cannot write the outcome");
+}
+
+static int run(struct con_backtest *b, const struct con_args *args,
+               const struct con_show *show)
+{
+    unsigned examples = DEFAULT_EXAMPLES;
+    struct hd_diags diags = {.emit = hd_diag_print, .ctx = stderr};
+    if (parse(b, args, &examples) != HD_OK) {
+        return HD_EXIT_USAGE;
+    }
+    if (access(b->scan.archive, R_OK | X_OK) != 0) {
+        return con_fail(HD_EXIT_STORE,
+                        "cannot read the archive %s; name it with --archive, and be in "
+                        "the group haidang",
+                        b->scan.archive);
+    }
+    if (load(b, args, &diags) != HD_OK) {
+        return HD_EXIT_CONFIG;
+    }
+    (void)setpriority(PRIO_PROCESS, 0, NICENESS);
+    int err = con_backtest_run(b, examples);
+    if (err != HD_OK) {
+        return con_fail(HD_EXIT_STORE, "%s: %s", b->scan.archive, hd_err_text(err));
+    }
+    int code = report(b, args, show);
+    return code == HD_EXIT_OK && diags.errors > 0 ? HD_EXIT_CONFIG : code;
+}
+
+int con_run_backtest(const struct con_args *args)
+{
+    struct con_backtest b = {0};
+    struct con_show show;
+    int code = HD_EXIT_USAGE;
+    if (con_show_init(&show, args) == HD_OK) {
+        code = run(&b, args, &show);
+    }
+    con_backtest_fini(&b);
+    con_show_fini(&show);
+    rul_set_unref(b.set);
+    return code;
+}
