@@ -11,6 +11,7 @@
 #include <haidang/fs.h>
 #include <haidang/hash.h>
 
+#include "rules/declared.h"
 #include "rules/parse/placeholder.h"
 #include "rules/snapshot.h"
 
@@ -200,10 +201,14 @@ static int load_decoders(struct loader *l)
 {
     struct rul_set *set = l->set;
     const struct rul_decoders_opts opts = {.dir = l->opts->decoders_dir,
-                                           .time_zone = l->opts->time_zone};
+                                           .time_zone = l->opts->time_zone,
+                                           .skew_max_ns = l->opts->skew_max_ns};
     struct dir_walk walk = {l, opts.dir};
-    int err = rul_decoders_load(&opts, set->fields, &set->decoders, l->diags);
-    if (err == 0) {
+    bool is_declared = l->opts->n_declared > 0;
+    int err = is_declared
+                  ? rul_declare_decoders(l->opts, set->fields, &set->decoders, l->diags)
+                  : rul_decoders_load(&opts, set->fields, &set->decoders, l->diags);
+    if (err == 0 && !is_declared) {
         err = hd_fs_each(opts.dir, hash_decoder, &walk);
     }
     if (err == 0) {
@@ -362,7 +367,8 @@ static int load_all(struct loader *l)
     if (err == 0) {
         err = rul_names_new(&l->set->names);
     }
-    if (err == 0 && l->opts->decoders_dir != NULL) {
+    bool has_decoders = l->opts->decoders_dir != NULL || l->opts->n_declared > 0;
+    if (err == 0 && has_decoders) {
         err = load_decoders(l);
     }
     if (err == 0 && l->opts->placeholders_dir != NULL) {
@@ -371,7 +377,7 @@ static int load_all(struct loader *l)
     for (size_t i = 0; i < l->opts->n_rules && err == 0; i++) {
         err = read_path(l, l->opts->rules[i], true);
     }
-    if (err == 0 && l->opts->decoders_dir == NULL) {
+    if (err == 0 && !has_decoders) {
         err = make_classes(l);
     }
     if (err == 0) {

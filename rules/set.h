@@ -2,8 +2,8 @@
  *
  * The rule set: decoders + Sigma rules compiled into one immutable snapshot that is
  * swapped whole and pinned by reference while it is in use. The seam of this room: the
- * correlator and the console see only this header, event.h, decode/decode.h and
- * correlate/correlate.h.
+ * correlator and the console see only this header, explain.h, event.h, decode/decode.h
+ * and correlate/correlate.h.
  */
 #pragma once
 #include <haidang/alert.h>
@@ -24,6 +24,12 @@ struct rul_set_opts {
     bool no_self_test;
     /* Without decoders (decoders_dir NULL): one class for each log source that the rules
      * name, see rul_set_class_of. For tools that make events themselves. */
+    /* Instead of decoders: every event has these log sources and the fields of its JSON
+     * as they are named there, see declared.c. */
+    const struct rul_logsource *declared;
+    size_t n_declared;
+    /* Event times farther from the receive time are not trusted; 0 = 24 h. */
+    int64_t skew_max_ns;
 };
 /* Loads, compiles, self-tests. All problems are reported. HD_EPARSE when any rule was
  * refused and keep_going is false; HD_ECORRUPT when the pattern library fails the

@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What a rule saw in an event. Everything is asked of the matcher's own evaluation, so
+ * that what people are told is what happened.
+ */
+#include "rules/explain.h"
+
+#include "rules/decode/json_scan.h"
+#include "rules/match/scratch.h"
+
+struct explain {
+    const struct rul_matcher *m;
+    uint16_t *ids;
+    size_t n, cap;
+};
+
+static void add_field(struct explain *x, uint16_t field)
+{
+    for (size_t i = 0; i < x->n; i++) {
+        if (x->ids[i] == field) {
+            return;
+        }
+    }
+    if (x->n < x->cap && field != RUL_KEYWORD) {
+        x->ids[x->n++] = field;
+    }
+}
+
+/* Fields of the positive predicates that hold, in the parts that hold. */
+static void explain(struct explain *x, uint32_t ref)
+{
+    if (!rul_eval(x->m, ref)) {
+        return;
+    }
+    if ((ref & RUL_REF_PRED) != 0) {
+        const struct rul_pred *pred = &x->m->p->preds[ref & RUL_REF_INDEX];
+        if (pred->op != RUL_OP_NULL) {
+            add_field(x, pred->field);
+        }
+        return;
+    }
+    const struct rul_node *node = &x->m->p->nodes[ref];
+    for (uint32_t i = 0; i < node->n && node->kind != RUL_EXPR_NOT; i++) {
+        explain(x, x->m->p->kids[node->first + i]);
+    }
+}
+
+size_t rul_hit_fields(const struct rul_set *set, struct rul_scratch *scratch,
+                      const struct rul_hit *hit, uint16_t *ids, size_t cap)
+{
+    const struct rul_matcher m = {
+        &set->program, &set->program.dispatch[hit->ev->class_id], scratch, hit->ev};
+    struct explain x = {.m = &m, .ids = ids, .cap = cap};
+    explain(&x, set->program.roots[hit->rule->index]);
+    return x.n;
+}
+
+size_t rul_explain_fields(const struct rul_set *set, const struct rul_rule *rule,
+                          const struct rul_event *ev, uint16_t *ids, size_t cap)
+{
+    struct rul_scratch *scratch = NULL;
+    struct rul_matcher m;
+    uint32_t root = set->program.roots[rule->index];
+    if (root == UINT32_MAX || rul_scratch_new(set, &scratch) != 0) {
+        return 0;
+    }
+    struct explain x = {.m = &m, .ids = ids, .cap = cap};
+    if (rul_matcher_begin(&m, set, scratch, ev)) {
+        explain(&x, root);
+    }
+    rul_scratch_free(scratch);
+    return x.n;
+}
+
+static void pass_over(void *ctx, const struct rul_json_leaf *leaf)
+{
+    (void)ctx;
+    (void)leaf;
+}
+
+bool rul_is_json_object(struct hd_slice text)
+{
+    return rul_json_scan(text, pass_over, NULL) == HD_PARSE_OK;
+}
