@@ -210,7 +210,8 @@ static int parse(struct con_backtest *b, const struct con_args *args, unsigned *
 static int load(struct con_backtest *b, const struct con_args *args,
                 struct hd_diags *diags)
 {
-    const struct rul_set_opts opts = {.decoders_dir = con_data_decoders(args),
+    struct con_data_path room;
+    const struct rul_set_opts opts = {.decoders_dir = con_data_decoders(args, &room),
                                       .rules = args->operands,
                                       .n_rules = args->n_operands,
                                       .time_zone = con_args_value(args, "zone"),

@@ -77,6 +77,7 @@ int con_run_status(const struct con_args *args);
 int con_run_decode(const struct con_args *args);
 int con_run_rules_check(const struct con_args *args);
 int con_run_rules_list(const struct con_args *args);
+int con_run_rules_match(const struct con_args *args);
 int con_run_rules_test(const struct con_args *args);
 int con_run_backtest(const struct con_args *args);
 int con_run_ca_init(const struct con_args *args);

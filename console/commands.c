@@ -90,6 +90,46 @@ static const struct con_option rules_list_options[] = {
     {0},
 };
 
+/* Where events come from, for the commands that read some. */
+#define EVENTS_OPTIONS                                                                   \
+    RULES_OPTIONS, {"events",                                                            \
+                    'e',                                                                 \
+                    CON_VALUE,                                                           \
+                    "FILE|-",                                                            \
+                    "events, one a line: log lines or JSON objects",                     \
+                    "@files"},                                                           \
+        {"logsource",                                                                    \
+         'L',                                                                            \
+         CON_LIST,                                                                       \
+         "SOURCE",                                                                       \
+         "all events have this log source: product=WORD,category=WORD,service=WORD; "    \
+         "repeatable (default: as the decoders tell)",                                   \
+         NULL},                                                                          \
+        {"format",                                                                       \
+         'f',                                                                            \
+         CON_VALUE,                                                                      \
+         "NAME",                                                                         \
+         "format of the lines, for the decoders (default: auto)",                        \
+         NULL},                                                                          \
+        {"host",                                                                         \
+         'H',                                                                            \
+         CON_VALUE,                                                                      \
+         "NAME",                                                                         \
+         "host of lines that name none (default: localhost)",                            \
+         NULL},                                                                          \
+    {                                                                                    \
+        "zone", 'z', CON_VALUE, "ZONE",                                                  \
+            "time zone of times without one (default: Asia/Ho_Chi_Minh)", NULL           \
+    }
+
+static const struct con_option rules_match_options[] = {
+    EVENTS_OPTIONS,
+    {"all", 'a', CON_FLAG, NULL, "also hits of rules that only feed correlations", NULL},
+    {"strict", 0, CON_FLAG, NULL,
+     "exit status 3 when a rule or a line was refused, or something was left out", NULL},
+    {0},
+};
+
 static const struct con_option ca_init_options[] = {
     {"dir", 'd', CON_VALUE, "DIR", "directory of the CA (default: /etc/haidang/ca)",
      "@dirs"},
@@ -140,6 +180,33 @@ const struct con_command con_commands[] = {
      rules_options, 0, 1000, con_run_rules_check},
     {"rules list", "[PATH...]", "lists rules", "liệt kê các luật", NULL,
      rules_list_options, 0, 1000, con_run_rules_list},
+    {"rules match", "[PATH...] --events FILE|-", "events in, one JSON line a hit out",
+     "so khớp sự kiện với luật, mỗi lần khớp in một dòng JSON",
+     "The engine as a filter, without a server: the decoding, matching and correlating "
+     "of the\n"
+     "correlator. A line is an event; it may be text or a JSON object. Which rules it "
+     "can "
+     "meet\n"
+     "is told from its shape by the decoders, or declared with --logsource: then a JSON "
+     "object's\n"
+     "fields are named as they are in it, nested ones a.b.c. A hit:\n"
+     "\n"
+     "  "
+     "{\"event\":7,\"rule\":{\"id\":\"...\",\"title\":\"...\",\"level\":\"high\"},"
+     "\"fields\":{\"Image\":"
+     "\"...\"}}\n"
+     "\n"
+     "event is the number of the line, from 1. Hits come in the order of events, of one "
+     "event in\n"
+     "the order of the rules. Those of correlations have a member \"correlation\" more "
+     "(docs/formats/match.md).\n"
+     "\n"
+     "Exit status 0 when all events were read, whether rules fired or not; 1 events "
+     "cannot be\n"
+     "read or hits not written; 2 wrong usage; 3 no rule could be loaded, or with "
+     "--strict\n"
+     "anything was refused. What is refused is named on standard error.",
+     rules_match_options, 0, 1000, con_run_rules_match},
     {"rules test", "[PATH...]", "runs the examples that rules carry",
      "chạy thử các ví dụ đi kèm luật",
      "Every line under haidang.examples.match must fire its rule, none under no_match "

@@ -117,7 +117,8 @@ static int decode_fd(struct decode *d, int fd)
 static int open_decoders(struct decode *d, const struct con_args *args)
 {
     struct hd_diags diags = {.emit = hd_diag_print, .ctx = stderr};
-    const struct rul_decoders_opts opts = {.dir = con_data_decoders(args),
+    struct con_data_path room;
+    const struct rul_decoders_opts opts = {.dir = con_data_decoders(args, &room),
                                            .time_zone = con_args_value(args, "zone")};
     int err = rul_fields_new(&d->fields);
     err = err == 0 ? rul_decoders_load(&opts, d->fields, &d->decoders, &diags) : err;

@@ -98,6 +98,19 @@ static void bash_choices(void)
     }
 }
 
+/* What may follow the first word of commands that have two. */
+static void bash_second_words(const char *first)
+{
+    size_t len = strlen(first);
+    (void)printf("    %s) COMPREPLY=($(compgen -W '", first);
+    for (const struct con_command *c = con_commands; c->name != NULL; c++) {
+        if (strncmp(c->name, first, len) == 0 && c->name[len] == ' ') {
+            (void)printf("%s ", c->name + len + 1);
+        }
+    }
+    (void)printf("' -- \"$cur\")); return ;;\n");
+}
+
 int con_run_completion(const struct con_args *args)
 {
     if (strcmp(args->operands[0], "bash") != 0) {
@@ -119,10 +132,10 @@ int con_run_completion(const struct con_args *args)
     (void)printf(
         "' -- \"$cur\")); return\n  fi\n  case $one in ca|rules) name=$two ;; *) "
         "name=$one ;; esac\n"
-        "  if [ \"$COMP_CWORD\" = 2 ]; then\n    case $one in\n"
-        "    ca) COMPREPLY=($(compgen -W 'init issue revoke' -- \"$cur\")); return ;;\n"
-        "    rules) COMPREPLY=($(compgen -W 'check list test' -- \"$cur\")); return ;;\n"
-        "    esac\n  fi\n  case \"$name $prev\" in\n");
+        "  if [ \"$COMP_CWORD\" = 2 ]; then\n    case $one in\n");
+    bash_second_words("ca");
+    bash_second_words("rules");
+    (void)printf("    esac\n  fi\n  case \"$name $prev\" in\n");
     bash_choices();
     (void)printf("  esac\n  case $name in\n");
     for (const struct con_command *c = con_commands; c->name != NULL; c++) {

@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "console/rules/load.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include <haidang/clock.h>
+
+#include "console/data.h"
+#include "rules/explain.h"
+
+#define DECLARED_MAX 8U
+/* events of any age are what these commands are for */
+#define ANY_AGE (INT64_C(200) * 365 * 86400 * HD_NS_PER_SEC)
+
+/* ---- --logsource ---- */
+
+/* "product=windows,category=process_creation" */
+static int parse_source(const char *text, struct rul_logsource *out)
+{
+    static const char *const words[] = {"product", "category", "service"};
+    struct hd_slice rest = hd_slice_str(text), part;
+    *out = (struct rul_logsource){0};
+    while (hd_slice_split(&rest, ',', &part)) {
+        struct hd_slice value = hd_slice_trim(part), name;
+        struct hd_slice *where[] = {&out->product, &out->category, &out->service};
+        size_t i = 0;
+        bool is_pair = hd_slice_find_byte(value, '=') != HD_NPOS;
+        (void)hd_slice_split(&value, '=', &name);
+        while (i < 3 && !hd_slice_eq(name, hd_slice_str(words[i]))) {
+            i++;
+        }
+        if (!is_pair || i == 3 || value.len == 0 || where[i]->len > 0) {
+            struct hd_diag_hint hint;
+            return con_fail(HD_EXIT_USAGE,
+                            "--logsource: '%.*s' is not one of product=WORD, "
+                            "category=WORD, service=WORD, each once%s",
+                            HD_SLICE_FMT(part), hd_diag_hint(name, words, 3, &hint));
+        }
+        *where[i] = value;
+    }
+    return HD_EXIT_OK;
+}
+
+static int parse_sources(const struct con_args *args, struct rul_logsource *out,
+                         size_t *n)
+{
+    *n = args->n_list;
+    if (*n > DECLARED_MAX) {
+        return con_fail(HD_EXIT_USAGE, "--logsource given more than %u times",
+                        DECLARED_MAX);
+    }
+    for (size_t i = 0; i < *n; i++) {
+        int code = parse_source(args->list[i], &out[i]);
+        if (code != HD_EXIT_OK) {
+            return code;
+        }
+    }
+    return HD_EXIT_OK;
+}
+
+/* ---- rules ---- */
+
+int con_rules_load(struct con_rules *rules, const struct con_args *args,
+                   void (*emit)(void *, const struct hd_diag *), void *ctx)
+{
+    struct con_data_path decoders_room, rules_room;
+    const char *installed = con_data_rules(&rules_room);
+    struct rul_logsource declared[DECLARED_MAX];
+    size_t n_declared = 0;
+    *rules = (struct con_rules){.diags = {.emit = emit, .ctx = ctx}};
+    int code = parse_sources(args, declared, &n_declared);
+    if (code != HD_EXIT_OK) {
+        return code;
+    }
+    const struct rul_set_opts opts = {
+        .decoders_dir = con_data_decoders(args, &decoders_room),
+        .rules = args->n_operands > 0 ? args->operands : &installed,
+        .n_rules = args->n_operands > 0 ? args->n_operands : 1,
+        .time_zone = con_args_value(args, "zone"),
+        .placeholders_dir = con_args_value(args, "placeholders"),
+        .keep_going = true,
+        .declared = declared,
+        .n_declared = n_declared,
+        .skew_max_ns = ANY_AGE,
+    };
+    int64_t start = hd_clock_mono_ns();
+    rules->err = rul_set_load(&opts, &rules->set, &rules->diags);
+    if (rules->set == NULL && n_declared == 0 &&
+        access(opts.decoders_dir, R_OK | X_OK) != 0) {
+        (void)con_fail(HD_EXIT_CONFIG, "no decoders in %s; name them with --decoders",
+                       opts.decoders_dir);
+    }
+    rules->took_ms = (hd_clock_mono_ns() - start) / HD_NS_PER_MS;
+    return HD_EXIT_OK;
+}
+
+int con_rules_verdict(const struct con_rules *rules)
+{
+    if (rules->set == NULL) {
+        return con_fail(HD_EXIT_CONFIG, "no rules could be loaded: %s",
+                        hd_err_text(rules->err));
+    }
+    return rules->diags.errors > 0 ? HD_EXIT_CONFIG : HD_EXIT_OK;
+}
+
+void con_rules_fini(struct con_rules *rules)
+{
+    rul_set_unref(rules->set);
+    rules->set = NULL;
+}
+
+/* ---- events ---- */
+
+int con_events_open(struct con_events *e, const struct con_args *args,
+                    const struct rul_set *set)
+{
+    const char *file = con_args_value(args, "events");
+    const char *format = con_args_value(args, "format");
+    const char *host = con_args_value(args, "host");
+    int64_t now = hd_clock_wall_ns();
+    *e = (struct con_events){
+        .set = set,
+        .is_declared = args->n_list > 0,
+        .format = hd_slice_str(format != NULL ? format : "auto"),
+        .start_ns = now,
+        .last_ns = now,
+        .source = {.host = hd_slice_str(host != NULL ? host : "localhost"),
+                   .kind = HD_SLICE("file"),
+                   .name = hd_slice_str(file)}};
+    int code = con_lines_open(&e->lines, file);
+    e->ev = calloc(1, sizeof(*e->ev));
+    if (code == HD_EXIT_OK &&
+        (e->ev == NULL || rul_decode_scratch_new(&e->scratch) != 0)) {
+        code = con_fail(HD_EXIT_RUNTIME, "%s", hd_err_text(HD_ENOMEM));
+    }
+    return code;
+}
+
+void con_events_close(struct con_events *e)
+{
+    con_lines_close(&e->lines);
+    rul_decode_scratch_free(e->scratch);
+    free(e->ev);
+}
+
+static void refuse(struct con_events *e, const char *why)
+{
+    e->refused++;
+    (void)fprintf(stderr, "%s:%llu: %s\n", e->lines.name,
+                  (unsigned long long)e->lines.number, why);
+}
+
+static bool looks_like_json(struct hd_slice line)
+{
+    return line.len > 0 && line.ptr[0] == '{';
+}
+
+/* Says what is wrong with a line that is not what it began as. */
+static bool is_broken(struct con_events *e, struct hd_slice text)
+{
+    bool is_json = !looks_like_json(text) || e->ev->decoder != NULL;
+    if (e->lines.is_cut) {
+        refuse(e, "line is longer than 256 KiB: cut");
+    } else if (!is_json && !rul_is_json_object(text)) {
+        refuse(e, "begins like a JSON object and is none: read as text");
+    } else if (hd_slice_starts(text, HD_SLICE("[{"))) {
+        refuse(e, "looks like a JSON array: one object a line is wanted (jq -c '.[]')");
+    }
+    return !is_json;
+}
+
+static void decode(struct con_events *e, struct hd_slice line, struct hd_slice format)
+{
+    e->source.format = format;
+    const struct rul_record record = {
+        .source = &e->source, .recv_ns = e->start_ns, .line = line};
+    rul_decode(rul_set_decoders(e->set), e->scratch, &record, e->ev);
+}
+
+bool con_events_next(struct con_events *e)
+{
+    struct hd_slice line, text;
+    do {
+        if (!con_lines_next(&e->lines, &line)) {
+            return false;
+        }
+        text = hd_slice_trim(line);
+    } while (text.len == 0);
+    decode(e, line,
+           !e->is_declared         ? e->format
+           : looks_like_json(text) ? HD_SLICE("declared-json")
+                                   : HD_SLICE("declared-text"));
+    if (is_broken(e, text) && e->is_declared) {
+        decode(e, line, HD_SLICE("declared-text"));
+    }
+    if (!e->ev->has_own_time) {
+        e->ev->time_ns = e->last_ns;
+    }
+    e->last_ns = e->ev->time_ns;
+    return true;
+}
