@@ -57,6 +57,10 @@
     X(COR_M_DETECT_EVENTS, COUNTER, COR_NAME("detect_events_total"),                     \
       "Records that a decoder knew")                                                     \
     X(COR_M_DETECT_HITS, COUNTER, COR_NAME("detect_hits_total"), "Rules matched")        \
+    X(COR_M_DETECT_HELD_BACK, COUNTER, COR_NAME("detect_hits_held_back_total"),          \
+      "Rules matched, but a filter did not let the hit stand")                           \
+    X(COR_M_DETECT_UNDECIDED, COUNTER, COR_NAME("detect_undecided_total"),               \
+      "Comparisons given up (memory, limits of regular expressions); not matching")      \
     X(COR_M_DETECT_CORRUPT, COUNTER, COR_NAME("detect_corrupt_entries_total"),           \
       "Archive entries that do not verify; passed over")                                 \
     X(COR_M_DETECT_LOST, COUNTER, COR_NAME("detect_corrupt_records_total"),              \

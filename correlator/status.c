@@ -14,6 +14,7 @@
 
 #include "correlator/metrics.h"
 #include "correlator/program_core.h"
+#include "rules/filter.h"
 
 #define CERT_ALARM_DAYS 14
 #define DAY_S           86400
@@ -140,6 +141,46 @@ static unsigned put_problems(const struct cor_program *p, struct hd_json *j)
 
 /* ---- the whole ---- */
 
+#define HELD_BACK_SHOWN 20U /* rules of one filter */
+
+struct held_back {
+    struct hd_json *j;
+    unsigned n;
+};
+
+static void put_held_back(void *ctx, const struct rul_rule *rule, uint64_t hits)
+{
+    struct held_back *out = ctx;
+    if (out->n++ < HELD_BACK_SHOWN) {
+        hd_json_object(out->j, NULL);
+        hd_json_cstr(out->j, "id", rule->id);
+        hd_json_cstr(out->j, "title", rule->title);
+        hd_json_u64(out->j, "held_back", hits);
+        hd_json_end(out->j, '}');
+    }
+}
+
+/* What filters hide from the analysts. */
+static void put_filters(const struct rul_set *set, struct hd_json *j)
+{
+    hd_json_array(j, "filters");
+    for (size_t i = 0; i < rul_set_filters(set); i++) {
+        const struct rul_filter *filter = rul_set_filter(set, i);
+        struct held_back out = {j, 0};
+        hd_json_object(j, NULL);
+        hd_json_cstr(j, "id", filter->id);
+        hd_json_cstr(j, "title", filter->title);
+        hd_json_u64(j, "rules", filter->n_rules);
+        hd_json_u64(j, "held_back", rul_set_held_back(set, i));
+        hd_json_array(j, "of");
+        rul_set_each_held_back(set, i, put_held_back, &out);
+        hd_json_end(j, ']');
+        hd_json_u64(j, "of_rules", out.n);
+        hd_json_end(j, '}');
+    }
+    hd_json_end(j, ']');
+}
+
 static void put_detect(const struct cor_program *p, struct hd_json *j)
 {
     hd_json_object(j, "detect");
@@ -154,6 +195,7 @@ static void put_detect(const struct cor_program *p, struct hd_json *j)
     hd_json_u64(j, "count", rul_set_count(p->loaded.set));
     hd_json_time(j, "loaded", p->rules_loaded_ns, 3);
     hd_json_cstr(j, "hash", rul_set_hash(p->loaded.set));
+    put_filters(p->loaded.set, j);
     hd_json_end(j, '}');
     hd_json_object(j, "alerts");
     hd_json_u64(j, "published", COR_READ(COR_M_PUBLISHED));

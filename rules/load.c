@@ -26,6 +26,7 @@ struct loader {
     struct hd_buf hashes; /* of all files, in order */
     struct rul_placeholders placeholders;
     struct rul_doc *first, **tail;
+    struct rul_doc *filters, **filters_tail;
     uint32_t n_docs;
     unsigned refused;
     unsigned depth;
@@ -64,8 +65,9 @@ static int add_document(struct loader *l, struct rul_reader *r,
         return 0;
     }
     if (err == 0) {
-        *l->tail = doc;
-        l->tail = &doc->next;
+        struct rul_doc ***tail = doc->filter != NULL ? &l->filters_tail : &l->tail;
+        **tail = doc;
+        *tail = &doc->next;
         l->n_docs++;
     }
     return err;
@@ -351,6 +353,10 @@ static int compile_rules(struct loader *l)
     if (err != 0) {
         return err;
     }
+    err = rul_filters_join(set, l->filters, docs, &l->load, l->diags);
+    if (err != 0) {
+        return err;
+    }
     settle_alerts(set, docs);
     const struct rul_compile_opts opts = {.fields = set->fields,
                                           .classes = set->classes,
@@ -405,6 +411,7 @@ int rul_set_load(const struct rul_set_opts *opts, struct rul_set **out,
     }
     atomic_init(&l.set->refs, 1);
     l.tail = &l.first;
+    l.filters_tail = &l.filters;
     hd_arena_init(&l.load, 0);
     hd_arena_init(&l.set->keep, 0);
     hd_buf_init(&l.hashes, 0);

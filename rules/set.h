@@ -2,8 +2,8 @@
  *
  * The rule set: decoders + Sigma rules compiled into one immutable snapshot that is
  * swapped whole and pinned by reference while it is in use. The seam of this room: the
- * correlator and the console see only this header, explain.h, event.h, decode/decode.h
- * and correlate/correlate.h.
+ * correlator and the console see only this header, explain.h, filter.h, event.h,
+ * decode/decode.h and correlate/correlate.h.
  */
 #pragma once
 #include <haidang/alert.h>
@@ -76,11 +76,12 @@ struct rul_scratch; /* one a thread and set */
 int rul_scratch_new(const struct rul_set *set, struct rul_scratch **out) HD_MUST_USE;
 void rul_scratch_free(struct rul_scratch *scratch);
 
-/* What could not be decided exactly, since the scratch was made; such comparisons count
- * as not matching. */
+/* Since the scratch was made. What could not be decided exactly counts as not matching.
+ */
 struct rul_match_stats {
     uint64_t no_memory;   /* a value could not be folded */
     uint64_t regex_limit; /* PCRE2 gave up on an expression and a value */
+    uint64_t held_back;   /* hits that filters did not let stand, see filter.h */
 };
 void rul_scratch_stats(const struct rul_scratch *scratch, struct rul_match_stats *out);
 

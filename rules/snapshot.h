@@ -6,6 +6,7 @@
 #include <stdatomic.h>
 
 #include "rules/compile/program.h"
+#include "rules/filter.h"
 
 /* A correlation rule with its names resolved. */
 struct rul_corr_ref { /* one rule it counts */
@@ -38,6 +39,8 @@ struct rul_set {
     struct rul_names *names; /* ids and names -> rule */
     struct rul_corr *corrs;
     uint32_t n_corrs;
+    struct rul_filter *filters;
+    uint32_t n_filters;
     struct rul_program program;
     char hash[65];
 };
@@ -56,3 +59,8 @@ uint32_t rul_names_find(const struct rul_names *names, struct hd_slice name);
  * not there is refused (HD_EPARSE). */
 int rul_corr_resolve(struct rul_set *set, struct rul_doc *doc, uint32_t index,
                      struct rul_corr *out, struct hd_diags *diags) HD_MUST_USE;
+
+/* Joins filter documents to the rules they name; docs[i] is rule i. Reports. */
+int rul_filters_join(struct rul_set *set, const struct rul_doc *filters,
+                     struct rul_doc *const *docs, struct hd_arena *load,
+                     struct hd_diags *diags) HD_MUST_USE;

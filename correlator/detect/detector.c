@@ -33,6 +33,7 @@ struct detector_tools { /* what one rule set needs */
     struct rul_set *set;
     struct rul_scratch *match;
     uint64_t generation; /* of the set: later ones are larger, in every detector alike */
+    struct rul_match_stats counted; /* so much of the scratch's is in the metrics */
 };
 
 struct cor_detector {
@@ -357,6 +358,16 @@ static uint32_t examine_records(struct cor_detector *d)
     return n;
 }
 
+static void count_matching(struct detector_tools *tools)
+{
+    struct rul_match_stats now, *was = &tools->counted;
+    rul_scratch_stats(tools->match, &now);
+    COR_COUNT(COR_M_DETECT_HELD_BACK, now.held_back - was->held_back);
+    COR_COUNT(COR_M_DETECT_UNDECIDED,
+              now.no_memory - was->no_memory + now.regex_limit - was->regex_limit);
+    *was = now;
+}
+
 static void count_batch(struct cor_detector *d, uint32_t want, uint32_t got)
 {
     COR_COUNT(COR_M_DETECT_LINES, got);
@@ -365,6 +376,7 @@ static void count_batch(struct cor_detector *d, uint32_t want, uint32_t got)
     COR_COUNT(COR_M_DETECT_DROPPED, d->n_dropped);
     COR_COUNT(COR_M_DETECT_LOST, want > got ? want - got : 0);
     d->n_events = d->n_hits = d->n_dropped = 0;
+    count_matching(&d->tools);
 }
 
 static void corrupt_entry(struct cor_detector *d, uint64_t index, const char *why)

@@ -113,7 +113,13 @@ static int add_rule(struct plan *plan, uint32_t local)
     for (uint32_t i = 0; i < n && err == 0; i++) {
         err = add_access(plan, &plan->access[i], local);
     }
-    return err != 0 ? err : add_expressions(plan, root);
+    err = err != 0 ? err : add_expressions(plan, root);
+    uint32_t rule = plan->d->rules[local];
+    for (uint32_t i = plan->p->first_filter[rule];
+         i < plan->p->first_filter[rule + 1] && err == 0; i++) {
+        err = add_expressions(plan, plan->p->filter_uses[i].ref);
+    }
+    return err;
 }
 
 static int collect(struct plan *plan, const struct rul_class *class,

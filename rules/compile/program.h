@@ -10,6 +10,8 @@
  * in one field.
  */
 #pragma once
+#include <stdatomic.h>
+
 #include <hs/hs.h>
 
 #include "rules/match/regex.h"
@@ -97,6 +99,13 @@ struct rul_dispatch { /* one class */
     bool has_keywords;
 };
 
+/* A filter of a rule. The count is all of a set that ever changes. */
+struct rul_filter_use {
+    uint32_t rule, filter; /* in the set */
+    uint32_t ref;          /* holds: the hit stands */
+    _Atomic uint64_t held_back;
+};
+
 struct rul_program {
     struct hd_arena arena; /* texts, small arrays */
     struct rul_pred *preds;
@@ -115,6 +124,9 @@ struct rul_program {
     uint32_t n_numbers;
     uint32_t *roots; /* per rule of the set; UINT32_MAX = no detection */
     uint32_t n_roots;
+    struct rul_filter_use *filter_uses; /* by rule */
+    uint32_t n_filter_uses;
+    uint32_t *first_filter;        /* per rule, and the end: indexes of filter_uses */
     struct rul_dispatch *dispatch; /* per class id */
     uint16_t n_classes;
 };

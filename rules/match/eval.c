@@ -290,3 +290,18 @@ bool rul_eval(const struct rul_matcher *m, uint32_t ref)
         return eval_at_least(m, node);
     }
 }
+
+bool rul_eval_filters(const struct rul_matcher *m, uint32_t rule)
+{
+    const struct rul_program *p = m->p;
+    bool stands = true;
+    for (uint32_t i = p->first_filter[rule]; i < p->first_filter[rule + 1]; i++) {
+        struct rul_filter_use *use = &p->filter_uses[i];
+        if (!rul_eval(m, use->ref)) {
+            (void)atomic_fetch_add_explicit(&use->held_back, 1, memory_order_relaxed);
+            stands = false;
+        }
+    }
+    m->s->stats.held_back += !stands;
+    return stands;
+}

@@ -375,7 +375,7 @@ void rul_match(const struct rul_set *set, struct rul_scratch *scratch,
         for (; bits != 0; bits &= bits - 1) {
             uint32_t local = word * 64 + (uint32_t)__builtin_ctzll(bits);
             uint32_t rule = m.d->rules[local];
-            if (rul_eval(&m, m.p->roots[rule])) {
+            if (rul_eval(&m, m.p->roots[rule]) && rul_eval_filters(&m, rule)) {
                 hit(ctx, &set->rules[rule], ev);
             }
         }

@@ -52,6 +52,9 @@ void rul_scan_expressions(const struct rul_matcher *m, uint32_t slot);
 
 bool rul_eval_pred(const struct rul_matcher *m, uint32_t pred);
 bool rul_eval(const struct rul_matcher *m, uint32_t ref);
+/* Do all filters of a rule that has matched let the hit stand? Counts those that do not.
+ */
+bool rul_eval_filters(const struct rul_matcher *m, uint32_t rule);
 
 /* Does a folded text match? "?" is one UTF-8 character (or one invalid byte). */
 bool rul_glob_match(const struct rul_glob *glob, struct hd_slice text);

@@ -49,6 +49,12 @@ struct rul_corr_ast {
     bool generate;
 };
 
+struct rul_filter_ast {
+    bool is_any;            /* every rule whose log source it covers */
+    struct rul_name *rules; /* else: these */
+    size_t n_rules;
+};
+
 struct rul_example { /* lives as long as the set */
     struct rul_example *next;
     bool must_match;
@@ -64,8 +70,14 @@ struct rul_doc {
     struct rul_doc *next;
     struct rul_rule rule;
     struct rul_logsource logsource;
-    struct rul_expr *expr;     /* detections */
-    struct rul_corr_ast *corr; /* correlations */
+    struct rul_expr *expr;         /* detections, filters */
+    struct rul_corr_ast *corr;     /* correlations */
+    struct rul_filter_ast *filter; /* filters; `rule` is then only its texts */
+    struct rul_filter_link {       /* of a detection: what must hold besides */
+        struct rul_filter_link *next;
+        uint32_t filter; /* in the set */
+        struct rul_expr *expr;
+    } * filters;
     struct rul_example *examples;
     unsigned column;
 };
@@ -91,12 +103,15 @@ int rul_refuse(const struct rul_reader *r, const struct hd_yaml *at, const char 
 /* One YAML document -> rule. HD_EPARSE (reported) or HD_ENOMEM. */
 int rul_doc_read(struct rul_reader *r, const struct hd_yaml *root,
                  struct rul_doc **out) HD_MUST_USE;
-/* The `detection` map -> expression. */
+/* The `detection` (or `filter`) map -> expression. */
 int rul_detection_read(struct rul_reader *r, const struct hd_yaml *detection,
                        struct rul_expr **out) HD_MUST_USE;
 /* One field with its modifiers and values -> expression; key NULL = keywords. */
 int rul_item_read(struct rul_reader *r, const struct hd_yaml *key,
                   const struct hd_yaml *value, struct rul_expr **out) HD_MUST_USE;
+/* The `filter` map -> doc->filter and doc->expr. */
+int rul_filter_read(struct rul_reader *r, const struct hd_yaml *node,
+                    struct rul_doc *doc) HD_MUST_USE;
 int rul_correlation_read(struct rul_reader *r, const struct hd_yaml *node,
                          struct rul_doc *doc) HD_MUST_USE;
 int rul_examples_read(struct rul_reader *r, const struct hd_yaml *node,

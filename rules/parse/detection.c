@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The `detection` map: named searches and the condition that joins them.
+ * The `detection` map: named searches and the condition that joins them. The `filter` map
+ * of a filter is one with the member `rules` besides, which is read elsewhere.
  */
 #include <stdlib.h>
 
@@ -208,7 +209,8 @@ static int read_searches(struct detection *d, const struct hd_yaml *detection)
 {
     int result = 0;
     for (const struct hd_yaml *v = detection->first; v != NULL; v = v->next) {
-        if (hd_yaml_is(v->key, "condition")) {
+        if (hd_yaml_is(v->key, "condition") ||
+            (hd_yaml_is(v->key, "rules") && hd_yaml_is(detection->key, "filter"))) {
             continue;
         }
         if (hd_yaml_is(v->key, "timeframe")) {
@@ -236,7 +238,8 @@ int rul_detection_read(struct rul_reader *r, const struct hd_yaml *detection,
 {
     const struct hd_yaml *condition = hd_yaml_get(detection, "condition");
     if (detection->kind != HD_YAML_MAP || condition == NULL) {
-        return rul_refuse(r, detection, "'detection' needs searches and a 'condition'");
+        return rul_refuse(r, detection, "'%.*s' needs searches and a 'condition'",
+                          HD_SLICE_FMT(detection->key->text));
     }
     struct detection *d = calloc(1, sizeof(*d));
     if (d == NULL) {

@@ -201,29 +201,33 @@ static uint64_t hash_node(const struct hd_yaml *node, uint64_t seed)
     return seed;
 }
 
-static int check_kind(struct rul_reader *r, const struct hd_yaml *root)
+/* What a document is: the one of these keys that it has. */
+static int find_body(struct rul_reader *r, const struct hd_yaml *root,
+                     const struct hd_yaml **out)
 {
-    static const struct {
-        const char *key, *why;
-    } refused[] = {
-        {"filter", "filter documents are not supported"},
-        {"action", "rule collections ('action') are not part of Sigma any more"},
-    };
+    static const char *const kinds[] = {"detection", "correlation", "filter"};
+    *out = NULL;
     if (root->kind != HD_YAML_MAP) {
         return rul_refuse(r, root, "a rule must be a map");
     }
-    for (size_t i = 0; i < sizeof(refused) / sizeof(refused[0]); i++) {
-        const struct hd_yaml *node = hd_yaml_get(root, refused[i].key);
-        if (node != NULL) {
-            return rul_refuse(r, node->key, "%s", refused[i].why);
+    const struct hd_yaml *action = hd_yaml_get(root, "action");
+    if (action != NULL) {
+        return rul_refuse(r, action->key,
+                          "rule collections ('action') are not part of Sigma any more");
+    }
+    for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+        const struct hd_yaml *body = hd_yaml_get(root, kinds[i]);
+        if (body != NULL && *out != NULL) {
+            return rul_refuse(r, body->key,
+                              "a document is only one of 'detection', "
+                              "'correlation' and 'filter'");
         }
+        *out = body != NULL ? body : *out;
     }
-    const struct hd_yaml *detection = hd_yaml_get(root, "detection");
-    const struct hd_yaml *correlation = hd_yaml_get(root, "correlation");
-    if ((detection == NULL) == (correlation == NULL)) {
-        return rul_refuse(r, root, "a rule needs either 'detection' or 'correlation'");
-    }
-    return 0;
+    return *out != NULL ? 0
+                        : rul_refuse(r, root,
+                                     "a rule needs either 'detection' or "
+                                     "'correlation', a filter needs 'filter'");
 }
 
 static int read_names(struct rul_reader *r, const struct hd_yaml *root,
@@ -255,9 +259,33 @@ static int read_names(struct rul_reader *r, const struct hd_yaml *root,
     return err != 0 ? err : own;
 }
 
+static int read_filter(struct rul_reader *r, const struct hd_yaml *body,
+                       struct rul_doc *doc)
+{
+    int err = rul_filter_read(r, body, doc);
+    if (doc->examples != NULL) {
+        err = rul_refuse(r, body, "a filter has no examples: its rules have them");
+    }
+    return err;
+}
+
+/* Log source and searches of a detection or a filter. */
+static int read_searches(struct rul_reader *r, const struct hd_yaml *root,
+                         const struct hd_yaml *body, struct rul_doc *doc)
+{
+    int source = read_logsource(r, root, &doc->logsource);
+    int searches = hd_yaml_is(body->key, "filter")
+                       ? read_filter(r, body, doc)
+                       : rul_detection_read(r, body, &doc->expr);
+    doc->rule.type = RUL_DETECTION;
+    doc->rule.hash = hash_node(hd_yaml_get(root, "logsource"), 0);
+    return source != 0 ? source : searches;
+}
+
 int rul_doc_read(struct rul_reader *r, const struct hd_yaml *root, struct rul_doc **out)
 {
-    int err = check_kind(r, root);
+    const struct hd_yaml *body = NULL;
+    int err = find_body(r, root, &body);
     if (err != 0) {
         return err;
     }
@@ -272,20 +300,9 @@ int rul_doc_read(struct rul_reader *r, const struct hd_yaml *root, struct rul_do
     r->atoms = 0;
     r->inserted = 0;
     err = read_names(r, root, doc);
-    const struct hd_yaml *detection = hd_yaml_get(root, "detection");
-    const struct hd_yaml *correlation = hd_yaml_get(root, "correlation");
-    int body = 0;
-    if (detection != NULL) {
-        doc->rule.type = RUL_DETECTION;
-        body = read_logsource(r, root, &doc->logsource);
-        int searches = rul_detection_read(r, detection, &doc->expr);
-        body = body != 0 ? body : searches;
-        doc->rule.hash = hash_node(hd_yaml_get(root, "logsource"), 0);
-    } else {
-        body = rul_correlation_read(r, correlation, doc);
-    }
-    doc->rule.hash =
-        hash_node(detection ? detection : correlation, doc->rule.hash) + r->inserted;
+    int rest = hd_yaml_is(body->key, "correlation") ? rul_correlation_read(r, body, doc)
+                                                    : read_searches(r, root, body, doc);
+    doc->rule.hash = hash_node(body, doc->rule.hash) + r->inserted;
     *out = doc;
-    return err != 0 ? err : body;
+    return err != 0 ? err : rest;
 }

@@ -11,8 +11,10 @@ void kit_load_path_with(struct kit *kit, const char *path,
     memset(kit, 0, sizeof(*kit));
     struct hd_diags diags = {hd_diag_keep_first, &kit->first, 0, 0};
     struct rul_set_opts opts = *given;
-    opts.rules = &path;
-    opts.n_rules = 1;
+    if (path != NULL) {
+        opts.rules = &path;
+        opts.n_rules = 1;
+    }
     opts.keep_going = true;
     kit->err = rul_set_load(&opts, &kit->set, &diags);
     kit->errors = diags.errors;

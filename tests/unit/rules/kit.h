@@ -21,7 +21,8 @@ struct kit {
 void kit_load(struct kit *kit, const char *yaml);
 /* The same from a file or directory. */
 void kit_load_path(struct kit *kit, const char *path, bool no_self_test);
-/* The same with options of the caller's (rules and keep_going are set here). */
+/* The same with options of the caller's: keep_going is set here, and rules unless the
+ * path is NULL. */
 void kit_load_with(struct kit *kit, const char *yaml, const struct rul_set_opts *opts);
 void kit_load_path_with(struct kit *kit, const char *path,
                         const struct rul_set_opts *opts);

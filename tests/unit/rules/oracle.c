@@ -96,6 +96,20 @@ struct oracle_rule *oracle_load(const char *path)
     return rule;
 }
 
+struct oracle_rule *oracle_load_filter(const char *path)
+{
+    struct oracle_rule *rule = load_document(path);
+    assert_non_null(member(rule, root_of(rule), "filter"));
+    return rule;
+}
+
+/* The map of searches: a filter's has its `rules` besides. */
+static yaml_node_t *searches_of(const struct oracle_rule *rule)
+{
+    yaml_node_t *detection = member(rule, root_of(rule), "detection");
+    return detection != NULL ? detection : member(rule, root_of(rule), "filter");
+}
+
 /* lint: global -- the values of the site are the same for every rule of a test */
 static struct oracle_rule *site;
 
@@ -675,7 +689,7 @@ static bool eval_selected(struct reading *r, bool all, const char *pattern)
          p < r->detection->data.mapping.pairs.top; p++) {
         const char *name = text_of(node_at(r->q->rule, p->key));
         bool chosen = strcmp(pattern, "them") == 0 ? name[0] != '_' : like(pattern, name);
-        if (!chosen || strcmp(name, "condition") == 0) {
+        if (!chosen || strcmp(name, "condition") == 0 || strcmp(name, "rules") == 0) {
             continue;
         }
         bool one = eval_search(r->q, node_at(r->q->rule, p->value));
@@ -735,7 +749,7 @@ static bool read_or(struct reading *r)
 bool oracle_matches(const struct oracle_rule *rule, const struct oracle_event *event)
 {
     struct query q = {.rule = rule, .event = event};
-    struct reading r = {.q = &q, .detection = member(rule, root_of(rule), "detection")};
+    struct reading r = {.q = &q, .detection = searches_of(rule)};
     yaml_node_t *condition = member(rule, r.detection, "condition");
     assert_int_equal(condition->type, YAML_SCALAR_NODE);
     r.at = text_of(condition);

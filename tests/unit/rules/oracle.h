@@ -27,6 +27,8 @@ struct oracle_event {
 struct oracle_rule;
 /* All detection rules of a file; own: oracle_free. NULL when it has none. */
 struct oracle_rule *oracle_load(const char *path);
+/* The same of a filter: it "matches" what it lets stand. */
+struct oracle_rule *oracle_load_filter(const char *path);
 void oracle_free(struct oracle_rule *rule);
 
 /* Values of "%name%" for rules with the `expand` modifier: a YAML map of names to values.

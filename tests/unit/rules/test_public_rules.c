@@ -17,18 +17,22 @@
 #include <haidang/num.h>
 #include <haidang/utf8.h>
 
+#include "rules/filter.h"
 #include "tests/unit/rules/oracle.h"
 
 #define RULES_MAX    8000
 #define RULES_PUBLIC 3780
 #define REFUSED      25 /* that have placeholders, when nobody says what they stand for */
 #define PLACEHOLDERS "tests/unit/rules/placeholders"
+#define FILTERS      "tests/unit/rules/filters"
 
 static struct kit kit;
 static const char *sigma;
 static struct oracle_rule *oracles[RULES_MAX]; /* of rules that the set has */
 static const struct rul_rule *rules[RULES_MAX];
 static size_t n_oracles;
+static struct oracle_rule *filters[8]; /* joined to all rules of their log source */
+static size_t n_filters;
 
 static int add_oracle(const char *path, const struct stat *st, int flag, struct FTW *ftw)
 {
@@ -379,6 +383,21 @@ static bool covers(const struct oracle_rule *rule, const struct rul_logsource *e
     return true;
 }
 
+/* Does every filter that is joined to the rule let its hit stand? */
+static bool stands(size_t rule, const struct oracle_event *event)
+{
+    const struct rul_logsource source = {
+        hd_slice_str(oracle_logsource(oracles[rule], "product")),
+        hd_slice_str(oracle_logsource(oracles[rule], "category")),
+        hd_slice_str(oracle_logsource(oracles[rule], "service"))};
+    for (size_t i = 0; i < n_filters; i++) {
+        if (covers(filters[i], &source) && !oracle_matches(filters[i], event)) {
+            return false;
+        }
+    }
+    return true;
+}
+
 static uint8_t engine_says[RULES_MAX];
 
 static void note_hit(void *ctx, const struct rul_rule *rule, const struct rul_event *ev)
@@ -426,7 +445,8 @@ static unsigned compare_one(struct maker *m, size_t i)
     memset(engine_says, 0, sizeof(engine_says));
     rul_match(kit.set, kit.scratch, kit.ev, note_hit, NULL);
     for (size_t k = 0; k < n_oracles; k++) {
-        bool says = covers(oracles[k], &source) && oracle_matches(oracles[k], &m->event);
+        bool says = covers(oracles[k], &source) &&
+                    oracle_matches(oracles[k], &m->event) && stands(k, &m->event);
         hits += says;
         if (says != (engine_says[rules[k]->index] != 0)) {
             report_difference(m, k, says);
@@ -435,14 +455,9 @@ static unsigned compare_one(struct maker *m, size_t i)
     return hits;
 }
 
-static void test_differential(void **state)
+static void compare_many(uint32_t events)
 {
-    (void)state;
     static struct maker maker;
-    uint32_t events = 400;
-    if (sigma == NULL) {
-        hd_test_skip("no public rules");
-    }
     const char *given = getenv("HD_ORACLE_EVENTS");
     if (given != NULL) {
         assert_int_equal(hd_num_u32(hd_slice_str(given), UINT32_MAX, &events), 0);
@@ -458,13 +473,59 @@ static void test_differential(void **state)
     assert_true(hits > events / 4);
 }
 
+static void test_differential(void **state)
+{
+    (void)state;
+    if (sigma == NULL) {
+        hd_test_skip("no public rules");
+    }
+    compare_many(400);
+}
+
+/* The same with filters joined to thousands of rules. Last: it loads the set anew. */
+static void test_filters(void **state)
+{
+    (void)state;
+    if (sigma == NULL) {
+        hd_test_skip("no public rules");
+    }
+    static const char *const files[] = {"processes", "windows", "kept"};
+    char dir[4096], path[4200], placeholders[4096];
+    (void)snprintf(dir, sizeof(dir), "%s", hd_test_source(FILTERS));
+    (void)snprintf(placeholders, sizeof(placeholders), "%s",
+                   hd_test_source(PLACEHOLDERS));
+    const char *paths[] = {hd_test_shared("sigma"), dir};
+    const struct rul_set_opts opts = {
+        .rules = paths, .n_rules = 2, .placeholders_dir = placeholders};
+    kit_free(&kit);
+    kit_load_path_with(&kit, NULL, &opts);
+    assert_int_equal(kit.errors, 0);
+    assert_int_equal(rul_set_filters(kit.set), 3);
+    for (n_filters = 0; n_filters < 3; n_filters++) {
+        (void)snprintf(path, sizeof(path), "%s/%s.yml", dir, files[n_filters]);
+        filters[n_filters] = oracle_load_filter(path);
+    }
+    for (size_t i = 0; i < n_oracles; i++) {
+        rules[i] = rul_set_find(kit.set, hd_slice_str(oracle_id(oracles[i])));
+        assert_non_null(rules[i]);
+    }
+    compare_many(200);
+    for (size_t i = 0; i < n_filters; i++) {
+        const struct rul_filter *filter = rul_set_filter(kit.set, i);
+        print_message("%s: %u rules, %llu hits held back\n", filter->title,
+                      filter->n_rules, (unsigned long long)rul_set_held_back(kit.set, i));
+        assert_true(filter->n_rules > 100 && rul_set_held_back(kit.set, i) > 0);
+        oracle_free(filters[i]);
+    }
+    n_filters = 0;
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_loads),
-        cmocka_unit_test(test_refused),
-        cmocka_unit_test(test_regression),
-        cmocka_unit_test(test_differential),
+        cmocka_unit_test(test_loads),      cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_regression), cmocka_unit_test(test_differential),
+        cmocka_unit_test(test_filters),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }
