@@ -9,12 +9,15 @@
 
 #include <haidang/hash.h>
 
+#include "rules/paths.h"
+
 #define SLOTS (RUL_FIELDS_MAX * 2U) /* a power of two; never more than half full */
 
 struct rul_fields {
     uint16_t n;
     uint16_t slots[SLOTS]; /* id + 1; 0 = free */
     struct hd_slice names[RUL_FIELDS_MAX];
+    struct rul_paths paths;
 };
 
 #define FIELD_NAME(id, name) name,
@@ -38,9 +41,14 @@ int rul_fields_new(struct rul_fields **out)
     if (fields == NULL) {
         return HD_ENOMEM;
     }
+    int rc = rul_paths_init(&fields->paths);
+    if (rc != 0) {
+        free(fields);
+        return rc;
+    }
     for (uint16_t i = 0; i < RUL_F_WELL_KNOWN; i++) {
         uint16_t id;
-        int rc = rul_fields_add(fields, hd_slice_str(well_known[i]), &id);
+        rc = rul_fields_add(fields, hd_slice_str(well_known[i]), &id);
         if (rc == 0 && hd_fails(id == i)) {
             rc = HD_EBUG;
         }
@@ -61,6 +69,7 @@ void rul_fields_free(struct rul_fields *fields)
     for (uint16_t i = 0; i < fields->n; i++) {
         free((void *)(uintptr_t)fields->names[i].ptr);
     }
+    rul_paths_fini(&fields->paths);
     free(fields);
 }
 
@@ -75,8 +84,10 @@ int rul_fields_add(struct rul_fields *fields, struct hd_slice name, uint16_t *id
         return HD_ELIMIT;
     }
     char *own = hd_slice_dup(name);
-    if (own == NULL) {
-        return HD_ENOMEM;
+    int rc = own == NULL ? HD_ENOMEM : rul_paths_add(&fields->paths, name, fields->n);
+    if (rc != 0) {
+        free(own);
+        return rc;
     }
     *id = fields->n++;
     fields->names[*id] = hd_slice(own, name.len);
@@ -93,6 +104,16 @@ uint16_t rul_fields_find(const struct rul_fields *fields, struct hd_slice name)
 struct hd_slice rul_fields_name(const struct rul_fields *fields, uint16_t id)
 {
     return id < fields->n ? fields->names[id] : HD_SLICE_EMPTY;
+}
+
+const struct rul_paths *rul_fields_paths(const struct rul_fields *fields)
+{
+    return &fields->paths;
+}
+
+int rul_fields_lift(struct rul_fields *fields, struct hd_slice path)
+{
+    return rul_paths_lift(&fields->paths, path);
 }
 
 uint16_t rul_fields_count(const struct rul_fields *fields)

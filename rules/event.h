@@ -18,10 +18,9 @@
 #include <haidang/slice.h>
 
 #define RUL_FIELDS_MAX 4096U /* names in one set */
-#define RUL_EVENT_VALUES_MAX                                                             \
-    512U /* values in one event; more are counted and left out                           \
-          */
-#define RUL_FIELD_NONE UINT16_MAX
+/* values in one event; more are counted and left out */
+#define RUL_EVENT_VALUES_MAX 512U
+#define RUL_FIELD_NONE       UINT16_MAX
 
 /* ---- field names ---- */
 
@@ -34,6 +33,11 @@ int rul_fields_add(struct rul_fields *fields, struct hd_slice name,
 uint16_t rul_fields_find(const struct rul_fields *fields, struct hd_slice name);
 struct hd_slice rul_fields_name(const struct rul_fields *fields, uint16_t id);
 uint16_t rul_fields_count(const struct rul_fields *fields);
+/* The names as paths through JSON, and objects whose members count as the root's: see
+ * rules/paths.h. */
+struct rul_paths;
+const struct rul_paths *rul_fields_paths(const struct rul_fields *fields);
+int rul_fields_lift(struct rul_fields *fields, struct hd_slice path) HD_MUST_USE;
 
 /* Fields that every set has, with these ids (tests, correlator and console use them). */
 #define RUL_FIELD_MAP(X)                                                                 \

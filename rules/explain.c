@@ -72,13 +72,7 @@ size_t rul_explain_fields(const struct rul_set *set, const struct rul_rule *rule
     return x.n;
 }
 
-static void pass_over(void *ctx, const struct rul_json_leaf *leaf)
-{
-    (void)ctx;
-    (void)leaf;
-}
-
 bool rul_is_json_object(struct hd_slice text)
 {
-    return rul_json_scan(text, pass_over, NULL) == HD_PARSE_OK;
+    return rul_json_scan(text, NULL, NULL, NULL) == HD_PARSE_OK;
 }

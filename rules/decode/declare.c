@@ -52,6 +52,15 @@ const struct hd_slice *rul_declare_strings(struct rul_loader *l,
     return out;
 }
 
+/* The value came through this field on its way to target `at`. */
+static bool came_through(const struct rul_target *targets, uint8_t at, uint16_t field)
+{
+    while (targets[at].field != field && targets[at].from > 0) {
+        at = (uint8_t)(targets[at].from - 1U);
+    }
+    return targets[at].field == field;
+}
+
 /* Follows the map from `field` on, breadth first: who leads to whom. */
 static struct rul_outlet make_outlet(struct rul_loader *l,
                                      const struct hd_yaml_source *src,
@@ -62,13 +71,12 @@ static struct rul_outlet make_outlet(struct rul_loader *l,
     targets[0] = (struct rul_target){.field = field};
     for (uint8_t i = 0; i < n; i++) {
         for (uint16_t e = 0; e < l->n_edges; e++) {
-            if (l->edges[e].from != targets[i].field) {
+            if (l->edges[e].from != targets[i].field ||
+                came_through(targets, i, l->edges[e].to)) {
                 continue;
             }
             if (n == RUL_OUTLET_TARGETS_MAX) {
-                hd_yaml_error(src, node,
-                              "the map leads from here to more than %u fields; does it "
-                              "go in a circle?",
+                hd_yaml_error(src, node, "the map leads from here to more than %u fields",
                               RUL_OUTLET_TARGETS_MAX);
                 return (struct rul_outlet){0};
             }
@@ -142,12 +150,11 @@ void rul_declare_consts(struct rul_loader *l, const struct hd_yaml_source *src,
 }
 
 void rul_declare_conds(struct rul_loader *l, const struct hd_yaml_source *src,
-                       const struct hd_yaml *node, const struct rul_cond **conds,
-                       uint16_t *n)
+                       const struct hd_yaml *node, struct rul_conds *out)
 {
     const struct hd_yaml *value;
-    struct rul_cond *out = NULL;
-    *n = 0;
+    struct rul_cond *list = NULL;
+    uint16_t n = 0;
     if (!hd_yaml_want(src, node, HD_YAML_MAP, "a condition")) {
         return;
     }
@@ -158,13 +165,13 @@ void rul_declare_conds(struct rul_loader *l, const struct hd_yaml_source *src,
         if (cond.n == 1 && hd_slice_eq(cond.values[0], HD_SLICE("*"))) {
             cond.n = 0;
         }
-        out = hd_arena_grow(l->arena, out, *n, sizeof(*out));
-        if (out == NULL || field == RUL_FIELD_NONE) {
+        list = hd_arena_grow(l->arena, list, n, sizeof(*list));
+        if (list == NULL || field == RUL_FIELD_NONE) {
             return;
         }
-        out[(*n)++] = cond;
+        list[n++] = cond;
     }
-    *conds = out;
+    *out = (struct rul_conds){list, n};
 }
 
 /* ---- map ---- */
@@ -206,39 +213,41 @@ static void declare_edge(struct rul_loader *l, const struct hd_yaml_source *src,
     l->edges[l->n_edges++] = edge;
 }
 
-static void finish_map(struct rul_loader *l, const struct hd_yaml_source *src,
-                       const struct hd_yaml *node)
+static bool maps(const struct rul_map *map, uint16_t field)
 {
-    struct rul_decoder *dec = l->dec;
-    uint16_t *map_of = hd_arena_alloc(l->arena, RUL_FIELDS_MAX, sizeof(*map_of));
-    if (map_of == NULL) {
-        return;
+    for (uint16_t i = 0; i < map->n; i++) {
+        if (map->entries[i].field == field) {
+            return true;
+        }
     }
-    for (size_t i = 0; i < RUL_FIELDS_MAX; i++) {
-        map_of[i] = RUL_NONE;
-    }
-    for (uint16_t e = 0; e < l->n_edges; e++) {
+    return false;
+}
+
+/* One entry for each field from which an edge behind the first `known` starts. */
+static void finish_map(struct rul_loader *l, const struct hd_yaml_source *src,
+                       const struct hd_yaml *node, uint16_t known, struct rul_map *out)
+{
+    for (uint16_t e = known; e < l->n_edges; e++) {
         uint16_t field = l->edges[e].from;
-        if (map_of[field] != RUL_NONE) {
+        if (maps(out, field)) {
             continue;
         }
-        struct rul_map_entry *map =
-            hd_arena_grow(l->arena, dec->map, dec->n_map, sizeof(*map));
-        if (map == NULL) {
+        struct rul_map_entry *entries =
+            hd_arena_grow(l->arena, out->entries, out->n, sizeof(*entries));
+        if (entries == NULL) {
             return;
         }
-        dec->map = map;
-        map_of[field] = dec->n_map;
-        dec->map[dec->n_map++] =
+        out->entries = entries;
+        entries[out->n++] =
             (struct rul_map_entry){field, make_outlet(l, src, node, field)};
     }
-    dec->map_of = map_of;
 }
 
 void rul_declare_map(struct rul_loader *l, const struct hd_yaml_source *src,
-                     const struct hd_yaml *node)
+                     const struct hd_yaml *node, struct rul_map *out)
 {
     const struct hd_yaml *value, *item;
+    uint16_t known = l->n_edges;
     if (!hd_yaml_want(src, node, HD_YAML_MAP, "\"map\"")) {
         return;
     }
@@ -248,7 +257,22 @@ void rul_declare_map(struct rul_loader *l, const struct hd_yaml_source *src,
             declare_edge(l, src, item, from);
         }
     }
-    finish_map(l, src, node);
+    finish_map(l, src, node, known, out);
+}
+
+void rul_declare_map_of(struct rul_loader *l)
+{
+    uint16_t *map_of = hd_arena_alloc(l->arena, RUL_FIELDS_MAX, sizeof(*map_of));
+    if (map_of == NULL) {
+        return;
+    }
+    for (size_t i = 0; i < RUL_FIELDS_MAX; i++) {
+        map_of[i] = RUL_NONE;
+    }
+    for (uint16_t i = 0; i < l->dec->map.n; i++) {
+        map_of[l->dec->map.entries[i].field] = i;
+    }
+    l->dec->map_of = map_of;
 }
 
 /* ---- log sources ---- */

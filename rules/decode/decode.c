@@ -153,12 +153,9 @@ static bool join_values(struct rul_decode_arena *arena, struct hd_slice *value,
 static void take_leaf(void *ctx, const struct rul_json_leaf *leaf)
 {
     struct rul_fill *f = ctx;
-    uint16_t field = rul_fields_find(f->set->fields, leaf->path);
+    uint16_t field = leaf->field;
     struct hd_slice value = leaf->text;
     struct rul_decode_arena *arena = &f->scratch->arena;
-    if (field == RUL_FIELD_NONE || leaf->type == RUL_JSON_NULL) {
-        return;
-    }
     bool is_joined = leaf->is_in_array && rul_event_has(f->ev, field);
     size_t before = arena->used;
     if (leaf->has_escapes) {
@@ -183,12 +180,22 @@ static void take_leaf(void *ctx, const struct rul_json_leaf *leaf)
     }
 }
 
-/* The JSON decoder whose conditions the event meets. */
+static bool has_json_shape(const struct rul_event *ev, const struct rul_decoder *dec)
+{
+    for (uint16_t i = 0; i < dec->n_json_shapes; i++) {
+        if (rul_fill_holds(ev, &dec->json_shapes[i])) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The JSON decoder that knows an event with these fields. */
 static const struct rul_decoder *find_json(const struct rul_fill *f)
 {
     for (uint16_t i = 0; i < f->set->n_json; i++) {
         const struct rul_decoder *dec = &f->set->all[f->set->json[i]];
-        if (rul_fill_holds(f->ev, dec->json_match, dec->n_json_match)) {
+        if (has_json_shape(f->ev, dec)) {
             return dec;
         }
     }
@@ -199,18 +206,19 @@ static void read_json_event(struct rul_fill *f, const struct rul_decoder *dec,
                             struct hd_slice text)
 {
     struct rul_event *ev = f->ev;
-    const struct rul_decoder_pattern *pattern = NULL;
-    rul_fill_map(f, dec);
+    rul_fill_map(f, dec, &dec->map);
     rul_fill_time_fields(f, dec);
-    for (uint16_t i = 0; i < dec->n_patterns && pattern == NULL; i++) {
-        bool holds = rul_fill_holds(ev, dec->patterns[i].when, dec->patterns[i].n_when);
-        pattern = holds ? &dec->patterns[i] : NULL;
-    }
+    const struct rul_decoder_pattern *pattern = rul_when_find(ev, dec);
     ev->decoder = dec->name;
-    ev->pattern = pattern != NULL ? pattern->id : NULL;
-    ev->class_id = pattern != NULL ? pattern->class_id : dec->class_id;
-    rul_fill_consts(f, pattern != NULL ? pattern->set : dec->set,
-                    pattern != NULL ? pattern->n_set : dec->n_set);
+    if (pattern != NULL) {
+        ev->pattern = pattern->id;
+        ev->class_id = pattern->class_id;
+        rul_fill_map(f, dec, &pattern->map);
+        rul_fill_consts(f, pattern->set, pattern->n_set);
+    } else {
+        ev->class_id = dec->class_id;
+        rul_fill_consts(f, dec->set, dec->n_set);
+    }
     if (!rul_event_has(ev, RUL_F_MESSAGE)) {
         rul_event_set(ev, RUL_F_MESSAGE, text);
     }
@@ -230,7 +238,8 @@ static bool read_json(struct rul_fill *f, struct hd_slice text)
 {
     const struct rul_decoder *dec = NULL;
     if (text.len > 1 && text.ptr[0] == '{' &&
-        rul_json_scan(text, take_leaf, f) == HD_PARSE_OK) {
+        rul_json_scan(text, rul_fields_paths(f->set->fields), take_leaf, f) ==
+            HD_PARSE_OK) {
         dec = find_json(f);
     }
     if (dec == NULL) {

@@ -8,6 +8,7 @@
 
 #include "rules/decode/decode.h"
 #include "rules/decode/filter.h"
+#include "rules/decode/index.h"
 #include "rules/decode/names.h"
 #include "rules/decode/pattern.h"
 
@@ -36,9 +37,17 @@ struct rul_cond { /* `when:` and `match.json:`: the field has one of the values 
     const struct hd_slice *values; /* n == 0: any value will do */
 };
 
-struct rul_map_entry { /* `map:` */
-    uint16_t field;
-    struct rul_outlet outlet;
+struct rul_conds { /* all of them must hold */
+    const struct rul_cond *list;
+    uint16_t n;
+};
+
+struct rul_map { /* `map:` */
+    struct rul_map_entry {
+        uint16_t field;
+        struct rul_outlet outlet;
+    } * entries;
+    uint16_t n;
 };
 
 struct rul_compiled_text { /* a pattern and where its captures go */
@@ -52,25 +61,11 @@ struct rul_decoder_pattern {
     bool has_text;
     struct rul_compiled_text text;
     const struct rul_const *set; /* the decoder's own ones included */
-    const struct rul_cond *when;
-    uint16_t n_set, n_when;
+    uint16_t n_set;
     uint16_t class_id;
+    struct rul_conds when;
+    struct rul_map map; /* what it adds to the decoder's; JSON only */
 };
-
-/* Patterns by the first four bytes of their first literal; those that begin otherwise are
- * in `loose`. Longer first literals come first, then the order of the file. */
-struct rul_dispatch {
-    struct rul_bucket {
-        uint32_t key;
-        uint16_t first, n; /* into `order`; n == 0: free */
-    } * buckets;
-    uint32_t mask; /* buckets - 1 */
-    const uint16_t *order;
-    const uint16_t *loose;
-    uint16_t n_loose;
-};
-/* The bucket of a key, or the free one where it would be. */
-uint32_t rul_dispatch_slot(const struct rul_dispatch *dispatch, uint32_t key);
 
 struct rul_decoder {
     const char *name;
@@ -82,19 +77,20 @@ struct rul_decoder {
     struct hd_slice shape; /* see rul_shape_matches */
     const struct hd_slice *sources;
     const struct hd_slice *prefixes;
-    const struct rul_cond *json_match;
-    uint16_t n_sources, n_prefixes, n_json_match;
+    const struct rul_conds *json_shapes; /* one of them must hold */
+    uint16_t n_sources, n_prefixes, n_json_shapes;
     bool has_strip;
     struct rul_compiled_text strip;
     const struct rul_const *set;
-    struct rul_map_entry *map;
+    struct rul_map map;
     const uint16_t
         *map_of;           /* [RUL_FIELDS_MAX]: index into map, RUL_NONE; NULL = no map */
     const uint16_t *times; /* fields that hold the event's time */
     struct rul_decoder_pattern *patterns;
-    uint16_t n_set, n_map, n_times, n_patterns;
+    uint16_t n_set, n_times, n_patterns;
     uint16_t class_id;
     struct rul_dispatch dispatch;
+    struct rul_when_index when;
 };
 
 /* `examples:` */

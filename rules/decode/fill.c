@@ -81,7 +81,7 @@ static void fill_pairs(struct rul_fill *f, const struct rul_decoder *dec,
         }
         uint16_t entry = dec->map_of == NULL ? RUL_NONE : dec->map_of[field];
         if (entry != RUL_NONE) {
-            fill_outlet(f, dec, &dec->map[entry].outlet, kv.value, false);
+            fill_outlet(f, dec, &dec->map.entries[entry].outlet, kv.value, false);
         } else {
             rul_event_set(f->ev, field, kv.value);
         }
@@ -123,10 +123,11 @@ void rul_fill_captures(struct rul_fill *f, const struct rul_decoder *dec,
     }
 }
 
-void rul_fill_map(struct rul_fill *f, const struct rul_decoder *dec)
+void rul_fill_map(struct rul_fill *f, const struct rul_decoder *dec,
+                  const struct rul_map *map)
 {
-    for (uint16_t i = 0; i < dec->n_map; i++) {
-        const struct rul_map_entry *entry = &dec->map[i];
+    for (uint16_t i = 0; i < map->n; i++) {
+        const struct rul_map_entry *entry = &map->entries[i];
         if (rul_event_has(f->ev, entry->field)) {
             fill_outlet(f, dec, &entry->outlet, f->ev->values[entry->field], true);
         }
@@ -146,10 +147,10 @@ static bool cond_holds(const struct rul_event *ev, const struct rul_cond *cond)
     return cond->n == 0;
 }
 
-bool rul_fill_holds(const struct rul_event *ev, const struct rul_cond *conds, uint16_t n)
+bool rul_fill_holds(const struct rul_event *ev, const struct rul_conds *conds)
 {
-    for (uint16_t i = 0; i < n; i++) {
-        if (!cond_holds(ev, &conds[i])) {
+    for (uint16_t i = 0; i < conds->n; i++) {
+        if (!cond_holds(ev, &conds->list[i])) {
             return false;
         }
     }

@@ -33,9 +33,14 @@ void rul_fill_consts(struct rul_fill *f, const struct rul_const *set, uint16_t n
 void rul_fill_captures(struct rul_fill *f, const struct rul_decoder *dec,
                        const struct rul_compiled_text *text);
 
-/* What the decoder's map makes of the fields that the event has. Fields that are there
- * already stay as they are. */
-void rul_fill_map(struct rul_fill *f, const struct rul_decoder *dec);
+/* What the map makes of the fields that the event has. Fields that are there already stay
+ * as they are. */
+void rul_fill_map(struct rul_fill *f, const struct rul_decoder *dec,
+                  const struct rul_map *map);
 
 /* All conditions hold. */
-bool rul_fill_holds(const struct rul_event *ev, const struct rul_cond *conds, uint16_t n);
+bool rul_fill_holds(const struct rul_event *ev, const struct rul_conds *conds);
+
+/* The first of a JSON decoder's patterns whose conditions hold, or NULL. */
+const struct rul_decoder_pattern *rul_when_find(const struct rul_event *ev,
+                                                const struct rul_decoder *dec);

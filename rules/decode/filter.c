@@ -179,8 +179,11 @@ static bool take_host_port(struct hd_slice value, bool want_port, struct hd_slic
 
 static bool take_base(struct hd_slice value, struct hd_slice *out)
 {
-    const uint8_t *slash = value.len > 0 ? memrchr(value.ptr, '/', value.len) : NULL;
-    *out = slash == NULL ? value : hd_slice_from(value, (size_t)(slash - value.ptr) + 1);
+    size_t from = value.len;
+    while (from > 0 && value.ptr[from - 1] != '/' && value.ptr[from - 1] != '\\') {
+        from--;
+    }
+    *out = hd_slice_from(value, from);
     return out->len > 0;
 }
 

@@ -21,7 +21,7 @@
     X(RUL_FILTER_LOWER, "lower")     /* ASCII lower case */                              \
     X(RUL_FILTER_HOST, "host")       /* of "host:port" or "[v6]:port" */                 \
     X(RUL_FILTER_PORT, "port")       /* of "host:port" or "[v6]:port" */                 \
-    X(RUL_FILTER_BASE, "base")       /* behind the last "/" */
+    X(RUL_FILTER_BASE, "base")       /* behind the last "/" or "\" */
 #define RUL_FILTER_ENUM(id, name) id,
 enum rul_filter { RUL_FILTER_MAP(RUL_FILTER_ENUM) RUL_FILTERS };
 #undef RUL_FILTER_ENUM

@@ -84,8 +84,20 @@ static void read_json(void *ctx, const struct hd_yaml_source *src,
                       const struct hd_yaml *value)
 {
     struct rul_loader *l = ctx;
+    const struct hd_yaml *item;
+    struct rul_conds *shapes = NULL;
     l->dec->is_json = true;
-    rul_declare_conds(l, src, value, &l->dec->json_match, &l->dec->n_json_match);
+    for (item = NULL; (item = hd_yaml_item(value, item)) != NULL;) {
+        uint16_t n = l->dec->n_json_shapes;
+        shapes = hd_arena_grow(l->arena, shapes, n, sizeof(*shapes));
+        if (shapes == NULL) {
+            l->dec->n_json_shapes = 0;
+            return;
+        }
+        rul_declare_conds(l, src, item, &shapes[n]);
+        l->dec->n_json_shapes++;
+        l->dec->json_shapes = shapes;
+    }
 }
 
 static const struct hd_yaml_key match_keys[] = {
@@ -153,7 +165,21 @@ static void read_set(void *ctx, const struct hd_yaml_source *src,
 static void read_map(void *ctx, const struct hd_yaml_source *src,
                      const struct hd_yaml *value)
 {
-    rul_declare_map(ctx, src, value);
+    struct rul_loader *l = ctx;
+    rul_declare_map(l, src, value, &l->dec->map);
+    rul_declare_map_of(l);
+}
+
+static void read_lift(void *ctx, const struct hd_yaml_source *src,
+                      const struct hd_yaml *value)
+{
+    struct rul_loader *l = ctx;
+    const struct hd_yaml *item;
+    for (item = NULL; (item = hd_yaml_item(value, item)) != NULL;) {
+        struct hd_slice path = hd_yaml_text(src, item, "a path of \"lift\"");
+        int rc = path.len > 0 ? rul_fields_lift(l->set->fields, path) : 0;
+        l->err = rc != 0 ? rc : l->err;
+    }
 }
 
 static void read_strip(void *ctx, const struct hd_yaml_source *src,
@@ -210,7 +236,20 @@ static void read_pattern_when(void *ctx, const struct hd_yaml_source *src,
                               const struct hd_yaml *value)
 {
     struct rul_loader *l = ctx;
-    rul_declare_conds(l, src, value, &l->pattern->when, &l->pattern->n_when);
+    rul_declare_conds(l, src, value, &l->pattern->when);
+}
+
+static void read_pattern_map(void *ctx, const struct hd_yaml_source *src,
+                             const struct hd_yaml *value)
+{
+    struct rul_loader *l = ctx;
+    uint16_t known = l->n_edges;
+    if (!l->dec->is_json) {
+        hd_yaml_error(src, value, "only a pattern of a JSON decoder has its own \"map\"");
+        return;
+    }
+    rul_declare_map(l, src, value, &l->pattern->map);
+    l->n_edges = known;
 }
 
 static void read_pattern_set(void *ctx, const struct hd_yaml_source *src,
@@ -231,6 +270,7 @@ static const struct hd_yaml_key pattern_keys[] = {
     {"id", true, read_pattern_id},
     {"text", false, read_pattern_text},
     {"when", false, read_pattern_when},
+    {"map", false, read_pattern_map},
     {"set", false, read_pattern_set},
     {"logsource", false, read_pattern_logsource},
     {NULL, false, NULL}};
@@ -238,11 +278,11 @@ static const struct hd_yaml_key pattern_keys[] = {
 static void check_pattern(struct rul_loader *l, const struct hd_yaml_source *src,
                           const struct hd_yaml *node)
 {
-    if (l->dec->is_json && (l->pattern->has_text || l->pattern->n_when == 0)) {
+    if (l->dec->is_json && (l->pattern->has_text || l->pattern->when.n == 0)) {
         hd_yaml_error(src, node,
                       "a pattern of a JSON decoder needs \"when\", no \"text\"");
     }
-    if (!l->dec->is_json && (!l->pattern->has_text || l->pattern->n_when > 0)) {
+    if (!l->dec->is_json && (!l->pattern->has_text || l->pattern->when.n > 0)) {
         hd_yaml_error(src, node, "a pattern needs \"text\", no \"when\"");
     }
 }
@@ -361,6 +401,7 @@ static const struct hd_yaml_key decoder_keys[] = {{"decoder", true, read_decoder
                                                   {"null", false, read_null},
                                                   {"logsource", true, read_logsource},
                                                   {"set", false, read_set},
+                                                  {"lift", false, read_lift},
                                                   {"map", false, read_map},
                                                   {"strip", false, read_strip},
                                                   {"time", false, read_time},

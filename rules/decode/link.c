@@ -209,6 +209,11 @@ static void append(struct rul_loader *l, uint16_t **list, uint16_t *n, uint16_t 
     }
 }
 
+static bool has_shape(const struct rul_decoder *dec)
+{
+    return dec->n_json_shapes > 0 && dec->json_shapes[0].n > 0;
+}
+
 /* The more a decoder asks of a line, the earlier it is asked. */
 static void link_lists(struct rul_loader *l)
 {
@@ -221,7 +226,7 @@ static void link_lists(struct rul_loader *l)
                 (dec->n_sources > 0) == is_first_pass) {
                 append(l, &set->shapes, &set->n_shapes, i);
             }
-            if (dec->is_json && (dec->n_json_match > 0) == is_first_pass) {
+            if (dec->is_json && has_shape(dec) == is_first_pass) {
                 append(l, &set->json, &set->n_json, i);
             }
             if (is_first_pass && dec->n_prefixes > 0) {
@@ -241,6 +246,7 @@ void rul_link(struct rul_loader *l)
     rc = rc == 0 ? rul_decode_names_finish(l->arena, &set->formats) : rc;
     for (uint16_t i = 0; rc == 0 && i < set->n; i++) {
         rc = link_dispatch(l->arena, &set->all[i]);
+        rc = rc == 0 ? rul_when_link(l->arena, &set->all[i]) : rc;
     }
     l->err = rc != 0 ? rc : l->err;
     l->err = l->arena->failed ? HD_ENOMEM : l->err;

@@ -36,10 +36,12 @@ void rul_declare_consts(struct rul_loader *l, const struct hd_yaml_source *src,
                         const struct hd_yaml *node, const struct rul_const **set,
                         uint16_t *n);
 void rul_declare_conds(struct rul_loader *l, const struct hd_yaml_source *src,
-                       const struct hd_yaml *node, const struct rul_cond **conds,
-                       uint16_t *n);
+                       const struct hd_yaml *node, struct rul_conds *out);
+/* The decoder's map, or one on top of it. */
 void rul_declare_map(struct rul_loader *l, const struct hd_yaml_source *src,
-                     const struct hd_yaml *node);
+                     const struct hd_yaml *node, struct rul_map *out);
+/* Index of the map by field: dec->map_of. */
+void rul_declare_map_of(struct rul_loader *l);
 /* Class of the log sources at the node. */
 uint16_t rul_declare_class(struct rul_loader *l, const struct hd_yaml_source *src,
                            const struct hd_yaml *node);
@@ -54,6 +56,10 @@ const struct hd_slice *rul_declare_strings(struct rul_loader *l,
 /* One document: a decoder, appended to the set. */
 void rul_keys_read(struct rul_loader *l, const struct hd_yaml_source *src,
                    const struct hd_yaml *root);
+
+/* ---- when.c ---- */
+
+int rul_when_link(struct hd_arena *arena, struct rul_decoder *dec) HD_MUST_USE;
 
 /* ---- link.c ---- */
 

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "rules/decode/json_scan.h"
+#include "rules/event.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -18,11 +19,35 @@ static void on_leaf(void *ctx, const struct rul_json_leaf *leaf)
     if (out == NULL) {
         abort();
     }
+    if (leaf->field == RUL_FIELD_NONE) {
+        abort();
+    }
     if (leaf->has_escapes && rul_json_unescape(leaf->text, out) > leaf->text.len) {
         abort();
     }
     free(out);
     (*leaves)++;
+}
+
+/* Names that short inputs have a chance to spell, and lifted objects. */
+static const struct rul_paths *make_paths(void)
+{
+    static const char *const names[] = {"a", "b", "a.b", "a.b.c", "ab c", "k", "x.y"};
+    struct rul_fields *fields;
+    uint16_t id;
+    if (rul_fields_new(&fields) != 0) {
+        abort();
+    }
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        if (rul_fields_add(fields, hd_slice_str(names[i]), &id) != 0) {
+            abort();
+        }
+    }
+    if (rul_fields_lift(fields, HD_SLICE("x")) != 0 ||
+        rul_fields_lift(fields, HD_SLICE("y.*")) != 0) {
+        abort();
+    }
+    return rul_fields_paths(fields);
 }
 
 /* Brackets that are open at the same time, strings passed over. */
@@ -46,9 +71,11 @@ static unsigned depth_of(const uint8_t *data, size_t size)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
+    static const struct rul_paths *paths;
     size_t leaves = 0;
     json_error_t error;
-    enum hd_parse rc = rul_json_scan(hd_slice(data, size), on_leaf, &leaves);
+    paths = paths == NULL ? make_paths() : paths;
+    enum hd_parse rc = rul_json_scan(hd_slice(data, size), paths, on_leaf, &leaves);
     json_t *theirs = json_loadb((const char *)data, size, 0, &error);
     bool is_object = theirs != NULL && json_is_object(theirs);
     json_decref(theirs);

@@ -11,14 +11,56 @@
 
 #include <haidang/buf.h>
 
+#include "rules/decode/json_bytes.h"
 #include "rules/decode/json_scan.h"
+#include "rules/event.h"
+
+static struct rul_fields *fields;
+
+static void add_field(const char *name)
+{
+    uint16_t id;
+    assert_int_equal(rul_fields_add(fields, hd_slice_str(name), &id), 0);
+}
+
+/* The names that the tables show, and most of those that the random documents have. */
+static int set_up(void **state)
+{
+    static const char *const names[] = {"a",   "a.b",   "a.b.c", "c",           "d",
+                                        "k.l", "v",     "x.w",   "x.y",         "Two",
+                                        "kA",  "x.y.z", "A B",   "deep.one.two"};
+    char name[32];
+    (void)state;
+    assert_int_equal(rul_fields_new(&fields), 0);
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        add_field(names[i]);
+    }
+    for (unsigned i = 0; i < 20 * 20 * 8; i++) {
+        (void)snprintf(name, sizeof(name), "r%u.k%u.k%u", i % 20, i / 20 % 20, i / 400);
+        add_field(name);
+        (void)snprintf(name, sizeof(name), "r%u.k%u", i % 20, i / 20 % 20);
+        add_field(name);
+        (void)snprintf(name, sizeof(name), "r%u", i % 20);
+        add_field(name);
+    }
+    assert_int_equal(rul_fields_lift(fields, HD_SLICE("up")), 0);
+    assert_int_equal(rul_fields_lift(fields, HD_SLICE("any.*")), 0);
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    rul_fields_free(fields);
+    return 0;
+}
 
 /* Leaves as "path=type:text\n", so that they can be compared as one text. */
 static void list_leaf(void *ctx, const struct rul_json_leaf *leaf)
 {
-    static const char types[] = {'s', 'n', 'b', '0'};
+    static const char types[] = {'s', 'n', 'b'};
     struct hd_buf *out = ctx;
-    hd_buf_slice_add(out, leaf->path);
+    hd_buf_slice_add(out, rul_fields_name(fields, leaf->field));
     hd_buf_byte(out, '=');
     hd_buf_byte(out, (uint8_t)types[leaf->type]);
     hd_buf_byte(out, ':');
@@ -43,7 +85,8 @@ static enum hd_parse scan(struct hd_slice in, struct hd_buf *out)
     uint8_t *exact = realloc(copy, in.len == 0 ? 1 : in.len);
     assert_non_null(exact);
     hd_buf_clear(out);
-    enum hd_parse rc = rul_json_scan(hd_slice(exact, in.len), list_leaf, out);
+    enum hd_parse rc =
+        rul_json_scan(hd_slice(exact, in.len), rul_fields_paths(fields), list_leaf, out);
     free(exact);
     return rc;
 }
@@ -60,10 +103,26 @@ static const struct row rows[] = {
     {"{\"a\":1}", HD_PARSE_OK, "a=n:1\n"},
     {"{\"a\":{\"b\":{\"c\":\"x\"}},\"d\":true}", HD_PARSE_OK, "a.b.c=s:x\nd=b:true\n"},
     {"{\"a\":[1,[2,{\"b\":3}],null],\"c\":-0.5e+7}", HD_PARSE_OK,
-     "a=n:1\na=n:2\na.b=n:3\na=0:null\nc=n:-0.5e+7\n"},
+     "a=n:1\na=n:2\na.b=n:3\nc=n:-0.5e+7\n"},
     {"{\"a\":[],\"b\":{},\"c\":\"\"}", HD_PARSE_OK, "c=s:\n"},
     {"{\"a\":1,\"a\":2}", HD_PARSE_OK, "a=n:1\na=n:2\n"},
-    {"{\"\":{\"\":1}}", HD_PARSE_OK, "=n:1\n"},
+    {"{\"\":{\"\":1}}", HD_PARSE_OK, ""},
+    /* nested, as one member, and both */
+    {"{\"a.b.c\":1,\"a\":{\"b.c\":2},\"a.b\":{\"c\":3}}", HD_PARSE_OK,
+     "a.b.c=n:1\na.b.c=n:2\na.b.c=n:3\n"},
+    {"{\"deep\":{\"one\":{\"two\":1,\"three\":{\"two\":2}}},\"one\":{\"two\":3}}",
+     HD_PARSE_OK, "deep.one.two=n:1\n"},
+    /* what no field lies below is validated all the same */
+    {"{\"no\":{\"a\":[{\"b\":1}]},\"a\":2}", HD_PARSE_OK, "a=n:2\n"},
+    {"{\"no\":{\"a\":[{\"b\":01}]},\"a\":2}", HD_PARSE_BAD, NULL},
+    {"{\"no\":\"\\x\"}", HD_PARSE_BAD, NULL},
+    /* members of lifted objects */
+    {"{\"up\":{\"a\":1,\"x\":{\"w\":2},\"up\":3}}", HD_PARSE_OK, "a=n:1\nx.w=n:2\n"},
+    {"{\"any\":{\"A\":{\"a\":1},\"b\":{\"c\":2},\"a\":3}}", HD_PARSE_OK,
+     "a=n:1\nc=n:2\n"},
+    /* blanks in unknown names do not count */
+    {"{\"T w o \":1,\"Two\":2,\"A B\":3,\"AB\":4}", HD_PARSE_OK,
+     "Two=n:1\nTwo=n:2\nA B=n:3\n"},
     {"{\"k\\u0041\":\"\\u1ea1\\n\\\"\\/\"}", HD_PARSE_OK, "kA=s:\xE1\xBA\xA1\n\"/\n"},
     {"{\"a\":\"\\ud83d\\ude00|\\ud83d|\\ude00\"}", HD_PARSE_OK,
      "a=s:\xF0\x9F\x98\x80|\xEF\xBF\xBD|\xEF\xBF\xBD\n"},
@@ -147,15 +206,17 @@ static void test_limits(void **state)
         assert_int_equal(scan(hd_buf_slice(&in), &out),
                          depth == RUL_JSON_DEPTH_MAX ? HD_PARSE_OK : HD_PARSE_BAD);
     }
-    /* a path that is too long is passed over, with all below it, and no more */
-    hd_buf_clear(&in);
-    hd_buf_str(&in, "{\"x\":{\"");
-    for (unsigned i = 0; i < RUL_JSON_PATH_MAX; i++) {
-        hd_buf_byte(&in, 'k');
+    /* a name with escapes that is too long is passed over, with all below it */
+    for (unsigned len = RUL_JSON_KEY_MAX; len <= RUL_JSON_KEY_MAX + 6; len += 6) {
+        hd_buf_clear(&in);
+        hd_buf_str(&in, "{\"x\":{\"\\u0077");
+        for (unsigned i = 6; i < len; i += 6) {
+            hd_buf_str(&in, "\\u0020");
+        }
+        hd_buf_str(&in, "\":[5,{\"z\":2}]},\"v\":4}");
+        assert_int_equal(scan(hd_buf_slice(&in), &out), HD_PARSE_OK);
+        assert_string_equal(hd_buf_cstr(&out), "v=n:4\n");
     }
-    hd_buf_str(&in, "\":{\"y\":[1,{\"z\":2}]},\"w\":3},\"v\":4}");
-    assert_int_equal(scan(hd_buf_slice(&in), &out), HD_PARSE_OK);
-    assert_string_equal(hd_buf_cstr(&out), "x.w=n:3\nv=n:4\n");
     hd_buf_fini(&in);
     hd_buf_fini(&out);
 }
@@ -244,13 +305,16 @@ static void list_value(struct hd_buf *out, const char *path, json_t *value)
         }
         return;
     }
+    if (json_is_null(value) ||
+        rul_fields_find(fields, hd_slice_str(path)) == RUL_FIELD_NONE) {
+        return;
+    }
     char *dumped = json_dumps(value, JSON_ENCODE_ANY | JSON_REAL_PRECISION(17));
     assert_non_null(dumped);
     hd_buf_printf(out, "%s=%c:", path,
-                  json_is_string(value)    ? 's'
-                  : json_is_number(value)  ? 'n'
-                  : json_is_boolean(value) ? 'b'
-                                           : '0');
+                  json_is_string(value)   ? 's'
+                  : json_is_number(value) ? 'n'
+                                          : 'b');
     if (json_is_string(value)) {
         hd_buf_bytes(out, json_string_value(value), json_string_length(value));
     } else {
@@ -336,12 +400,38 @@ static void test_damage(void **state)
     hd_buf_fini(&got);
 }
 
+/* ---- the two loops ---- */
+
+/* Both forms at every offset, length and place of a special byte. */
+static void test_bytes(void **state)
+{
+    (void)state;
+    static const uint8_t special[] = {'"', '\\', 0x1f, 0};
+    uint8_t text[64], out[2][64];
+    for (size_t len = 0; len <= 48; len++) {
+        for (size_t place = 0; place <= len; place++) {
+            for (size_t k = 0; k < sizeof(special); k++) {
+                memset(text, k == 3 ? 0xff : 0x20, sizeof(text));
+                text[place] = special[k];
+                const uint8_t *end = text + len;
+                assert_ptr_equal(rul_json_special(text, end), text + place);
+                assert_ptr_equal(rul_json_special_portable(text, end), text + place);
+                size_t n = special[k] == '\\' ? place : len;
+                assert_int_equal(rul_json_copy(out[0], text, len), n);
+                assert_int_equal(rul_json_copy_portable(out[1], text, len), n);
+                assert_memory_equal(out[0], text, n);
+                assert_memory_equal(out[1], text, n);
+            }
+        }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_rows),   cmocka_unit_test(test_prefixes),
         cmocka_unit_test(test_limits), cmocka_unit_test(test_random),
-        cmocka_unit_test(test_damage),
+        cmocka_unit_test(test_damage), cmocka_unit_test(test_bytes),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return cmocka_run_group_tests(tests, set_up, tear_down);
 }

@@ -83,11 +83,11 @@ static void test_values(void **state)
     expect("decoder: a b\nmatch: []\n" CLASS,
            "1:10 a decoder's name is 1 to 64 letters, digits, - and _\n"
            "2:8 \"match\" must be a mapping\n");
-    expect(
-        HEAD CLASS "map: {a: b, b: c, c: a}\n",
-        "4:6 the map leads from here to more than 24 fields; does it go in a circle?\n"
-        "4:6 the map leads from here to more than 24 fields; does it go in a circle?\n"
-        "4:6 the map leads from here to more than 24 fields; does it go in a circle?\n");
+    expect(HEAD CLASS "map: {a: b, b: c, c: a}\n", "");
+    expect(HEAD CLASS "map: {a: [b, b, b, b, b], b: [c, c, c, c, c]}\n",
+           "4:6 the map leads from here to more than 24 fields\n");
+    expect(HEAD CLASS "patterns: [{id: p, text: q, map: {a: b}}]\n",
+           "4:34 only a pattern of a JSON decoder has its own \"map\"\n");
 }
 
 static void test_not_yaml(void **state)
@@ -109,11 +109,28 @@ static void test_not_yaml(void **state)
     rul_fields_free(fields);
 }
 
+/* A directory with some of the shipped decoders: all would take a minute. */
+static const char *some_decoders(void)
+{
+    static const char *const names[] = {"json.yml", "pam.yml"};
+    const char *dir = hd_test_tmpdir();
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        char path[512];
+        struct hd_buf text;
+        hd_buf_init(&text, 0);
+        (void)snprintf(path, sizeof(path), "rules/decoders/%s", names[i]);
+        assert_int_equal(hd_fs_read(hd_test_source(path), 1 << 20, &text), 0);
+        (void)snprintf(path, sizeof(path), "%s/%s", dir, names[i]);
+        assert_int_equal(hd_fs_write_atomic(path, hd_buf_slice(&text), 0644), 0);
+        hd_buf_fini(&text);
+    }
+    return dir;
+}
+
 static void test_alloc_failures(void **state)
 {
     (void)state;
-    const char *dir = hd_test_source("rules/decoders");
-    struct rul_decoders_opts opts = {.dir = dir};
+    struct rul_decoders_opts opts = {.dir = some_decoders()};
     HD_TEST_ALLOC_EACH(n)
     {
         struct rul_fields *fields = NULL;
