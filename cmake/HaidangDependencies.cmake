@@ -10,6 +10,14 @@ pkg_check_modules(JANSSON REQUIRED IMPORTED_TARGET jansson>=2.13)
 pkg_check_modules(UTF8PROC REQUIRED IMPORTED_TARGET libutf8proc)
 pkg_check_modules(XXHASH REQUIRED IMPORTED_TARGET libxxhash)
 pkg_check_modules(PCAP REQUIRED IMPORTED_TARGET libpcap)
+# Its archive, which takes no other library along (collector/source/capture_dbus.c).
+find_library(HD_PCAP_ARCHIVE libpcap.a)
+if(HD_PCAP_ARCHIVE AND NOT DEFINED HD_PCAP_LINKS)
+  try_compile(HD_PCAP_LINKS ${CMAKE_BINARY_DIR}/pcap_links
+    SOURCES ${CMAKE_SOURCE_DIR}/cmake/pcap_links.c
+            ${CMAKE_SOURCE_DIR}/collector/source/capture_dbus.c
+    LINK_LIBRARIES ${HD_PCAP_ARCHIVE})
+endif()
 # Hyperscan; Vectorscan installs the same pkg-config name.
 pkg_check_modules(HS REQUIRED IMPORTED_TARGET libhs)
 pkg_check_modules(PCRE2 REQUIRED IMPORTED_TARGET libpcre2-8)

@@ -182,6 +182,16 @@ static void write_status(void *ctx, struct hd_buf *out)
     hd_json_end(&json, '}');
 }
 
+/* Counters that the kernel keeps until they are asked for. */
+static void refresh(void *ctx)
+{
+    struct col_agent *agent = ctx;
+    struct col_source_stats stats;
+    if (agent->phase == RUNNING) {
+        col_sources_stats(agent->sources, &stats);
+    }
+}
+
 /* ---- closing ---- */
 
 static void on_intake_closed(void *ctx)
@@ -445,6 +455,7 @@ static int open_status(struct col_agent *agent)
                          &(struct hd_metrics_server_opts){.listen = agent->conf->status,
                                                           .table = col_metrics,
                                                           .table_len = col_metrics_count,
+                                                          .refresh = refresh,
                                                           .status = write_status,
                                                           .ctx = agent},
                          &agent->server);

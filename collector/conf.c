@@ -108,8 +108,10 @@ static const struct hd_conf_item packet_items[] = {
      AT_PKT(buffer),
      .min = 256 * KIB,
      .max = 1024 * MIB,
-     .def = "2MiB",
-     .help = "Kernel ring for captured packets."},
+     .def = "8MiB",
+     .help =
+         "Kernel ring for captured packets, at most. It begins with 512 KiB and doubles "
+         "when packets are dropped; all of it is resident memory."},
     {.key = "flows_max",
      .type = HD_CONF_INT,
      AT_PKT(flows_max),

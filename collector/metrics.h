@@ -55,6 +55,8 @@
     X(COL_PACKETS, COUNTER, "haidang_agent_packets_total", "Packets looked at")          \
     X(COL_PACKETS_DROPPED, COUNTER, "haidang_agent_packets_dropped_total",               \
       "Packets that the kernel dropped because the capture ring was full")               \
+    X(COL_PACKET_RING, GAUGE, "haidang_agent_packet_ring_bytes",                         \
+      "Kernel rings for captured packets")                                               \
     X(COL_PACKETS_PASSED, COUNTER, "haidang_agent_packets_passed_total",                 \
       "Packets of protocols that are not followed (ARP, GRE, ...)")                      \
     X(COL_PACKETS_FRAGMENTS, COUNTER, "haidang_agent_packets_fragments_total",           \

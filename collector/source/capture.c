@@ -7,6 +7,9 @@
  * interface the kernel's ring then overflows, which is counted; a file just waits. At
  * most FRAMES_PER_TURN frames are worked on before that is looked at, so the outbox is
  * small. The timer runs only while flows are open.
+ *
+ * The kernel's ring is small at first, for most servers are quiet and all of it is
+ * resident memory. When the kernel drops packets a larger one takes over, up to `buffer`.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -29,6 +32,8 @@
 #define OUTBOX_MAX      (4U << 20)
 #define TIMER_FLOOR_MS  1000
 #define TIMER_CEIL_MS   INT64_C(60000)
+#define RING_FIRST      (512U << 10)
+#define HAND_OVER_NS    HD_NS_PER_SEC /* longer: the clock was set back */
 
 static const struct hd_backoff reopen_backoff = {
     .base_ms = 1000, .cap_ms = 10000, .floor_ms = 500};
@@ -38,7 +43,10 @@ struct device {
     struct hd_owner owner;
     uv_poll_t poll;
     pcap_t *pcap;
+    uint64_t ring;           /* bytes */
     uint64_t dropped;        /* by the kernel, as read last */
+    int64_t begins_ns;       /* frames just before were for the device before it */
+    int64_t last_ns;         /* of the newest frame */
     struct capture *capture; /* borrowed; used only until the device is closed */
 };
 
@@ -58,7 +66,8 @@ struct capture {
     const struct col_conf_packet *conf;
     struct hd_batch_source batch_source;
     struct col_inspector *inspector;
-    struct device *device; /* interface */
+    struct device *device;         /* interface */
+    uint64_t ring_first, ring_max; /* bytes of its ring */
     pcap_t *file;
     enum phase phase;
     bool is_paused;  /* by the sink's owner */
@@ -226,14 +235,12 @@ static uint64_t device_dropped(struct device *device)
 }
 
 /* The device frees itself; the capture knows it no more. */
-static void device_close(struct capture *c)
+static void device_close(struct capture *c, struct device *device)
 {
-    struct device *device = c->device;
-    c->device = NULL;
-    if (device != NULL) {
-        c->kernel_dropped += device_dropped(device);
-        hd_owner_close(&device->owner, (uv_handle_t *)&device->poll);
-    }
+    c->device = c->device == device ? NULL : c->device;
+    c->kernel_dropped += device_dropped(device);
+    COL_COUNT(COL_PACKET_RING, -device->ring);
+    hd_owner_close(&device->owner, (uv_handle_t *)&device->poll);
 }
 
 static void device_lost(struct capture *c)
@@ -241,7 +248,7 @@ static void device_lost(struct capture *c)
     const char *reason = pcap_geterr(c->device->pcap);
     HD_LOG(WARN, "capture", "interface lost", HD_KV_STR("interface", c->source.name),
            HD_KV_STR("reason", reason[0] != '\0' ? reason : "it went down"));
-    device_close(c);
+    device_close(c, c->device);
     c->phase = PHASE_LOST;
     c->backoff = reopen_backoff;
     (void)uv_timer_stop(&c->timer);
@@ -251,8 +258,49 @@ static void device_lost(struct capture *c)
 static void device_frame(u_char *user, const struct pcap_pkthdr *header,
                          const u_char *bytes)
 {
-    struct capture *c = (struct capture *)(void *)user;
-    inspect(c, c->device->pcap, header, bytes);
+    struct device *device = (struct device *)(void *)user;
+    int64_t ns = col_capture_ns(device->pcap, header);
+    if (ns > device->begins_ns || ns < device->begins_ns - HAND_OVER_NS) {
+        device->last_ns = ns;
+        inspect(device->capture, device->pcap, header, bytes);
+    }
+}
+
+static int device_dispatch(struct device *device)
+{
+    return pcap_dispatch(device->pcap, FRAMES_PER_TURN, device_frame,
+                         (u_char *)(void *)device);
+}
+
+/* What the old ring holds is looked at first; the new one goes on after its last frame.
+ */
+static void hand_over(struct device *old, struct device *young)
+{
+    int64_t until_ns = hd_clock_wall_ns();
+    while (device_dispatch(old) > 0 && old->last_ns < until_ns) {
+    }
+    young->begins_ns = old->last_ns;
+}
+
+static int device_open(struct capture *c, uint64_t ring, char why[256]);
+
+static void grow_ring(struct capture *c)
+{
+    char why[256] = "";
+    struct device *old = c->device;
+    uint64_t ring = 2 * old->ring < c->ring_max ? 2 * old->ring : c->ring_max;
+    if (device_open(c, ring, why) != HD_OK) {
+        HD_LOG(WARN, "capture", "packets are dropped, and a larger ring cannot be had",
+               HD_KV_STR("interface", c->source.name), HD_KV_UINT("bytes", ring),
+               HD_KV_STR("why", why));
+        c->device = old;
+        c->ring_max = old->ring;
+        return;
+    }
+    HD_LOG(INFO, "capture", "packets were dropped: the ring is larger now",
+           HD_KV_STR("interface", c->source.name), HD_KV_UINT("bytes", ring));
+    hand_over(old, c->device);
+    device_close(c, old);
 }
 
 static void device_readable(uv_poll_t *poll, int status, int events)
@@ -262,8 +310,7 @@ static void device_readable(uv_poll_t *poll, int status, int events)
     int got = FRAMES_PER_TURN;
     (void)events;
     for (int i = 0; i < TURNS_PER_WAKE && got == FRAMES_PER_TURN && !is_stalled(c); i++) {
-        got = pcap_dispatch(c->device->pcap, FRAMES_PER_TURN, device_frame,
-                            (u_char *)(void *)c);
+        got = device_dispatch(c->device);
     }
     count(c);
     /* The kernel reports once that an interface went down, and nothing when it goes away
@@ -274,6 +321,8 @@ static void device_readable(uv_poll_t *poll, int status, int events)
     }
     if (is_stalled(c)) {
         (void)uv_poll_stop(poll);
+    } else if (device_dropped(c->device) > 0 && c->device->ring < c->ring_max) {
+        grow_ring(c);
     }
     arm_timer(c, TIMER_FLOOR_MS);
 }
@@ -283,19 +332,20 @@ static int device_watch(struct device *device)
     return hd_err_from_uv(uv_poll_start(&device->poll, UV_READABLE, device_readable));
 }
 
-static int device_open(struct capture *c, char why[256])
+static int device_open(struct capture *c, uint64_t ring, char why[256])
 {
     struct device *device = calloc(1, sizeof(*device));
     if (device == NULL) {
         (void)snprintf(why, 256, "out of memory");
         return HD_ENOMEM;
     }
-    int err = col_capture_open_interface(c->conf, &device->pcap, why);
+    int err = col_capture_open_interface(c->conf, ring, &device->pcap, why);
     if (err != HD_OK) {
         free(device);
         return err;
     }
     device->capture = c;
+    device->ring = ring;
     hd_owner_init(&device->owner, device_freed, device);
     err = hd_err_from_uv(
         uv_poll_init(c->env->loop, &device->poll, pcap_get_selectable_fd(device->pcap)));
@@ -306,11 +356,12 @@ static int device_open(struct capture *c, char why[256])
         return err;
     }
     hd_owner_add(&device->owner, (uv_handle_t *)&device->poll);
+    COL_COUNT(COL_PACKET_RING, ring);
     c->device = device;
     c->phase = PHASE_OPEN;
     if (!is_stalled(c) && device_watch(device) != HD_OK) {
         (void)snprintf(why, 256, "%s: cannot be polled", c->source.name);
-        device_close(c);
+        device_close(c, device);
         return HD_EUNSUPPORTED;
     }
     return HD_OK;
@@ -319,7 +370,7 @@ static int device_open(struct capture *c, char why[256])
 static void reopen(struct capture *c)
 {
     char why[256];
-    if (device_open(c, why) == HD_OK) {
+    if (device_open(c, c->ring_first, why) == HD_OK) {
         HD_LOG(INFO, "capture", "interface is back",
                HD_KV_STR("interface", c->source.name));
         arm_timer(c, TIMER_FLOOR_MS);
@@ -487,7 +538,9 @@ static void capture_freed(void *ctx)
 
 static void shut(struct capture *c)
 {
-    device_close(c);
+    if (c->device != NULL) {
+        device_close(c, c->device);
+    }
     hd_owner_close(&c->owner, (uv_handle_t *)&c->idle);
     hd_owner_close(&c->owner, (uv_handle_t *)&c->timer);
 }
@@ -520,7 +573,7 @@ static const struct col_source_ops capture_ops = {
 static int start(struct capture *c, char why[256])
 {
     if (c->conf->file == NULL) {
-        return device_open(c, why);
+        return device_open(c, c->ring_first, why);
     }
     if (file_was_read(c)) {
         HD_LOG(INFO, "capture", "file was read before",
@@ -572,6 +625,8 @@ int col_capture_open(const struct col_source_env *env, const struct col_conf_sou
     c->source.name = hd_slice_dup(
         hd_slice_str(packet->file != NULL ? packet->file : packet->interface));
     hd_buf_init(&c->outbox, OUTBOX_MAX);
+    c->ring_max = packet->buffer;
+    c->ring_first = packet->buffer < RING_FIRST ? packet->buffer : RING_FIRST;
     int err = c->source.name == NULL ? HD_ENOMEM : make_inspector(c);
     if (err != HD_OK) {
         (void)snprintf(why, 256, "packet capture: %s", hd_err_text(err));

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * The kernel's ring is TPACKET_V3, which libpcap takes when immediate mode is off: blocks
- * of packets, handed over when full or after READ_TIMEOUT_MS. The ring counts as resident
- * memory, so it is as small as the configuration says.
+ * of packets (256 KiB each, whatever the size of the ring), handed over when full or
+ * after READ_TIMEOUT_MS. All of the ring counts as resident memory from the start.
  */
 #include "collector/source/capture_open.h"
 
@@ -62,13 +62,14 @@ static int explain_activate(pcap_t *pcap, int status, const char *name, char why
                    text[0] != '\0' ? text : pcap_statustostr(status));
 }
 
-static int activate(pcap_t *pcap, const struct col_conf_packet *conf, char why[256])
+static int activate(pcap_t *pcap, const struct col_conf_packet *conf, uint64_t ring,
+                    char why[256])
 {
     char text[PCAP_ERRBUF_SIZE] = "";
     (void)pcap_set_snaplen(pcap, (int)conf->snaplen);
     (void)pcap_set_promisc(pcap, conf->promiscuous);
     (void)pcap_set_timeout(pcap, READ_TIMEOUT_MS);
-    (void)pcap_set_buffer_size(pcap, (int)conf->buffer);
+    (void)pcap_set_buffer_size(pcap, (int)ring);
     (void)pcap_set_tstamp_precision(pcap, PCAP_TSTAMP_PRECISION_NANO);
     int status = pcap_activate(pcap);
     if (status < 0) {
@@ -81,8 +82,8 @@ static int activate(pcap_t *pcap, const struct col_conf_packet *conf, char why[2
     return prepare(pcap, conf, conf->interface, why);
 }
 
-int col_capture_open_interface(const struct col_conf_packet *conf, pcap_t **out,
-                               char why[256])
+int col_capture_open_interface(const struct col_conf_packet *conf, uint64_t ring,
+                               pcap_t **out, char why[256])
 {
     char text[PCAP_ERRBUF_SIZE] = "";
     pcap_t *pcap = pcap_create(conf->interface, text);
@@ -90,7 +91,7 @@ int col_capture_open_interface(const struct col_conf_packet *conf, pcap_t **out,
     if (pcap == NULL) {
         return explain(HD_EBUSY, why, conf->interface, text);
     }
-    int err = activate(pcap, conf, why);
+    int err = activate(pcap, conf, ring, why);
     if (err != HD_OK) {
         pcap_close(pcap);
         return err;

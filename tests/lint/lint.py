@@ -89,9 +89,17 @@ class Lint:
 
     def links(self):
         """What each program may link: the agent stays light, the forwarder never sees raw lines."""
-        self.linked("collector/haidang-agent", ("libhs.", "libsqlite3.", "libcurl.", "libmaxminddb."))
+        pcap = ("libpcap.", "libdbus-1.") if self.cached("HD_PCAP_LINKS") else ()
+        self.linked("collector/haidang-agent", ("libhs.", "libsqlite3.", "libcurl.", "libmaxminddb.", *pcap))
         self.linked("forwarder/haidang-forwarder", ("libhs.", "libpcap.", "libmaxminddb."))
         self.linked("correlator/haidang-correlator", ("libpcap.", "libcurl.", "libsqlite3."))
+
+    def cached(self, option):
+        path = os.path.join(self.build, "CMakeCache.txt")
+        if not os.path.exists(path):
+            return False
+        with open(path, encoding="utf-8") as cache:
+            return f"\n{option}:INTERNAL=TRUE\n" in cache.read()
 
     def linked(self, program, forbidden):
         path = os.path.join(self.build, program)
