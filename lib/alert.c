@@ -13,6 +13,7 @@
 #include <haidang/clock.h>
 #include <haidang/hash.h>
 #include <haidang/inet.h>
+#include <haidang/json.h>
 #include <haidang/utf8.h>
 
 #include "lib/alert_shape.h"
@@ -22,6 +23,7 @@
 #define POINTER_MAX 128
 #define KEY_MAX     128
 #define UUID_LEN    36
+#define DEPTH_MAX   8 /* of the tables */
 
 static const char *const severities[] = {"low", "medium", "high", "critical"};
 
@@ -47,28 +49,36 @@ int hd_severity_parse(struct hd_slice text, enum hd_severity *out)
 
 struct check {
     char *why;
-    char pointer[POINTER_MAX]; /* of the member in hand, RFC 6901 */
-    size_t len;
+    struct {
+        const char *name; /* NULL: an item of an array */
+        size_t index;
+    } at[DEPTH_MAX]; /* the member in hand */
+    size_t depth;
 };
 
+/* Says where: an RFC 6901 pointer. */
 static int wrong(struct check *c, const char *text)
 {
-    (void)snprintf(c->why, WHY_MAX, "%s: %s", c->len == 0 ? "(alert)" : c->pointer, text);
+    char storage[POINTER_MAX];
+    struct hd_buf pointer = hd_buf_fixed(storage, sizeof(storage) - 1);
+    for (size_t i = 0; i < c->depth; i++) {
+        hd_buf_byte(&pointer, '/');
+        if (c->at[i].name != NULL) {
+            hd_buf_str(&pointer, c->at[i].name);
+        } else {
+            hd_buf_u64(&pointer, c->at[i].index);
+        }
+    }
+    storage[pointer.len] = '\0';
+    (void)snprintf(c->why, WHY_MAX, "%s: %s", c->depth == 0 ? "(alert)" : storage, text);
     return HD_EPARSE;
 }
 
-static size_t enter(struct check *c, const char *name)
+static void enter(struct check *c, const char *name, size_t index)
 {
-    size_t was = c->len;
-    int n = snprintf(c->pointer + c->len, POINTER_MAX - c->len, "/%s", name);
-    c->len += n > 0 && (size_t)n < POINTER_MAX - c->len ? (size_t)n : 0;
-    return was;
-}
-
-static void leave(struct check *c, size_t was)
-{
-    c->len = was;
-    c->pointer[was] = '\0';
+    c->at[c->depth].name = name;
+    c->at[c->depth].index = index;
+    c->depth++; /* the tables are no deeper than DEPTH_MAX */
 }
 
 static struct hd_slice text_of(const json_t *value)
@@ -196,14 +206,12 @@ static int check_array(struct check *c, const struct hd_ashape_member *m,
         return wrong(c, "has too many items");
     }
     for (size_t i = 0; i < json_array_size(value); i++) {
-        char name[24];
         const json_t *item = json_array_get(value, i);
-        (void)snprintf(name, sizeof(name), "%zu", i);
-        size_t was = enter(c, name);
+        enter(c, NULL, i);
         int err = m->kind == HD_ASHAPE_OBJECTS ? check_object(c, m->shape, item)
                   : json_is_string(item)       ? HD_OK
                                                : wrong(c, "must be a string");
-        leave(c, was);
+        c->depth--;
         if (err != HD_OK) {
             return err;
         }
@@ -261,14 +269,14 @@ static int check_object(struct check *c, const struct hd_ashape *shape,
     for (size_t i = 0; i < shape->n; i++) {
         const struct hd_ashape_member *m = &shape->members[i];
         const json_t *value = json_object_get(object, m->name);
-        size_t was = enter(c, m->name);
+        enter(c, m->name, 0);
         int err = HD_OK;
         if (value != NULL) {
             err = check_value(c, m, value);
         } else if (m->is_required) {
             err = wrong(c, "is missing");
         }
-        leave(c, was);
+        c->depth--;
         if (err != HD_OK) {
             return err;
         }
@@ -318,24 +326,23 @@ static int put_bytes(const char *bytes, size_t len, void *ctx)
 
 static void put_any(struct hd_buf *out, const json_t *value)
 {
-    if (json_dump_callback(value, put_bytes, out, JSON_COMPACT | JSON_ENCODE_ANY) != 0 &&
-        out->err == 0) {
+    if (json_is_string(value)) {
+        hd_json_quote(out, text_of(value));
+    } else if (json_is_integer(value)) {
+        hd_buf_i64(out, json_integer_value(value));
+    } else if (json_dump_callback(value, put_bytes, out,
+                                  JSON_COMPACT | JSON_ENCODE_ANY) != 0 &&
+               out->err == 0) {
         out->err = HD_ENOMEM;
     }
 }
 
 static void put_key(struct hd_buf *out, const char *key)
 {
-    json_t *text = json_string(key);
     if (out->len > 0 && out->ptr[out->len - 1] != '{') {
         hd_buf_byte(out, ',');
     }
-    if (text == NULL) {
-        out->err = HD_ENOMEM;
-    } else {
-        put_any(out, text);
-    }
-    json_decref(text);
+    hd_json_quote(out, hd_slice_str(key));
     hd_buf_byte(out, ':');
 }
 

@@ -1,24 +1,38 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "correlator/detect/hit.h"
 
-#include <inttypes.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include <haidang/buf.h>
+
 #define SEQ_DIGITS 20
+
+static size_t bytes_of(const struct cor_event *e)
+{
+    size_t values = 0;
+    for (uint16_t i = 0; i < e->copy->n; i++) {
+        values += e->copy->values[i].value.len;
+    }
+    return sizeof(*e) + sizeof(*e->copy) + e->copy->n * sizeof(struct rul_value) +
+           e->copy->raw.len + values + e->position.len;
+}
 
 int cor_event_new(const struct cor_origin *o, struct rul_event_copy *copy,
                   struct cor_event **out)
 {
-    size_t cap = o->agent.len + 1 + o->boot.len + 1 + SEQ_DIGITS + 1;
+    size_t cap = o->agent.len + 1 + o->boot.len + 1 + SEQ_DIGITS;
     struct cor_event *e = malloc(sizeof(*e) + cap);
     if (e == NULL) {
         free(copy);
         return HD_ENOMEM;
     }
-    int len = snprintf(e->text, cap, "%.*s/%.*s/%" PRIu64, HD_SLICE_FMT(o->agent),
-                       HD_SLICE_FMT(o->boot), o->seq);
+    struct hd_buf text = hd_buf_fixed(e->text, cap);
+    hd_buf_slice_add(&text, o->agent);
+    hd_buf_byte(&text, '/');
+    hd_buf_slice_add(&text, o->boot);
+    hd_buf_byte(&text, '/');
+    hd_buf_u64(&text, o->seq);
     *e = (struct cor_event){
         .refs = 1,
         .seq = o->seq,
@@ -26,8 +40,9 @@ int cor_event_new(const struct cor_origin *o, struct rul_event_copy *copy,
         .copy = copy,
         .agent = hd_slice(e->text, o->agent.len),
         .boot = hd_slice(e->text + o->agent.len + 1, o->boot.len),
-        .position = hd_slice(e->text, (size_t)len),
+        .position = hd_buf_slice(&text),
     };
+    e->bytes = bytes_of(e);
     *out = e;
     return HD_OK;
 }
@@ -44,16 +59,6 @@ void cor_event_unref(struct cor_event *e)
         free(e->copy);
         free(e);
     }
-}
-
-size_t cor_event_bytes(const struct cor_event *e)
-{
-    size_t values = 0;
-    for (uint16_t i = 0; i < e->copy->n; i++) {
-        values += e->copy->values[i].value.len;
-    }
-    return sizeof(*e) + sizeof(*e->copy) + e->copy->n * sizeof(struct rul_value) +
-           e->copy->raw.len + values + e->position.len;
 }
 
 int cor_hits_new(struct rul_set *set, struct cor_hits **out)
@@ -84,7 +89,7 @@ void cor_hits_add(struct cor_hits *hits, const struct rul_rule *rule,
                   struct cor_event *event)
 {
     if (hits->n == 0 || hits->hits[hits->n - 1].event != event) {
-        hits->bytes += cor_event_bytes(event);
+        hits->bytes += event->bytes;
     }
     hits->hits[hits->n++] = (struct cor_hit){rule, cor_event_ref(event)};
 }

@@ -21,6 +21,7 @@
 struct cor_event {
     unsigned refs;
     uint64_t seq;
+    size_t bytes; /* memory it takes, for the bounds of those who keep it */
     bool is_truncated;
     struct rul_event_copy *copy;
     struct hd_slice agent, boot; /* views of `position` */
@@ -39,8 +40,6 @@ int cor_event_new(const struct cor_origin *origin, struct rul_event_copy *copy,
                   struct cor_event **out) HD_MUST_USE;
 struct cor_event *cor_event_ref(struct cor_event *event);
 void cor_event_unref(struct cor_event *event);
-/* Memory it takes, for the bounds of those who keep it. */
-size_t cor_event_bytes(const struct cor_event *event);
 
 struct cor_hit {
     const struct rul_rule *rule; /* of the message's set */

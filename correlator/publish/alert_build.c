@@ -15,13 +15,16 @@
 #define GROUP_MAX   8U
 #define TAGS_MAX    64U
 #define TIME_DIGITS 6
+#define ESCAPED_MAX 6U  /* bytes of JSON a byte of text */
+#define MEMBER_MAX  32U /* quotes, brackets, a number */
 
 /* Members are set without asking each time: the first failure sticks. */
 struct maker {
     const struct cor_alert_input *in;
     json_t *alert;
-    struct hd_buf text; /* scratch */
-    size_t line_max;    /* bytes of a line of evidence in this attempt */
+    struct hd_buf text;    /* scratch */
+    size_t line_max;       /* bytes of a line of evidence in this attempt */
+    size_t members, bytes; /* put so far; bytes of texts */
     int err;
     bool has_source, has_destination;
     struct hd_ip source, destination;
@@ -29,6 +32,8 @@ struct maker {
 
 static void put(struct maker *m, json_t *object, const char *key, json_t *value)
 {
+    m->members++;
+    m->bytes += json_string_length(value) + strlen(key);
     if (value == NULL || object == NULL ||
         json_object_set_new_nocheck(object, key, value) != 0) {
         m->err = m->err != HD_OK ? m->err : HD_ENOMEM;
@@ -154,6 +159,8 @@ static void put_rule(struct maker *m)
                 tags, text(m, hd_slice_str(r->tags[i]), COR_ALERT_FIELD_MAX)) != 0) {
             m->err = HD_ENOMEM;
         }
+        m->members++;
+        m->bytes += strlen(r->tags[i]);
     }
     put(m, rule, "tags", tags);
     put_cstr(m, rule, "type", types[r->type]);
@@ -373,10 +380,15 @@ static void fill(struct maker *m)
     put_cstr(m, m->alert, "delivery", stays ? "province" : m->in->rule->delivery);
 }
 
-/* Bytes as JSON, or 0 when it cannot be said. */
-static size_t size_of(const json_t *alert)
+/* Does it fit as JSON? Most alerts are so short that nobody needs to count. */
+static bool fits(const struct maker *m)
 {
-    return json_dumpb(alert, NULL, 0, JSON_COMPACT);
+    size_t most = ESCAPED_MAX * m->bytes + MEMBER_MAX * m->members;
+    if (most < HD_ALERT_TEXT_MAX) {
+        return true;
+    }
+    size_t size = json_dumpb(m->alert, NULL, 0, JSON_COMPACT);
+    return size > 0 && size < HD_ALERT_TEXT_MAX;
 }
 
 int cor_alert_build(const struct cor_alert_input *input, json_t **out)
@@ -388,10 +400,10 @@ int cor_alert_build(const struct cor_alert_input *input, json_t **out)
     for (size_t i = 0; i < sizeof(line_max) / sizeof(line_max[0]); i++) {
         m.line_max = line_max[i];
         m.err = HD_OK;
+        m.bytes = m.members = 0;
         m.alert = json_object();
         fill(&m);
-        size_t size = m.err == HD_OK ? size_of(m.alert) : 0;
-        if (size > 0 && size < HD_ALERT_TEXT_MAX) {
+        if (m.err == HD_OK && fits(&m)) {
             *out = m.alert;
             err = HD_OK;
             break;

@@ -9,7 +9,7 @@
 #include <haidang/buf.h>
 #include <haidang/log.h>
 
-#define LEVEL 3
+#define LEVEL 1 /* an alert is too short for more to gain anything */
 
 struct queued {
     struct hd_buf frame;
@@ -188,12 +188,12 @@ static int compress(struct cor_publish *p, struct hd_buf *out)
 int cor_publish_add(struct cor_publish *p, const json_t *alert, char why[256])
 {
     struct queued q = {0};
-    if (hd_alert_check(alert, why) != HD_OK) {
+    hd_buf_clear(&p->text);
+    int err = hd_alert_format(alert, &p->text);
+    if (err == HD_EINVAL && hd_alert_check(alert, why) != HD_OK) { /* says why */
         return HD_EBUG;
     }
     (void)snprintf(why, 256, "out of memory");
-    hd_buf_clear(&p->text);
-    int err = hd_alert_format(alert, &p->text);
     hd_buf_byte(&p->text, '\n');
     err = err != HD_OK ? err : p->text.err;
     err = err != HD_OK ? err : make_room(p);

@@ -3,7 +3,8 @@
  * A ring that is searched from both ends. Under a flood that fires thousands of times a
  * second the exact comparison of groups would cost more than all the rest, so each event
  * carries a signature of its values, and only those whose signature holds the values of
- * the group are compared.
+ * the group are compared. It is made when the event is first looked at: under a flood of
+ * hits that fires nothing most never are.
  */
 #include "correlator/state/evidence.h"
 
@@ -26,7 +27,8 @@ struct sign { /* two bits a value */
 struct kept {
     struct cor_event *event;
     const struct rul_rule *rule; /* of the set in force: see cor_evidence_clear */
-    struct sign sign;
+    struct sign sign;            /* made when it is first sought among */
+    bool is_signed;
 };
 
 struct cor_evidence {
@@ -65,7 +67,7 @@ static struct kept *at(const struct cor_evidence *ev, uint32_t i)
 static void drop_oldest(struct cor_evidence *ev)
 {
     struct cor_event *event = at(ev, 0)->event;
-    ev->bytes -= cor_event_bytes(event);
+    ev->bytes -= event->bytes;
     cor_event_unref(event);
     ev->first = (ev->first + 1) % ev->opts.events;
     ev->n--;
@@ -137,7 +139,7 @@ static bool holds(const struct sign *all, const struct sign *some)
 void cor_evidence_keep(struct cor_evidence *ev, const struct rul_rule *rule,
                        struct cor_event *event)
 {
-    size_t bytes = cor_event_bytes(event);
+    size_t bytes = event->bytes;
     while (ev->n > 0 &&
            (ev->n == ev->opts.events || ev->bytes + bytes > ev->opts.bytes)) {
         drop_oldest(ev);
@@ -145,11 +147,7 @@ void cor_evidence_keep(struct cor_evidence *ev, const struct rul_rule *rule,
     if (bytes > ev->opts.bytes) {
         return;
     }
-    /* One event may feed several rules: its hits follow each other. */
-    const struct kept *last = ev->n == 0 ? NULL : at(ev, ev->n - 1);
-    struct sign sign =
-        last != NULL && last->event == event ? last->sign : sign_of(ev, event->copy);
-    *at(ev, ev->n) = (struct kept){cor_event_ref(event), rule, sign};
+    *at(ev, ev->n) = (struct kept){.event = cor_event_ref(event), .rule = rule};
     ev->n++;
     ev->bytes += bytes;
 }
@@ -172,6 +170,7 @@ static bool has_event(const struct cor_event *const *list, size_t n,
 }
 
 struct search {
+    struct cor_evidence *evidence;
     const struct rul_set *set;
     const struct rul_detection *detection;
     struct sign sign; /* of the group's values */
@@ -180,19 +179,23 @@ struct search {
 };
 
 /* Takes the event when it belongs to the detection. */
-static void examine(struct search *s, const struct kept *k)
+static void examine(struct search *s, struct kept *k)
 {
+    if (!k->is_signed) {
+        k->sign = sign_of(s->evidence, k->event->copy);
+        k->is_signed = true;
+    }
     if (holds(&k->sign, &s->sign) && !has_event(s->out, s->n, k->event) &&
         rul_detection_covers(s->set, s->detection, k->rule, k->event->copy)) {
         s->out[s->n++] = k->event;
     }
 }
 
-size_t cor_evidence_find(const struct cor_evidence *ev, const struct rul_set *set,
+size_t cor_evidence_find(struct cor_evidence *ev, const struct rul_set *set,
                          const struct rul_detection *detection,
                          const struct cor_event *out[HD_ALERT_EVIDENCE_MAX])
 {
-    struct search s = {.set = set, .detection = detection, .out = out};
+    struct search s = {.evidence = ev, .set = set, .detection = detection, .out = out};
     for (size_t i = 0; i < detection->n_group; i++) {
         sign_canonical(&s.sign, detection->group[i].value);
     }
@@ -201,7 +204,7 @@ size_t cor_evidence_find(const struct cor_evidence *ev, const struct rul_set *se
     }
     const struct cor_event *last_first = s.n == 0 ? NULL : out[s.n - 1];
     for (uint32_t i = ev->n; s.n >= HALF && i > 0 && s.n < HD_ALERT_EVIDENCE_MAX; i--) {
-        const struct kept *k = at(ev, i - 1);
+        struct kept *k = at(ev, i - 1);
         if (k->event == last_first) {
             break;
         }

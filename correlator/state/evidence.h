@@ -28,6 +28,6 @@ void cor_evidence_keep(struct cor_evidence *evidence, const struct rul_rule *rul
 /* The events of the detection that are still here, by time: at most
  * HD_ALERT_EVIDENCE_MAX, half of them the first ones, half the last ones. Borrowed until
  * the next keep. */
-size_t cor_evidence_find(const struct cor_evidence *evidence, const struct rul_set *set,
+size_t cor_evidence_find(struct cor_evidence *evidence, const struct rul_set *set,
                          const struct rul_detection *detection,
                          const struct cor_event *out[HD_ALERT_EVIDENCE_MAX]);

@@ -97,14 +97,11 @@ static void publish(struct cor_state *s, struct cor_alert_input *in)
     }
 }
 
-static bool is_repeat(struct cor_state *s, struct cor_alert_input *in)
+static uint64_t key_of(const struct cor_alert_input *in)
 {
     struct hd_slice parts[COR_ALERT_KEY_PARTS];
     size_t n = cor_alert_key_of_input(in, parts);
-    int64_t time =
-        in->detection == NULL ? in->event->copy->time_ns : in->detection->last_ns;
-    return !cor_suppress_pass(s->suppress, cor_suppress_key(in->rule->id, parts, n),
-                              in->rule->severity, time, &in->repeats);
+    return cor_suppress_key(in->rule->id, parts, n);
 }
 
 /* A rule has fired: is it news? */
@@ -119,6 +116,13 @@ static void consider(struct cor_state *s, const struct rul_rule *rule,
                                  .detection = detection,
                                  .evidence = lines,
                                  .n_evidence = 1};
+    int64_t time = detection == NULL ? s->event->copy->time_ns : detection->last_ns;
+    uint64_t key = key_of(&in);
+    /* Most of a flood ends here, before anything dear. */
+    if (cor_suppress_repeat(s->suppress, key, rule->severity, time)) {
+        COR_COUNT(COR_M_SUPPRESSED, 1);
+        return;
+    }
     struct hd_slice position =
         detection == NULL ? s->event->position : detection->first_position;
     if (hd_alert_id(hd_slice_str(rule->id), group_text(s, detection), position, id) !=
@@ -130,7 +134,7 @@ static void consider(struct cor_state *s, const struct rul_rule *rule,
         COR_COUNT(COR_M_REPLAYED, 1);
         return;
     }
-    if (is_repeat(s, &in)) {
+    if (!cor_suppress_pass(s->suppress, key, rule->severity, time, &in.repeats)) {
         COR_COUNT(COR_M_SUPPRESSED, 1);
         return;
     }

@@ -14,6 +14,7 @@ struct entry {
     int64_t published_ns;
     uint64_t repeats;
     uint32_t newer, older; /* by last use */
+    bool is_seeded;        /* published_ns is that of an alert before the start */
 };
 
 struct cor_suppress {
@@ -113,14 +114,21 @@ static uint32_t obtain(struct cor_suppress *s)
     return at;
 }
 
+static void make_newest(struct cor_suppress *s, uint32_t at)
+{
+    if (s->newest != at) {
+        unlink_entry(s, at);
+        link_newest(s, at);
+    }
+}
+
 /* NULL when memory is short: then nothing is suppressed. */
 static struct entry *find_or_add(struct cor_suppress *s, uint64_t key, bool *is_new)
 {
     uint32_t at = cor_index_find(&s->index, key, same, s);
     *is_new = at == COR_INDEX_NONE;
     if (!*is_new) {
-        unlink_entry(s, at);
-        link_newest(s, at);
+        make_newest(s, at);
         return &s->entries[at];
     }
     at = obtain(s);
@@ -132,6 +140,34 @@ static struct entry *find_or_add(struct cor_suppress *s, uint64_t key, bool *is_
     return &s->entries[at];
 }
 
+static int64_t window_of(const struct cor_suppress *s, enum hd_severity severity)
+{
+    return (unsigned)severity < COR_SUPPRESS_SEVERITIES ? s->opts.window_ns[severity] : 0;
+}
+
+static int64_t distance_of(const struct entry *e, int64_t time_ns)
+{
+    return time_ns > e->published_ns ? time_ns - e->published_ns
+                                     : e->published_ns - time_ns;
+}
+
+bool cor_suppress_repeat(struct cor_suppress *s, uint64_t key, enum hd_severity severity,
+                         int64_t time_ns)
+{
+    uint32_t at = cor_index_find(&s->index, key, same, s);
+    if (at == COR_INDEX_NONE) {
+        return false;
+    }
+    struct entry *e = &s->entries[at];
+    int64_t distance = distance_of(e, time_ns);
+    if (distance >= window_of(s, severity) || (e->is_seeded && distance == 0)) {
+        return false;
+    }
+    make_newest(s, at);
+    e->repeats++;
+    return true;
+}
+
 bool cor_suppress_pass(struct cor_suppress *s, uint64_t key, enum hd_severity severity,
                        int64_t time_ns, uint64_t *repeats)
 {
@@ -141,11 +177,7 @@ bool cor_suppress_pass(struct cor_suppress *s, uint64_t key, enum hd_severity se
     if (e == NULL) {
         return true;
     }
-    int64_t window =
-        (unsigned)severity < COR_SUPPRESS_SEVERITIES ? s->opts.window_ns[severity] : 0;
-    int64_t distance =
-        time_ns > e->published_ns ? time_ns - e->published_ns : e->published_ns - time_ns;
-    if (!is_new && distance < window) {
+    if (!is_new && distance_of(e, time_ns) < window_of(s, severity)) {
         e->repeats++;
         return false;
     }
@@ -153,6 +185,7 @@ bool cor_suppress_pass(struct cor_suppress *s, uint64_t key, enum hd_severity se
     e->repeats = 0;
     if (is_new || time_ns > e->published_ns) {
         e->published_ns = time_ns;
+        e->is_seeded = false;
     }
     return true;
 }
@@ -163,6 +196,7 @@ void cor_suppress_seed(struct cor_suppress *s, uint64_t key, int64_t time_ns)
     struct entry *e = find_or_add(s, key, &is_new);
     if (e != NULL && (is_new || time_ns > e->published_ns)) {
         e->published_ns = time_ns;
+        e->is_seeded = true;
     }
 }
 

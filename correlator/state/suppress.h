@@ -28,6 +28,12 @@ void cor_suppress_free(struct cor_suppress *s);
 /* Key of "this rule about this thing": the rule's id and the parts, order counts. */
 uint64_t cor_suppress_key(const char *rule_id, const struct hd_slice *parts, size_t n);
 
+/* True: surely a repeat, and counted. False: undecided, nothing was changed; ask
+ * cor_suppress_pass. What an alert of the past says itself when it is replayed after a
+ * start is no repeat: that is left undecided, so whoever asks need not know the alert's
+ * id before. */
+bool cor_suppress_repeat(struct cor_suppress *s, uint64_t key, enum hd_severity severity,
+                         int64_t time_ns);
 /* True: publish, *repeats were suppressed since the last one. False: counted. */
 bool cor_suppress_pass(struct cor_suppress *s, uint64_t key, enum hd_severity severity,
                        int64_t time_ns, uint64_t *repeats);

@@ -124,6 +124,47 @@ static void remembers_the_newest_ids(void **state)
     cor_recent_free(r);
 }
 
+/* A stream about few things with times that go back and forth: asking early must decide
+ * as not asking does, in a table that forgets. */
+static void asking_early_decides_alike(void **state)
+{
+    (void)state;
+    struct cor_suppress *plain = table(5), *early = table(5);
+    uint64_t random = 12345, asked = 0;
+    for (unsigned i = 0; i < 100000; i++) {
+        random = random * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
+        uint64_t key = (random >> 33) % 7, n = 0, m = 0;
+        enum hd_severity severity = (enum hd_severity)(HD_SEV_LOW + (random >> 40) % 4);
+        int64_t time = (i / 10 + (int64_t)((random >> 50) % 80)) * S;
+        bool want = cor_suppress_pass(plain, key, severity, time, &n);
+        bool is_repeat = cor_suppress_repeat(early, key, severity, time);
+        bool got = !is_repeat && cor_suppress_pass(early, key, severity, time, &m);
+        assert_true(got == want);
+        assert_true(n == m);
+        asked += is_repeat;
+    }
+    assert_true(asked > 10000);
+    assert_int_equal(cor_suppress_evicted(plain), cor_suppress_evicted(early));
+    cor_suppress_free(plain);
+    cor_suppress_free(early);
+}
+
+static void an_alert_of_the_past_is_no_repeat_of_itself(void **state)
+{
+    (void)state;
+    struct cor_suppress *s = table(3);
+    uint64_t n;
+    cor_suppress_seed(s, 1, 100 * S);
+    assert_false(cor_suppress_repeat(s, 1, HD_SEV_LOW, 100 * S)); /* ask by its id */
+    assert_true(cor_suppress_repeat(s, 1, HD_SEV_LOW, 99 * S));
+    assert_true(cor_suppress_repeat(s, 1, HD_SEV_LOW, 101 * S));
+    assert_false(cor_suppress_repeat(s, 2, HD_SEV_LOW, 101 * S));
+    assert_true(cor_suppress_pass(s, 1, HD_SEV_LOW, 160 * S, &n));
+    assert_int_equal(n, 2);
+    assert_true(cor_suppress_repeat(s, 1, HD_SEV_LOW, 160 * S)); /* ours, surely */
+    cor_suppress_free(s);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -131,6 +172,8 @@ int main(void)
         cmocka_unit_test(windows_are_by_severity),
         cmocka_unit_test(forgets_what_was_unseen_for_longest),
         cmocka_unit_test(is_seeded_from_the_past),
+        cmocka_unit_test(asking_early_decides_alike),
+        cmocka_unit_test(an_alert_of_the_past_is_no_repeat_of_itself),
         cmocka_unit_test(keys_depend_on_every_part),
         cmocka_unit_test(remembers_the_newest_ids),
     };
