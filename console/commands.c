@@ -83,8 +83,27 @@ static const struct con_option backtest_options[] = {
     {0},
 };
 
+static const struct con_option rules_check_options[] = {
+    RULES_OPTIONS,
+    {"strict", 0, CON_FLAG, NULL, "warnings are failures, too", NULL},
+    {"json", 'j', CON_FLAG, NULL, "problems as JSON on standard output, one a line",
+     NULL},
+    {0},
+};
+
 static const struct con_option rules_list_options[] = {
     RULES_OPTIONS,
+    {"level", 's', CON_VALUE, "LEVEL",
+     "at least: informational, low, medium, high, critical",
+     "informational low medium high critical"},
+    {"status", 0, CON_VALUE, "STATUS",
+     "stable, test, experimental, deprecated or unsupported",
+     "stable test experimental deprecated unsupported"},
+    {"logsource", 'L', CON_LIST, "SOURCE",
+     "of the log source product=WORD,category=WORD,service=WORD; repeatable: any of them",
+     NULL},
+    {"tag", 't', CON_VALUE, "TAG",
+     "a tag or what is above it: attack.t1059 finds attack.t1059.001", NULL},
     {"json", 'j', CON_FLAG, NULL, "one JSON object a line", NULL},
     {"lang", 'l', CON_VALUE, "LANG", "language of the titles: en or vi", "en vi"},
     {0},
@@ -176,9 +195,18 @@ const struct con_command con_commands[] = {
     {"rules check", "[PATH...]", "checks rules: every error with file, line and column",
      "kiểm tra luật: báo mọi lỗi kèm tệp, dòng và cột",
      "PATH is a Sigma rule file or a directory of them; without one, the installed "
-     "rules.",
-     rules_options, 0, 1000, con_run_rules_check},
-    {"rules list", "[PATH...]", "lists rules", "liệt kê các luật", NULL,
+     "rules. With --json a problem is {\"level\",\"file\",\"line\",\"column\",\"text\"}, "
+     "the "
+     "last line\n"
+     "{\"rules\",\"errors\",\"warnings\",\"ms\"}. Exit status 0 when all rules are good, "
+     "3 "
+     "when not.",
+     rules_check_options, 0, 1000, con_run_rules_check},
+    {"rules list", "[PATH...]", "lists rules: all, or those of a level, source or tag",
+     "liệt kê các luật, có thể lọc theo mức, nguồn hoặc nhãn",
+     "Columns: id, level, title. Filters hold together. Rules that cannot be loaded are "
+     "named on\n"
+     "standard error, and the exit status is then 3.",
      rules_list_options, 0, 1000, con_run_rules_list},
     {"rules match", "[PATH...] --events FILE|-", "events in, one JSON line a hit out",
      "so khớp sự kiện với luật, mỗi lần khớp in một dòng JSON",

@@ -282,6 +282,13 @@ static int add_rule(struct loader *l, struct rul_doc *doc)
         }
     }
     doc->rule.index = index;
+    doc->rule.logsource =
+        (struct rul_logsource){hd_arena_copy(&set->keep, doc->logsource.product),
+                               hd_arena_copy(&set->keep, doc->logsource.category),
+                               hd_arena_copy(&set->keep, doc->logsource.service)};
+    if (set->keep.failed) {
+        return HD_ENOMEM;
+    }
     set->rules[index] = doc->rule;
     set->examples[index] = doc->examples;
     set->n_rules++;

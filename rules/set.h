@@ -58,7 +58,8 @@ struct rul_rule {   /* immutable; texts are NUL-terminated UTF-8, "" when absent
     enum hd_severity severity; /* low and informational = 1 */
     const char *const *tags;
     size_t n_tags;
-    const char *delivery; /* "national" or "province" */
+    struct rul_logsource logsource; /* all empty: a correlation */
+    const char *delivery;           /* "national" or "province" */
     const char *file;
     unsigned line;
     bool alerts;   /* false: only feeds correlations (generate: false) */

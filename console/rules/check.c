@@ -2,19 +2,49 @@
  *
  * haidang rules check: every problem of the rules, with the compiler of the correlator.
  */
+#include <haidang/json.h>
+
 #include <stdio.h>
 
 #include "console/rules/load.h"
 
+static const char *const levels[] = {
+    [HD_DIAG_ERROR] = "error", [HD_DIAG_WARNING] = "warning", [HD_DIAG_NOTE] = "note"};
+
+static void print_json(void *ctx, const struct hd_diag *diag)
+{
+    struct hd_buf out;
+    hd_buf_init(&out, 0);
+    struct hd_json j = hd_json(&out);
+    hd_json_object(&j, NULL);
+    hd_json_cstr(&j, "level", levels[diag->level]);
+    hd_json_cstr(&j, "file", diag->file != NULL ? diag->file : "");
+    hd_json_u64(&j, "line", diag->line);
+    hd_json_u64(&j, "column", diag->column);
+    hd_json_cstr(&j, "text", diag->text);
+    hd_json_end(&j, '}');
+    (void)fprintf(ctx, "%s\n", hd_buf_cstr(&out));
+    hd_buf_fini(&out);
+}
+
+static void sum_up(const struct con_rules *rules, bool is_json)
+{
+    (void)printf(is_json ? "{\"rules\":%zu,\"errors\":%u,\"warnings\":%u,\"ms\":%lld}\n"
+                         : "%zu rules, %u errors, %u warnings, %lld ms\n",
+                 rules->set != NULL ? rul_set_count(rules->set) : 0, rules->diags.errors,
+                 rules->diags.warnings, (long long)rules->took_ms);
+}
+
 int con_run_rules_check(const struct con_args *args)
 {
-    struct con_rules rules;
-    int code = con_rules_load(&rules, args, hd_diag_print, stderr);
-    if (code == HD_EXIT_OK) {
-        (void)printf("%zu rules, %u errors, %u warnings, %lld ms\n",
-                     rules.set != NULL ? rul_set_count(rules.set) : 0, rules.diags.errors,
-                     rules.diags.warnings, (long long)rules.took_ms);
-        code = con_rules_verdict(&rules);
+    bool is_json = con_args_flag(args, "json");
+    struct con_rules rules = {.diags = {.emit = is_json ? print_json : hd_diag_print,
+                                        .ctx = is_json ? stdout : stderr}};
+    con_rules_load(&rules, args, &(struct con_sources){.n = 0});
+    sum_up(&rules, is_json);
+    int code = con_rules_verdict(&rules);
+    if (con_args_flag(args, "strict") && rules.diags.warnings > 0) {
+        code = HD_EXIT_CONFIG;
     }
     con_rules_fini(&rules);
     return code;

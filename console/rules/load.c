@@ -10,7 +10,6 @@
 #include "console/data.h"
 #include "rules/explain.h"
 
-#define DECLARED_MAX 8U
 /* events of any age are what these commands are for */
 #define ANY_AGE (INT64_C(200) * 365 * 86400 * HD_NS_PER_SEC)
 
@@ -43,16 +42,15 @@ static int parse_source(const char *text, struct rul_logsource *out)
     return HD_EXIT_OK;
 }
 
-static int parse_sources(const struct con_args *args, struct rul_logsource *out,
-                         size_t *n)
+int con_sources_parse(struct con_sources *sources, const struct con_args *args)
 {
-    *n = args->n_list;
-    if (*n > DECLARED_MAX) {
+    sources->n = args->n_list;
+    if (sources->n > CON_SOURCES_MAX) {
         return con_fail(HD_EXIT_USAGE, "--logsource given more than %u times",
-                        DECLARED_MAX);
+                        CON_SOURCES_MAX);
     }
-    for (size_t i = 0; i < *n; i++) {
-        int code = parse_source(args->list[i], &out[i]);
+    for (size_t i = 0; i < sources->n; i++) {
+        int code = parse_source(args->list[i], &sources->list[i]);
         if (code != HD_EXIT_OK) {
             return code;
         }
@@ -62,18 +60,11 @@ static int parse_sources(const struct con_args *args, struct rul_logsource *out,
 
 /* ---- rules ---- */
 
-int con_rules_load(struct con_rules *rules, const struct con_args *args,
-                   void (*emit)(void *, const struct hd_diag *), void *ctx)
+void con_rules_load(struct con_rules *rules, const struct con_args *args,
+                    const struct con_sources *declared)
 {
     struct con_data_path decoders_room, rules_room;
     const char *installed = con_data_rules(&rules_room);
-    struct rul_logsource declared[DECLARED_MAX];
-    size_t n_declared = 0;
-    *rules = (struct con_rules){.diags = {.emit = emit, .ctx = ctx}};
-    int code = parse_sources(args, declared, &n_declared);
-    if (code != HD_EXIT_OK) {
-        return code;
-    }
     const struct rul_set_opts opts = {
         .decoders_dir = con_data_decoders(args, &decoders_room),
         .rules = args->n_operands > 0 ? args->operands : &installed,
@@ -81,19 +72,18 @@ int con_rules_load(struct con_rules *rules, const struct con_args *args,
         .time_zone = con_args_value(args, "zone"),
         .placeholders_dir = con_args_value(args, "placeholders"),
         .keep_going = true,
-        .declared = declared,
-        .n_declared = n_declared,
+        .declared = declared->list,
+        .n_declared = declared->n,
         .skew_max_ns = ANY_AGE,
     };
     int64_t start = hd_clock_mono_ns();
     rules->err = rul_set_load(&opts, &rules->set, &rules->diags);
-    if (rules->set == NULL && n_declared == 0 &&
+    if (rules->set == NULL && declared->n == 0 &&
         access(opts.decoders_dir, R_OK | X_OK) != 0) {
         (void)con_fail(HD_EXIT_CONFIG, "no decoders in %s; name them with --decoders",
                        opts.decoders_dir);
     }
     rules->took_ms = (hd_clock_mono_ns() - start) / HD_NS_PER_MS;
-    return HD_EXIT_OK;
 }
 
 int con_rules_verdict(const struct con_rules *rules)

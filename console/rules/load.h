@@ -12,18 +12,26 @@
 
 /* ---- rules ---- */
 
+#define CON_SOURCES_MAX 8U
+struct con_sources { /* views into the command line */
+    struct rul_logsource list[CON_SOURCES_MAX];
+    size_t n;
+};
+/* --logsource "product=WORD,category=WORD,service=WORD". HD_EXIT_USAGE, printed. */
+int con_sources_parse(struct con_sources *sources,
+                      const struct con_args *args) HD_MUST_USE;
+
 struct con_rules {
     struct rul_set *set; /* NULL: nothing could be loaded */
     struct hd_diags diags;
     int err;
     int64_t took_ms;
 };
-/* The rules named by the operands (or those installed) and the decoders, or the log
- * sources that --logsource declares. Bad rules are left out, every problem goes to
- * `emit` (hd_diag_print with stderr). HD_EXIT_OK unless the command line is wrong.
- * own: con_rules_fini, also on failure. */
-int con_rules_load(struct con_rules *rules, const struct con_args *args,
-                   void (*emit)(void *, const struct hd_diag *), void *ctx) HD_MUST_USE;
+/* The rules named by the operands (or those installed) with the decoders, or with the
+ * log sources that are declared (n may be 0). Bad rules are left out; every problem goes
+ * to rules->diags, whose sink the caller sets. own: con_rules_fini. */
+void con_rules_load(struct con_rules *rules, const struct con_args *args,
+                    const struct con_sources *declared);
 /* HD_EXIT_CONFIG, printed, when there is no set; also when there were errors. */
 int con_rules_verdict(const struct con_rules *rules) HD_MUST_USE;
 void con_rules_fini(struct con_rules *rules);

@@ -252,13 +252,18 @@ static int match_events(const struct con_args *args, const struct con_rules *rul
 
 int con_run_rules_match(const struct con_args *args)
 {
-    struct con_rules rules;
+    struct con_rules rules = {.diags = {.emit = hd_diag_print, .ctx = stderr}};
+    struct con_sources declared;
     if (con_args_value(args, "events") == NULL) {
         return con_fail(HD_EXIT_USAGE,
                         "rules match: --events FILE is missing (- is standard input)");
     }
-    int code = con_rules_load(&rules, args, hd_diag_print, stderr);
-    if (code == HD_EXIT_OK && (rules.set == NULL || rul_set_count(rules.set) == 0)) {
+    int code = con_sources_parse(&declared, args);
+    if (code != HD_EXIT_OK) {
+        return code;
+    }
+    con_rules_load(&rules, args, &declared);
+    if (rules.set == NULL || rul_set_count(rules.set) == 0) {
         code = con_fail(HD_EXIT_CONFIG, "no rule could be loaded%s%s",
                         rules.err != 0 ? ": " : "",
                         rules.err != 0 ? hd_err_text(rules.err) : "");

@@ -37,14 +37,14 @@ static int read_map(struct rul_reader *r, const struct hd_yaml *map,
     if (all == NULL) {
         return HD_ENOMEM;
     }
-    for (const struct hd_yaml *v = map->first; v != NULL; v = v->next) {
+    int result = 0;
+    for (const struct hd_yaml *v = map->first; v != NULL && result != HD_ENOMEM;
+         v = v->next) {
         int err = rul_item_read(r, v->key, v, &all->kids[all->n++]);
-        if (err != 0) {
-            return err;
-        }
+        result = err != 0 ? err : result;
     }
-    *out = only_child(all);
-    return 0;
+    *out = result == 0 ? only_child(all) : all;
+    return result;
 }
 
 /* A map (and), a list of maps or keywords (or), or one keyword. */
@@ -64,19 +64,18 @@ static int read_search(struct rul_reader *r, const struct hd_yaml *node,
     if (any == NULL) {
         return HD_ENOMEM;
     }
-    for (const struct hd_yaml *v = node->first; v != NULL; v = v->next) {
-        if (v->kind == HD_YAML_LIST) {
-            return rul_refuse(r, v, "a list inside a list has no meaning");
-        }
-        int err = v->kind == HD_YAML_MAP
-                      ? read_map(r, v, &any->kids[any->n++])
-                      : rul_item_read(r, NULL, v, &any->kids[any->n++]);
-        if (err != 0) {
-            return err;
-        }
+    int result = 0;
+    for (const struct hd_yaml *v = node->first; v != NULL && result != HD_ENOMEM;
+         v = v->next) {
+        struct rul_expr **kid = &any->kids[any->n++];
+        int err = v->kind == HD_YAML_LIST
+                      ? rul_refuse(r, v, "a list inside a list has no meaning")
+                  : v->kind == HD_YAML_MAP ? read_map(r, v, kid)
+                                           : rul_item_read(r, NULL, v, kid);
+        result = err != 0 ? err : result;
     }
-    *out = only_child(any);
-    return 0;
+    *out = result == 0 ? only_child(any) : any;
+    return result;
 }
 
 /* ---- condition ---- */
@@ -224,8 +223,11 @@ static int read_searches(struct detection *d, const struct hd_yaml *detection)
         struct search *s = &d->searches[d->n];
         s->name = v->key->text;
         int err = read_search(d->r, v, &s->expr);
-        if (err == HD_ENOMEM) {
-            return err;
+        if (err != 0 && s->expr == NULL) { /* the condition may still name it */
+            s->expr = rul_expr_new(d->r, RUL_EXPR_OR, 1);
+        }
+        if (err == HD_ENOMEM || s->expr == NULL) {
+            return HD_ENOMEM;
         }
         result = err != 0 ? err : result;
         d->n++;
@@ -247,8 +249,9 @@ int rul_detection_read(struct rul_reader *r, const struct hd_yaml *detection,
     }
     d->r = r;
     int err = read_searches(d, detection);
-    if (err == 0) {
-        err = read_conditions(d, condition, out);
+    if (err != HD_ENOMEM) { /* what is wrong with the condition is worth telling, too */
+        int rest = read_conditions(d, condition, out);
+        err = err != 0 ? err : rest;
     }
     free(d);
     return err;
