@@ -76,6 +76,8 @@ int con_run_tail(const struct con_args *args);
 int con_run_status(const struct con_args *args);
 int con_run_decode(const struct con_args *args);
 int con_run_rules_check(const struct con_args *args);
+int con_run_rules_convert(const struct con_args *args);
+int con_run_rules_explain(const struct con_args *args);
 int con_run_rules_list(const struct con_args *args);
 int con_run_rules_match(const struct con_args *args);
 int con_run_rules_test(const struct con_args *args);

@@ -91,6 +91,13 @@ static const struct con_option rules_check_options[] = {
     {0},
 };
 
+static const struct con_option rules_explain_options[] = {
+    RULES_OPTIONS,
+    {"json", 'j', CON_FLAG, NULL, "one JSON object a rule", NULL},
+    SHOW_OPTIONS,
+    {0},
+};
+
 static const struct con_option rules_list_options[] = {
     RULES_OPTIONS,
     {"level", 's', CON_VALUE, "LEVEL",
@@ -208,6 +215,26 @@ const struct con_command con_commands[] = {
      "named on\n"
      "standard error, and the exit status is then 3.",
      rules_list_options, 0, 1000, con_run_rules_list},
+    {"rules explain", "RULE [PATH...]", "what a rule was compiled to, and what it costs",
+     "giải thích luật: được dịch thành gì, khi nào được xét",
+     "RULE is a rule file, or an id, a name or a part of a title that is sought in PATH "
+     "(default:\n"
+     "the installed rules). Shows the comparisons after all modifiers, as the engine "
+     "makes "
+     "them\n"
+     "(texts in lower case), with how many rules share each; what must be found in an "
+     "event "
+     "before\n"
+     "the rule is looked at, and how often that is expected; and the log sources whose "
+     "events meet it.",
+     rules_explain_options, 1, 1000, con_run_rules_explain},
+    {"rules convert", "[PATH...]", "prints rules in one way of writing, nothing lost",
+     "in lại luật theo một cách viết thống nhất, không mất nội dung",
+     "Sigma in, Sigma out: keys in the order of the specification, strings quoted, "
+     "aliases "
+     "written\n"
+     "out. Loading the output gives the same comparisons. Comments are not kept.",
+     NULL, 0, 1000, con_run_rules_convert},
     {"rules match", "[PATH...] --events FILE|-", "events in, one JSON line a hit out",
      "so khớp sự kiện với luật, mỗi lần khớp in một dòng JSON",
      "The engine as a filter, without a server: the decoding, matching and correlating "

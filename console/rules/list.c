@@ -4,6 +4,7 @@
  */
 #include <haidang/json.h>
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -12,6 +13,7 @@
 
 static void list_json(const struct rul_rule *rule, struct hd_buf *out)
 {
+    char hash[20]; /* of the meaning: the same when only the writing differs */
     struct hd_json j = hd_json(out);
     hd_json_object(&j, NULL);
     hd_json_cstr(&j, "id", rule->id);
@@ -31,6 +33,8 @@ static void list_json(const struct rul_rule *rule, struct hd_buf *out)
         hd_json_cstr(&j, NULL, rule->tags[i]);
     }
     hd_json_end(&j, ']');
+    (void)snprintf(hash, sizeof(hash), "%016" PRIx64, rule->hash);
+    hd_json_cstr(&j, "hash", hash);
     hd_json_cstr(&j, "file", rule->file);
     hd_json_u64(&j, "line", rule->line);
     hd_json_end(&j, '}');

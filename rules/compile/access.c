@@ -152,3 +152,8 @@ int rul_access_choose(const struct rul_program *p, uint32_t ref, struct rul_acce
     *n = c.n;
     return err;
 }
+
+double rul_access_cost(const struct rul_program *p, uint32_t ref)
+{
+    return cost(p, ref, false);
+}

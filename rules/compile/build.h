@@ -24,6 +24,9 @@ struct rul_access {
 /* Access set of a rule into out[cap]; *n = 0 when it has none. HD_ELIMIT. */
 int rul_access_choose(const struct rul_program *p, uint32_t ref, struct rul_access *out,
                       uint32_t cap, uint32_t *n) HD_MUST_USE;
+/* The estimate by which it chooses: how often, in a million events, its members will be
+ * found. INFINITY: there is no such set. */
+double rul_access_cost(const struct rul_program *p, uint32_t ref);
 /* What of a predicate goes into a literal database; empty = nothing can. */
 struct hd_slice rul_access_literal(const struct rul_program *p,
                                    const struct rul_pred *pred);
