@@ -218,7 +218,16 @@ static const struct hd_conf_item detect_items[] = {
      .min = MIB,
      .max = TIB,
      .def = "64MiB",
-     .help = "For correlations; beyond, the least active groups are forgotten."},
+     .help =
+         "For correlations; beyond, the least active groups are forgotten. A group of "
+         "an event_count takes some 110 bytes: a million of them 128MiB."},
+    {.key = "rule_memory",
+     .type = HD_CONF_SIZE,
+     AT_DET(rule_memory),
+     .max = TIB,
+     .def = "0",
+     .help = "So much of `memory` for one correlation rule, so that a flood of made-up "
+             "names or addresses pushes out groups of that rule only; 0 = a quarter."},
     {.key = "lateness",
      .type = HD_CONF_DURATION,
      AT_DET(lateness),

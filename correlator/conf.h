@@ -35,7 +35,7 @@ struct cor_conf {
     } rules;
     struct cor_conf_detect {
         int64_t threads;
-        uint64_t memory;
+        uint64_t memory, rule_memory;
         int64_t lateness, warm_up, lag_alarm;
         int64_t remember;
     } detect;

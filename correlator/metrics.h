@@ -93,6 +93,12 @@
       "Hits too old to be correlated")                                                   \
     X(COR_M_NO_GROUP, COUNTER, COR_NAME("correlation_no_group_total"),                   \
       "Hits without the field that their correlation groups by")                         \
+    X(COR_M_NO_NUMBER, COUNTER, COR_NAME("correlation_no_number_total"),                 \
+      "Hits whose field to be summed is no number")                                      \
+    X(COR_M_CAPPED, COUNTER, COR_NAME("correlation_capped_total"),                       \
+      "Events that a limit of correlations kept from being counted exactly")             \
+    X(COR_M_UNTOLD, COUNTER, COR_NAME("correlation_lost_total"),                         \
+      "Detections that the correlations counting them did not get: memory was short")    \
     X(COR_M_GEO_ERRORS, COUNTER, COR_NAME("geo_errors_total"),                           \
       "Look-ups that a broken database could not answer")                                \
     X(COR_M_RULES, GAUGE, COR_NAME("rules"), "Rules in force")                           \

@@ -142,6 +142,7 @@ static int open_state(struct cor_program *p, char why[256])
         .remember = (uint32_t)p->conf->detect.remember,
         .suppress = {.entries = (uint32_t)sup->entries},
         .correlate = {.memory_max = p->conf->detect.memory,
+                      .rule_max = p->conf->detect.rule_memory,
                       .lateness_ns = p->conf->detect.lateness},
     };
     const int64_t windows[COR_SUPPRESS_SEVERITIES] = {0, sup->low, sup->medium, sup->high,

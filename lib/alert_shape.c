@@ -80,7 +80,9 @@
 static const char *const statuses[] = {"new", "update", NULL};
 static const char *const levels[] = {"informational", "low",      "medium",
                                      "high",          "critical", NULL};
-static const char *const types[] = {"detection", "event_count", "value_count", NULL};
+static const char *const types[] = {"detection", "event_count",      "value_count",
+                                    "value_sum", "value_avg",        "value_percentile",
+                                    "temporal",  "temporal_ordered", NULL};
 static const char *const deliveries[] = {"province", "national", NULL};
 
 SHAPE(times, AS_MUST("first", HD_ASHAPE_TIME), AS_MUST("last", HD_ASHAPE_TIME),

@@ -211,6 +211,38 @@ int rul_event_copy(const struct rul_event *ev, struct rul_event_copy **out)
     return 0;
 }
 
+/* The value in the copy: as before inside of raw, or behind everything else. */
+static struct hd_slice put_value(uint8_t **at, const struct rul_event_copy *ev,
+                                 const struct rul_event_copy *copy, struct hd_slice value)
+{
+    return is_within(ev->raw, value)
+               ? hd_slice(copy->raw.ptr + (value.ptr - ev->raw.ptr), value.len)
+               : put(at, value);
+}
+
+int rul_event_copy_dup(const struct rul_event_copy *ev, struct rul_event_copy **out)
+{
+    size_t head = sizeof(*ev) + ev->n * sizeof(ev->values[0]);
+    size_t size = head + ev->raw.len + text_size(ev->decoder) + text_size(ev->pattern);
+    for (uint16_t i = 0; i < ev->n; i++) {
+        size += is_within(ev->raw, ev->values[i].value) ? 0 : ev->values[i].value.len;
+    }
+    struct rul_event_copy *copy = malloc(size);
+    if (copy == NULL) {
+        return HD_ENOMEM;
+    }
+    memcpy(copy, ev, head);
+    uint8_t *at = (uint8_t *)copy + head;
+    copy->raw = put(&at, ev->raw);
+    copy->decoder = put_text(&at, ev->decoder);
+    copy->pattern = put_text(&at, ev->pattern);
+    for (uint16_t i = 0; i < ev->n; i++) {
+        copy->values[i].value = put_value(&at, ev, copy, ev->values[i].value);
+    }
+    *out = copy;
+    return 0;
+}
+
 struct hd_slice rul_event_copy_get(const struct rul_event_copy *copy, uint16_t id)
 {
     for (uint16_t i = 0; i < copy->n; i++) {

@@ -144,4 +144,7 @@ struct rul_event_copy {
     } values[];
 };
 int rul_event_copy(const struct rul_event *ev, struct rul_event_copy **out) HD_MUST_USE;
+/* A copy of a copy, owned alike. */
+int rul_event_copy_dup(const struct rul_event_copy *ev,
+                       struct rul_event_copy **out) HD_MUST_USE;
 struct hd_slice rul_event_copy_get(const struct rul_event_copy *copy, uint16_t id);

@@ -307,24 +307,68 @@ static int add_correlation(struct loader *l, struct rul_doc *doc)
     return err;
 }
 
-/* Takes detections or correlations over into the set; docs[] gets what was taken. */
-static int take_rules(struct loader *l, bool correlations, struct rul_doc **docs)
+/* One document into the set; docs[] gets it when it was taken. */
+static int take_rule(struct loader *l, struct rul_doc *doc, struct rul_doc **docs)
 {
-    for (struct rul_doc *d = l->first; d != NULL; d = d->next) {
-        if ((d->corr != NULL) != correlations) {
-            continue;
-        }
-        uint32_t index = l->set->n_rules;
-        int err = correlations ? add_correlation(l, d) : add_rule(l, d);
-        if (err == HD_EPARSE) {
-            l->refused++;
-        } else if (err != 0) {
-            return err;
+    uint32_t index = l->set->n_rules;
+    int err = doc->corr != NULL ? add_correlation(l, doc) : add_rule(l, doc);
+    if (err == HD_EPARSE) {
+        l->refused++;
+        return 0;
+    }
+    docs[index] = err == 0 ? doc : NULL;
+    return err;
+}
+
+/* Takes those of the waiting that count only what is in the set; *n gets how many still
+ * wait. */
+static int take_ready(struct loader *l, struct rul_doc **waiting, size_t *n,
+                      struct rul_doc **docs)
+{
+    size_t left = 0;
+    int err = 0;
+    for (size_t i = 0; i < *n && err == 0; i++) {
+        if (rul_corr_missing(l->set, waiting[i]) != NULL) {
+            waiting[left++] = waiting[i];
         } else {
-            docs[index] = d;
+            err = take_rule(l, waiting[i], docs);
         }
     }
-    return 0;
+    *n = left;
+    return err;
+}
+
+/* Correlations after what they count; what never gets ready is refused. */
+static int take_correlations(struct loader *l, struct rul_doc **docs)
+{
+    struct rul_doc **waiting =
+        hd_arena_alloc(&l->load, (size_t)l->n_docs + 1, sizeof(struct rul_doc *));
+    if (waiting == NULL) {
+        return HD_ENOMEM;
+    }
+    size_t n = 0, before = 0;
+    int err = 0;
+    for (struct rul_doc *d = l->first; d != NULL; d = d->next) {
+        if (d->corr != NULL) {
+            waiting[n++] = d;
+        }
+    }
+    do {
+        before = n;
+        err = take_ready(l, waiting, &n, docs);
+    } while (err == 0 && n < before);
+    rul_corr_explain(l->set, waiting, n, l->diags);
+    l->refused += (unsigned)n;
+    return err;
+}
+
+static int take_rules(struct loader *l, struct rul_doc **docs)
+{
+    int err = 0;
+    for (struct rul_doc *d = l->first; d != NULL && err == 0; d = d->next) {
+        err = d->corr == NULL ? take_rule(l, d, docs) : 0;
+    }
+    return err != 0 ? err : take_correlations(l, docs);
 }
 
 /* A rule that only feeds correlations without `generate` raises no alert of its own. */
@@ -353,10 +397,7 @@ static int compile_rules(struct loader *l)
         set->corrs == NULL) {
         return HD_ENOMEM;
     }
-    int err = take_rules(l, false, docs);
-    if (err == 0) {
-        err = take_rules(l, true, docs);
-    }
+    int err = take_rules(l, docs);
     if (err != 0) {
         return err;
     }

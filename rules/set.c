@@ -29,6 +29,17 @@ void rul_set_unref(struct rul_set *set)
     free(set);
 }
 
+const char *rul_rule_type_name(enum rul_rule_type type)
+{
+    static const char *const names[RUL_RULE_TYPES] = {
+        [RUL_DETECTION] = "detection",     [RUL_EVENT_COUNT] = "event_count",
+        [RUL_VALUE_COUNT] = "value_count", [RUL_VALUE_SUM] = "value_sum",
+        [RUL_VALUE_AVG] = "value_avg",     [RUL_VALUE_PERCENTILE] = "value_percentile",
+        [RUL_TEMPORAL] = "temporal",       [RUL_TEMPORAL_ORDERED] = "temporal_ordered",
+    };
+    return names[type];
+}
+
 const struct rul_fields *rul_set_fields(const struct rul_set *set)
 {
     return set->fields;

@@ -45,7 +45,19 @@ const char *rul_set_hash(const struct rul_set *set); /* 64 hex digits over all s
 /* The class of events that have exactly this log source; 0 when there is none. */
 uint16_t rul_set_class_of(const struct rul_set *set, const struct rul_logsource *source);
 
-enum rul_rule_type { RUL_DETECTION, RUL_EVENT_COUNT, RUL_VALUE_COUNT };
+enum rul_rule_type {
+    RUL_DETECTION,
+    RUL_EVENT_COUNT,
+    RUL_VALUE_COUNT,
+    RUL_VALUE_SUM,
+    RUL_VALUE_AVG,
+    RUL_VALUE_PERCENTILE,
+    RUL_TEMPORAL,
+    RUL_TEMPORAL_ORDERED
+};
+#define RUL_RULE_TYPES (RUL_TEMPORAL_ORDERED + 1)
+/* As Sigma writes it; "detection" for the first. */
+const char *rul_rule_type_name(enum rul_rule_type type);
 
 struct rul_rule {   /* immutable; texts are NUL-terminated UTF-8, "" when absent */
     uint32_t index; /* in the set */

@@ -140,9 +140,6 @@ static struct hd_slice field(const struct maker *m, enum rul_field_id id)
 
 static void put_rule(struct maker *m)
 {
-    static const char *const types[] = {[RUL_DETECTION] = "detection",
-                                        [RUL_EVENT_COUNT] = "event_count",
-                                        [RUL_VALUE_COUNT] = "value_count"};
     const struct rul_rule *r = m->in->rule;
     json_t *rule = json_object();
     put_cstr(m, rule, "id", r->id);
@@ -163,7 +160,7 @@ static void put_rule(struct maker *m)
         m->bytes += strlen(r->tags[i]);
     }
     put(m, rule, "tags", tags);
-    put_cstr(m, rule, "type", types[r->type]);
+    put_cstr(m, rule, "type", rul_rule_type_name(r->type));
     put(m, m->alert, "rule", rule);
 }
 

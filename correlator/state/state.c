@@ -10,6 +10,7 @@
 #include <haidang/clock.h>
 #include <haidang/log.h>
 #include <haidang/loop.h>
+#include <haidang/num.h>
 
 #include "correlator/metrics.h"
 #include "correlator/publish/alert_build.h"
@@ -156,16 +157,42 @@ static const struct cor_event *newest_of(struct cor_state *s,
     return n == 0 ? NULL : lines[n - 1];
 }
 
+/* What the correlator kept, when the event itself is no longer among the evidence: a
+ * window may have been open for days. NULL: memory is short. */
+static struct cor_event *rebuild(const struct rul_detection *detection,
+                                 const struct rul_event_copy *last)
+{
+    struct hd_slice rest = detection->last_position, agent, boot, seq = HD_SLICE_EMPTY;
+    struct cor_origin origin = {0};
+    struct rul_event_copy *copy = NULL;
+    struct cor_event *event = NULL;
+    if (hd_slice_split(&rest, '/', &agent) && hd_slice_split(&rest, '/', &boot)) {
+        origin.agent = agent;
+        origin.boot = boot;
+        seq = rest;
+    }
+    if (hd_num_u64(seq, UINT64_MAX, &origin.seq) != HD_OK ||
+        rul_event_copy_dup(last, &copy) != HD_OK ||
+        cor_event_new(&origin, copy, &event) != HD_OK) {
+        return NULL;
+    }
+    return event;
+}
+
 static void on_detection(void *ctx, const struct rul_detection *detection,
                          const struct rul_event_copy *last)
 {
     struct cor_state *s = ctx;
     const struct cor_event *at_hand = s->event;
+    struct cor_event *rebuilt = NULL;
     if (s->is_warm_up || !detection->rule->alerts) {
         return;
     }
     if (at_hand == NULL || at_hand->copy != last) {
         s->event = newest_of(s, detection); /* a window has ended */
+    }
+    if (s->event == NULL) {
+        s->event = rebuilt = rebuild(detection, last);
     }
     if (s->event != NULL) {
         consider(s, detection->rule, detection);
@@ -174,6 +201,7 @@ static void on_detection(void *ctx, const struct rul_detection *detection,
         HD_LOG(WARN, "state", "a detection was lost: none of its events is kept",
                HD_KV_STR("rule", detection->rule->id));
     }
+    cor_event_unref(rebuilt);
     s->event = at_hand;
 }
 
@@ -274,6 +302,9 @@ static void count(struct cor_state *s)
     COR_GAUGE(COR_M_GROUPS_EVICTED, stats.evicted);
     COR_GAUGE(COR_M_LATE, stats.late);
     COR_GAUGE(COR_M_NO_GROUP, stats.no_group);
+    COR_GAUGE(COR_M_NO_NUMBER, stats.no_number);
+    COR_GAUGE(COR_M_CAPPED, stats.capped);
+    COR_GAUGE(COR_M_UNTOLD, stats.lost);
     COR_GAUGE(COR_M_SUPPRESS_EVICTED, cor_suppress_evicted(s->suppress));
 }
 

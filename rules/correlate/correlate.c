@@ -11,53 +11,16 @@
 #include <haidang/clock.h>
 #include <haidang/hash.h>
 
-#include "rules/correlate/groups.h"
+#include "rules/correlate/core.h"
 #include "rules/correlate/key.h"
-#include "rules/correlate/positions.h"
 
 #define MEMORY_DEFAULT   (UINT64_C(64) << 20)
 #define LATENESS_DEFAULT (30 * HD_NS_PER_SEC)
 #define TIME_MAX         (INT64_MAX / 2) /* year 2116: windows end without overflow */
 
-struct counted { /* one correlation that counts a rule */
-    uint32_t corr;
-    const struct rul_corr_ref *ref;
-};
-
-struct state { /* one correlation */
-    const struct rul_corr *corr;
-    struct rul_groups groups;
-    int64_t next_close_ns; /* earliest end of an open window; INT64_MAX = none */
-};
-
-struct rul_correlator {
-    size_t memory_max, quota;
-    int64_t lateness_ns;
-    int64_t seen_ns; /* largest event time; INT64_MIN before the first */
-    struct rul_set *set;
-    struct state *states; /* per correlation of the set */
-    uint32_t n_states;
-    uint32_t *first_counted; /* per rule of the set, and one more */
-    struct counted *counted;
-    struct rul_positions *positions;
-    struct hd_buf key, text;
-    struct rul_correlator_stats stats;
-};
-
-/* One hit on its way through. */
-struct hit {
-    struct rul_correlator *c;
-    struct state *state;
-    const struct rul_corr_ref *ref;
-    const struct rul_event_copy *ev;
-    struct rul_mark mark;
-    rul_on_detection fire;
-    void *ctx;
-};
-
 /* ---- life time ---- */
 
-static void free_states(struct state *states, uint32_t n)
+static void free_states(struct rul_corr_state *states, uint32_t n)
 {
     for (uint32_t i = 0; i < n; i++) {
         rul_groups_fini(&states[i].groups);
@@ -73,12 +36,16 @@ int rul_correlator_new(const struct rul_correlator_opts *opts,
         return HD_ENOMEM;
     }
     c->memory_max = opts->memory_max != 0 ? opts->memory_max : MEMORY_DEFAULT;
-    c->quota = c->memory_max / 4;
+    c->quota = opts->rule_max != 0 ? opts->rule_max : c->memory_max / 4;
     c->lateness_ns = opts->lateness_ns != 0 ? opts->lateness_ns : LATENESS_DEFAULT;
     c->seen_ns = INT64_MIN;
+    c->next_close_ns = INT64_MAX;
+    c->emitted_tail = &c->emitted;
     hd_buf_init(&c->key, 0);
     hd_buf_init(&c->text, 0);
-    int err = rul_positions_new(&c->positions);
+    int err = hd_random(&c->seed, sizeof(c->seed));
+    err = err != 0 ? err : rul_positions_new(&c->positions);
+    err = err != 0 ? err : rul_pool_new(&c->pool);
     if (err != 0) {
         rul_correlator_free(c);
         return err;
@@ -93,6 +60,7 @@ void rul_correlator_free(struct rul_correlator *c)
         return;
     }
     free_states(c->states, c->n_states);
+    rul_pool_free(c->pool);
     free(c->first_counted);
     free(c->counted);
     rul_positions_free(c->positions);
@@ -104,42 +72,66 @@ void rul_correlator_free(struct rul_correlator *c)
 
 /* ---- taking a set ---- */
 
-static const struct rul_corr_ref *find_ref(const struct rul_corr *corr, uint32_t rule)
+static uint32_t find_ref(const struct rul_corr *corr, uint32_t rule)
 {
-    for (uint32_t i = 0; i < corr->n_refs; i++) {
-        if (corr->refs[i].rule == rule) {
-            return &corr->refs[i];
-        }
+    uint32_t i = 0;
+    while (i < corr->n_refs && corr->refs[i].rule != rule) {
+        i++;
     }
-    return NULL;
+    return i;
 }
 
-/* Which correlations count which rule, as arrays; a rule named twice counts once. */
+/* Calls for every rule that a correlation counts; one named twice counts once. */
+static void each_counted(const struct rul_set *set,
+                         void (*each)(uint32_t *first, struct rul_counted *counted,
+                                      uint32_t rule, struct rul_counted what),
+                         uint32_t *first, struct rul_counted *counted)
+{
+    for (uint32_t i = 0; i < set->n_corrs; i++) {
+        for (uint32_t k = 0; k < set->corrs[i].n_refs; k++) {
+            uint32_t rule = set->corrs[i].refs[k].rule;
+            if (find_ref(&set->corrs[i], rule) == k) {
+                each(first, counted, rule, (struct rul_counted){i, k});
+            }
+        }
+    }
+}
+
+static void tally_counted(uint32_t *first, struct rul_counted *counted, uint32_t rule,
+                          struct rul_counted what)
+{
+    (void)counted;
+    (void)what;
+    first[rule + 2]++;
+}
+
+static void put_counted(uint32_t *first, struct rul_counted *counted, uint32_t rule,
+                        struct rul_counted what)
+{
+    counted[first[rule + 1]++] = what;
+}
+
+/* Which correlations count which rule, as arrays: those of a rule stand from first[rule]
+ * to first[rule + 1]. */
 static int index_rules(const struct rul_set *set, uint32_t **first,
-                       struct counted **counted)
+                       struct rul_counted **counted)
 {
     size_t total = 0;
     for (uint32_t i = 0; i < set->n_corrs; i++) {
         total += set->corrs[i].n_refs;
     }
-    *first = calloc((size_t)set->n_rules + 1, sizeof(**first));
+    *first = calloc((size_t)set->n_rules + 2, sizeof(**first));
     *counted = calloc(total + 1, sizeof(**counted));
     if (*first == NULL || *counted == NULL) {
         free(*first);
         free(*counted);
         return HD_ENOMEM;
     }
-    uint32_t n = 0;
-    for (uint32_t rule = 0; rule < set->n_rules; rule++) {
-        (*first)[rule] = n;
-        for (uint32_t i = 0; set->rules[rule].feeds && i < set->n_corrs; i++) {
-            const struct rul_corr_ref *ref = find_ref(&set->corrs[i], rule);
-            if (ref != NULL) {
-                (*counted)[n++] = (struct counted){i, ref};
-            }
-        }
+    each_counted(set, tally_counted, *first, NULL);
+    for (uint32_t i = 2; i < set->n_rules + 2; i++) {
+        (*first)[i] += (*first)[i - 1];
     }
-    (*first)[set->n_rules] = n;
+    each_counted(set, put_counted, *first, *counted);
     return 0;
 }
 
@@ -147,8 +139,11 @@ static int index_rules(const struct rul_set *set, uint32_t **first,
 static void move_events(struct rul_groups *groups, const struct rul_set *from,
                         const struct rul_set *to)
 {
-    for (struct rul_group *g = groups->stalest; g != NULL; g = g->newer) {
-        struct rul_event_copy *ev = g->closing == NULL ? NULL : g->closing->event;
+    uint32_t at = groups->stalest;
+    while (at != RUL_POOL_NONE) {
+        struct rul_group *g = rul_group_at(groups, at);
+        const struct rul_closing *closing = rul_group_closing(groups, g);
+        struct rul_event_copy *ev = closing == NULL ? NULL : closing->event;
         for (uint16_t i = 0; ev != NULL && i < ev->n; i++) {
             ev->values[i].id = rul_fields_find(
                 to->fields, rul_fields_name(from->fields, ev->values[i].id));
@@ -156,10 +151,11 @@ static void move_events(struct rul_groups *groups, const struct rul_set *from,
         if (ev != NULL) {
             ev->class_id = 0;
         }
+        at = g->newer;
     }
 }
 
-static void inherit(struct rul_correlator *c, struct state *state,
+static void inherit(struct rul_correlator *c, struct rul_corr_state *state,
                     const struct rul_set *set)
 {
     const struct rul_rule *rule = &set->rules[state->corr->rule];
@@ -167,10 +163,24 @@ static void inherit(struct rul_correlator *c, struct state *state,
         const struct rul_rule *old = &c->set->rules[c->states[i].corr->rule];
         if (old->hash == rule->hash && strcmp(old->id, rule->id) == 0) {
             state->groups = c->states[i].groups;
+            state->groups.corr = state->corr;
             state->next_close_ns = c->states[i].next_close_ns;
             c->states[i].groups = (struct rul_groups){0};
             move_events(&state->groups, c->set, set);
+            return;
         }
+    }
+}
+
+static void count_bytes(struct rul_correlator *c)
+{
+    c->bytes = 0;
+    c->next_close_ns = INT64_MAX;
+    for (uint32_t i = 0; i < c->n_states; i++) {
+        const struct rul_corr_state *state = &c->states[i];
+        c->bytes += state->groups.bytes;
+        c->next_close_ns = state->next_close_ns < c->next_close_ns ? state->next_close_ns
+                                                                   : c->next_close_ns;
     }
 }
 
@@ -179,9 +189,9 @@ int rul_correlator_use(struct rul_correlator *c, struct rul_set *set)
     if (set == c->set) {
         return 0;
     }
-    struct state *states = calloc((size_t)set->n_corrs + 1, sizeof(*states));
+    struct rul_corr_state *states = calloc((size_t)set->n_corrs + 1, sizeof(*states));
     uint32_t *first = NULL;
-    struct counted *counted = NULL;
+    struct rul_counted *counted = NULL;
     if (states == NULL || index_rules(set, &first, &counted) != 0) {
         free(states);
         return HD_ENOMEM;
@@ -189,6 +199,9 @@ int rul_correlator_use(struct rul_correlator *c, struct rul_set *set)
     for (uint32_t i = 0; i < set->n_corrs; i++) {
         states[i].corr = &set->corrs[i];
         states[i].next_close_ns = INT64_MAX;
+        states[i].swept_ns = INT64_MIN;
+        states[i].event = RUL_NO_PLACE;
+        rul_groups_init(&states[i].groups, &set->corrs[i], c->pool, c->seed);
         inherit(c, &states[i], set);
     }
     free_states(c->states, c->n_states);
@@ -200,6 +213,7 @@ int rul_correlator_use(struct rul_correlator *c, struct rul_set *set)
     c->first_counted = first;
     c->counted = counted;
     c->set = rul_set_ref(set);
+    count_bytes(c);
     return 0;
 }
 
@@ -208,21 +222,10 @@ int rul_correlator_use(struct rul_correlator *c, struct rul_set *set)
 /* Nothing happens after it was received: a clock that is ahead, or a line that pretends,
  * must neither move the watermark past everybody else's hits nor the window of its group
  * past the hits that follow. */
-static int64_t event_time(const struct rul_event_copy *ev)
+int64_t rul_event_time(const struct rul_event_copy *ev)
 {
     bool is_ahead = ev->recv_ns > 0 && ev->time_ns > ev->recv_ns;
     return is_ahead ? ev->recv_ns : ev->time_ns;
-}
-
-/* Key of the fields into c->key; false when the event lacks one (counted) or memory is
- * short (c->key.err). */
-static bool make_key(struct rul_correlator *c, const struct rul_event_copy *ev,
-                     const uint16_t *fields, uint8_t n)
-{
-    hd_buf_clear(&c->key);
-    bool has_all = rul_key_add(&c->key, ev, fields, n);
-    c->stats.no_group += !has_all;
-    return has_all && c->key.err == 0;
 }
 
 static const struct rul_corr *find_corr(const struct rul_set *set, uint32_t rule)
@@ -240,14 +243,16 @@ bool rul_detection_covers(const struct rul_set *set,
                           const struct rul_rule *rule, const struct rul_event_copy *ev)
 {
     const struct rul_corr *corr = find_corr(set, detection->rule->index);
-    const struct rul_corr_ref *ref = corr == NULL ? NULL : find_ref(corr, rule->index);
-    int64_t time_ns = event_time(ev);
-    if (ref == NULL || time_ns < detection->first_ns || time_ns > detection->last_ns) {
+    uint32_t ref = corr == NULL ? 0 : find_ref(corr, rule->index);
+    int64_t time_ns = rul_event_time(ev);
+    if (corr == NULL || ref == corr->n_refs || time_ns < detection->first_ns ||
+        time_ns > detection->last_ns) {
         return false;
     }
     struct hd_buf key;
     hd_buf_init(&key, 0);
-    bool same = rul_key_add(&key, ev, ref->group, corr->n_group) && key.err == 0;
+    bool same =
+        rul_key_add(&key, ev, corr->refs[ref].group, corr->n_group) && key.err == 0;
     struct hd_slice rest = hd_buf_slice(&key);
     for (size_t i = 0; same && i < detection->n_group; i++) {
         same = hd_slice_eq(rul_key_next(&rest), detection->group[i].value);
@@ -256,175 +261,7 @@ bool rul_detection_covers(const struct rul_set *set,
     return same;
 }
 
-/* ---- firing ---- */
-
-/* What a detection says, but for the counts. */
-static void fire(const struct hit *h, const struct rul_group *g,
-                 struct rul_detection *detection, const struct rul_mark *first,
-                 const struct rul_event_copy *ev)
-{
-    struct rul_correlator *c = h->c;
-    const struct rul_corr *corr = h->state->corr;
-    struct hd_slice rest = hd_slice(g->key, g->key_len);
-    detection->rule = &c->set->rules[corr->rule];
-    detection->first_ns = first->time_ns;
-    detection->last_ns = g->newest_ns;
-    detection->n_group = corr->n_group;
-    for (uint8_t i = 0; i < corr->n_group; i++) {
-        detection->group[i].field = corr->group_names[i];
-        detection->group[i].value = rul_key_next(&rest);
-    }
-    hd_buf_clear(&c->text);
-    rul_positions_get(c->positions, first, &c->text);
-    detection->first_position = hd_buf_slice(&c->text);
-    c->stats.fired++;
-    h->fire(h->ctx, detection, ev);
-}
-
-/* ---- gt and gte: sliding window, fires while counting up ---- */
-
-static uint32_t live(const struct rul_corr *corr, const struct rul_group *g)
-{
-    return corr->n_values > 0 ? g->distinct.n : g->ring.n;
-}
-
-static int count_sliding(struct hit *h, struct rul_group *g, uint64_t value)
-{
-    const struct rul_corr *corr = h->state->corr;
-    uint32_t needed = (uint32_t)corr->bounds.min;
-    g->newest_ns = h->mark.time_ns > g->newest_ns ? h->mark.time_ns : g->newest_ns;
-    int64_t edge = g->newest_ns - corr->timespan_ns;
-    rul_ring_expire(&g->ring, edge);
-    rul_distinct_expire(&g->distinct, edge);
-    bool was_false = live(corr, g) < needed;
-    g->is_armed |= was_false || g->fired_ns <= edge;
-    g->swallowed = was_false ? 0 : g->swallowed;
-    int err = 0;
-    if (h->mark.time_ns > edge) {
-        err = corr->n_values > 0 ? rul_distinct_see(&g->distinct, value, &h->mark, needed)
-                                 : rul_ring_add(&g->ring, &h->mark, needed);
-    }
-    if (err != 0 || live(corr, g) < needed) {
-        return err;
-    }
-    if (!g->is_armed) {
-        g->swallowed++;
-        return 0;
-    }
-    struct rul_detection detection = {.count = live(corr, g), .suppressed = g->swallowed};
-    const struct rul_mark *first = corr->n_values > 0
-                                       ? &g->distinct.seen[g->distinct.oldest].mark
-                                       : rul_ring_at(&g->ring, 0);
-    g->is_armed = false;
-    g->fired_ns = g->newest_ns;
-    g->swallowed = 0;
-    fire(h, g, &detection, first, h->ev);
-    return 0;
-}
-
-/* ---- lt, lte, eq, neq: windows of T, tested at their end ---- */
-
-static bool within(const struct rul_bounds *b, uint64_t count)
-{
-    return count >= b->min && count <= b->max && count != b->not_equal;
-}
-
-/* One value more than the largest that the condition can tell apart. */
-static uint32_t values_needed(const struct rul_bounds *b)
-{
-    uint64_t most = b->min;
-    most = b->max != UINT64_MAX && b->max > most ? b->max : most;
-    most = b->not_equal != UINT64_MAX && b->not_equal > most ? b->not_equal : most;
-    return (uint32_t)most + 1;
-}
-
-static int count_closing(struct hit *h, struct rul_group *g, uint64_t value)
-{
-    const struct rul_corr *corr = h->state->corr;
-    struct rul_closing *w = g->closing;
-    if (corr->n_values > 0) {
-        int err =
-            rul_distinct_see(&g->distinct, value, &h->mark, values_needed(&corr->bounds));
-        if (err != 0) {
-            return err;
-        }
-        w->count = g->distinct.n;
-    } else {
-        w->count++;
-    }
-    if (g->newest_ns == INT64_MIN || h->mark.time_ns < w->first.time_ns) {
-        w->first = h->mark;
-    }
-    if (h->mark.time_ns >= g->newest_ns) {
-        struct rul_event_copy *copy = NULL;
-        int err = rul_event_copy_dup(h->ev, &copy);
-        if (err != 0) {
-            return err;
-        }
-        free(w->event);
-        w->event = copy;
-        g->newest_ns = h->mark.time_ns;
-    }
-    int64_t end = (w->index + 1) * corr->timespan_ns;
-    if (end < h->state->next_close_ns) {
-        h->state->next_close_ns = end;
-    }
-    return 0;
-}
-
-/* Windows of one correlation that ended before the watermark, stalest first. */
-static void close_windows(struct hit *h, int64_t watermark_ns)
-{
-    struct state *state = h->state;
-    const struct rul_corr *corr = state->corr;
-    if (state->next_close_ns > watermark_ns) {
-        return;
-    }
-    state->next_close_ns = INT64_MAX;
-    struct rul_group *g = state->groups.stalest;
-    while (g != NULL) {
-        struct rul_group *next = g->newer;
-        int64_t end = (g->closing->index + 1) * corr->timespan_ns;
-        if (end > watermark_ns) {
-            state->next_close_ns =
-                end < state->next_close_ns ? end : state->next_close_ns;
-        } else {
-            struct rul_detection detection = {.count = g->closing->count};
-            if (within(&corr->bounds, g->closing->count) && g->closing->event != NULL) {
-                fire(h, g, &detection, &g->closing->first, g->closing->event);
-            }
-            rul_groups_remove(&state->groups, g);
-        }
-        g = next;
-    }
-}
-
-static int64_t watermark(const struct rul_correlator *c)
-{
-    return c->seen_ns < INT64_MIN + c->lateness_ns ? INT64_MIN
-                                                   : c->seen_ns - c->lateness_ns;
-}
-
-void rul_correlator_close(struct rul_correlator *c, rul_on_detection on_detection,
-                          void *ctx)
-{
-    struct hit h = {.c = c, .fire = on_detection, .ctx = ctx};
-    for (uint32_t i = 0; i < c->n_states; i++) {
-        h.state = &c->states[i];
-        close_windows(&h, watermark(c));
-    }
-}
-
 /* ---- memory ---- */
-
-static size_t total_bytes(const struct rul_correlator *c)
-{
-    size_t bytes = 0;
-    for (uint32_t i = 0; i < c->n_states; i++) {
-        bytes += c->states[i].groups.bytes;
-    }
-    return bytes;
-}
 
 static struct rul_groups *largest(struct rul_correlator *c)
 {
@@ -437,89 +274,95 @@ static struct rul_groups *largest(struct rul_correlator *c)
     return most;
 }
 
+static void evict(struct rul_correlator *c, struct rul_groups *groups)
+{
+    size_t before = groups->bytes;
+    rul_groups_remove(groups, groups->stalest);
+    c->bytes -= before - groups->bytes;
+    c->stats.evicted++;
+}
+
 /* Groups that no event can join any more go without a word: dropping them changes no
  * detection. */
-static void drop_expired(struct rul_correlator *c, struct state *state)
+static void drop_expired(struct rul_correlator *c, struct rul_corr_state *state)
 {
-    int64_t edge = watermark(c);
+    int64_t edge_ns = rul_watermark(c);
     for (int budget = 2; budget > 0; budget--) {
-        struct rul_group *g = state->groups.stalest;
-        if (g == NULL || g->closing != NULL || g == state->groups.freshest ||
-            g->newest_ns > edge - state->corr->timespan_ns) {
+        struct rul_groups *groups = &state->groups;
+        uint32_t at = groups->stalest;
+        if (at == RUL_POOL_NONE || at == groups->freshest ||
+            state->corr->timing != RUL_SLIDING ||
+            rul_group_at(groups, at)->newest_ns > edge_ns - state->corr->timespan_ns) {
             return;
         }
-        rul_groups_remove(&state->groups, g);
+        rul_groups_remove(groups, at);
     }
 }
 
 /* Back below the limits; the group just used stays. */
-static void make_room(struct rul_correlator *c, struct state *state)
+static void make_room(struct rul_correlator *c, struct rul_corr_state *state)
 {
     struct rul_groups *own = &state->groups;
     while (own->bytes > c->quota && own->stalest != own->freshest) {
-        rul_groups_remove(own, own->stalest);
-        c->stats.evicted++;
+        evict(c, own);
     }
-    size_t total = total_bytes(c);
-    while (total > c->memory_max) {
+    while (c->bytes > c->memory_max) {
         struct rul_groups *most = own->stalest != own->freshest ? own : largest(c);
-        if (most->stalest == NULL || (most == own && own->stalest == own->freshest)) {
+        if (most->stalest == RUL_POOL_NONE ||
+            (most == own && own->stalest == own->freshest)) {
             return;
         }
-        total -= most->stalest->bytes;
-        rul_groups_remove(most, most->stalest);
-        c->stats.evicted++;
+        evict(c, most);
     }
 }
 
-/* ---- a hit ---- */
+/* ---- hits ---- */
 
-static int64_t window_index(int64_t time_ns, int64_t span_ns)
-{
-    int64_t index = time_ns / span_ns;
-    return index * span_ns > time_ns ? index - 1 : index;
-}
-
-/* The same event through another rule of the same correlation. */
-static bool is_repeat(const struct rul_group *g, const struct rul_mark *mark)
-{
-    return mark->prefix != RUL_NO_PREFIX && g->last.prefix == mark->prefix &&
-           g->last.seq == mark->seq;
-}
-
-static int correlate_one(struct hit *h)
+static int count_one(struct rul_hit *h)
 {
     struct rul_correlator *c = h->c;
-    const struct rul_corr *corr = h->state->corr;
-    uint64_t value = 0;
-    if (corr->n_values > 0) {
-        if (!make_key(c, h->ev, h->ref->values, corr->n_values)) {
-            return c->key.err;
-        }
-        value = hd_hash(hd_buf_slice(&c->key));
-    }
-    if (!make_key(c, h->ev, h->ref->group, corr->n_group)) {
-        return c->key.err;
-    }
-    struct hd_slice key = hd_buf_slice(&c->key);
-    int64_t index =
-        corr->immediate ? 0 : window_index(h->mark.time_ns, corr->timespan_ns);
-    struct rul_group *g = rul_groups_find(&h->state->groups, key, index);
-    int err = 0;
-    if (g == NULL) {
-        err = rul_groups_add(&h->state->groups, key, !corr->immediate, index, &g);
-        if (err == 0) {
-            g->last.prefix = RUL_NO_PREFIX;
-        }
-    }
-    if (err != 0 || is_repeat(g, &h->mark)) {
-        return err;
-    }
-    g->last = h->mark;
-    err = corr->immediate ? count_sliding(h, g, value) : count_closing(h, g, value);
-    rul_groups_touch(&h->state->groups, g);
+    size_t before = h->state->groups.bytes;
+    int err = rul_hit_count(h);
     drop_expired(c, h->state);
+    c->bytes += h->state->groups.bytes - before;
     make_room(c, h->state);
+    return err;
+}
+
+/* In every correlation that counts the rule. */
+static int count_all(struct rul_hit *h, uint32_t rule)
+{
+    struct rul_correlator *c = h->c;
+    int err = 0;
+    for (uint32_t i = c->first_counted[rule]; i < c->first_counted[rule + 1] && err == 0;
+         i++) {
+        h->state = &c->states[c->counted[i].corr];
+        h->ref = c->counted[i].ref;
+        err = count_one(h);
+    }
+    return err;
+}
+
+/* Detections that are events to other correlations; these may bring forth more. */
+static int count_emitted(struct rul_correlator *c, rul_on_detection fire, void *ctx)
+{
+    int err = 0;
+    for (struct rul_emitted *e = c->emitted; e != NULL && err == 0; e = e->next) {
+        struct rul_hit h = {.c = c,
+                            .ev = e->ev,
+                            .shown = e->shown,
+                            .is_emitted = true,
+                            .mark = {e->ev->time_ns, e->place},
+                            .fire = fire,
+                            .ctx = ctx};
+        err = count_all(&h, e->rule->index);
+    }
+    while (c->emitted != NULL) { /* some are shown by later ones: none goes before */
+        struct rul_emitted *next = c->emitted->next;
+        rul_emitted_free(c->emitted);
+        c->emitted = next;
+    }
+    c->emitted_tail = &c->emitted;
     return err;
 }
 
@@ -527,28 +370,38 @@ int rul_correlate(struct rul_correlator *c, const struct rul_rule *rule,
                   const struct rul_event_copy *ev, struct hd_slice position,
                   rul_on_detection on_detection, void *ctx)
 {
-    int64_t time_ns = event_time(ev);
+    int64_t time_ns = rul_event_time(ev);
     if (c->set == NULL || rul_set_rule(c->set, rule->index) != rule || time_ns < 0 ||
         time_ns > TIME_MAX) {
         return HD_EINVAL;
     }
     rul_correlator_advance(c, time_ns);
     rul_correlator_close(c, on_detection, ctx);
-    uint32_t from = c->first_counted[rule->index];
-    uint32_t to = c->first_counted[rule->index + 1];
-    if (from < to && time_ns < watermark(c)) {
+    if (c->first_counted[rule->index] == c->first_counted[rule->index + 1]) {
+        return 0;
+    }
+    if (time_ns < rul_watermark(c)) {
         c->stats.late++;
         return 0;
     }
-    struct hit h = {.c = c, .ev = ev, .fire = on_detection, .ctx = ctx};
-    h.mark.time_ns = time_ns;
-    int err = from < to ? rul_positions_put(c->positions, position, &h.mark) : 0;
-    for (uint32_t i = from; i < to && err == 0; i++) {
-        h.state = &c->states[c->counted[i].corr];
-        h.ref = c->counted[i].ref;
-        err = correlate_one(&h);
-    }
-    return err;
+    struct rul_hit h = {.c = c,
+                        .ev = ev,
+                        .shown = ev,
+                        .mark = {.time_ns = time_ns},
+                        .fire = on_detection,
+                        .ctx = ctx};
+    int err = rul_positions_put(c->positions, position, &h.mark.place);
+    err = err != 0 ? err : count_all(&h, rule->index);
+    int rest = count_emitted(c, on_detection, ctx);
+    return err != 0 ? err : rest;
+}
+
+/* ---- time ---- */
+
+int64_t rul_watermark(const struct rul_correlator *c)
+{
+    return c->seen_ns < INT64_MIN + c->lateness_ns ? INT64_MIN
+                                                   : c->seen_ns - c->lateness_ns;
 }
 
 void rul_correlator_advance(struct rul_correlator *c, int64_t watermark_ns)
@@ -556,6 +409,25 @@ void rul_correlator_advance(struct rul_correlator *c, int64_t watermark_ns)
     if (watermark_ns > c->seen_ns && watermark_ns <= TIME_MAX) {
         c->seen_ns = watermark_ns;
     }
+}
+
+/* Those that are counted come first, so that what their windows bring forth is there when
+ * the windows of those that count are tested. */
+void rul_correlator_close(struct rul_correlator *c, rul_on_detection on_detection,
+                          void *ctx)
+{
+    if (c->next_close_ns > rul_watermark(c)) {
+        return;
+    }
+    for (uint32_t i = 0; i < c->n_states; i++) {
+        struct rul_hit h = {
+            .c = c, .state = &c->states[i], .fire = on_detection, .ctx = ctx};
+        rul_hit_close(&h);
+        if (c->emitted != NULL) {
+            c->stats.lost += count_emitted(c, on_detection, ctx) != 0;
+        }
+    }
+    count_bytes(c);
 }
 
 void rul_correlator_stats(const struct rul_correlator *c,
@@ -566,5 +438,5 @@ void rul_correlator_stats(const struct rul_correlator *c,
     for (uint32_t i = 0; i < c->n_states; i++) {
         out->groups += c->states[i].groups.n;
     }
-    out->bytes = total_bytes(c);
+    out->bytes = c->bytes;
 }

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Correlation rules over the hits of detection rules: event_count and value_count with
- * group-by and timespan (docs/correlation.md). Sliding window (t-T, t] over event time;
- * fires once, re-arms when the condition has become false or T has passed. All state is
- * bounded; evictions are counted. One thread.
+ * Correlation rules over the hits of detection rules, and over each other's detections:
+ * counts, sums and sequences with group-by and timespan (docs/correlation.md). Sliding
+ * window (t-T, t] over event time; fires once, re-arms when the condition has become
+ * false or T has passed. All state is bounded; evictions are counted. One thread.
  */
 #pragma once
 #include "rules/set.h"
@@ -11,7 +11,8 @@
 struct rul_correlator;
 
 struct rul_correlator_opts {
-    size_t memory_max; /* bytes of group state; 0 = 64 MiB; per-rule quota is a quarter */
+    size_t memory_max;   /* bytes of group state; 0 = 64 MiB */
+    size_t rule_max;     /* of them for one rule; 0 = a quarter */
     int64_t lateness_ns; /* hits older than the watermark by more are counted and left
                             out; 0 = 30 s */
 };
@@ -28,6 +29,7 @@ struct rul_detection {
         struct hd_slice value;
     } group[8];
     struct hd_slice first_position; /* `position` of the first contributing hit */
+    struct hd_slice last_position;  /* and of the event that is shown */
 };
 /* Was a hit of `rule` at this event one of those that the detection counted? By time and
  * group: group values of a detection are canonical, an event's are as written, and an
@@ -68,6 +70,9 @@ struct rul_correlator_stats {
     uint64_t evicted;       /* groups that went for lack of memory */
     uint64_t late;          /* hits behind the watermark by more than the lateness */
     uint64_t no_group;      /* hits without a group-by or counted field */
+    uint64_t no_number;     /* hits whose field to be summed is no number */
+    uint64_t capped;        /* events that a limit kept from being counted exactly */
+    uint64_t lost;          /* detections others were not told of: memory was short */
     uint64_t fired;
 };
 void rul_correlator_stats(const struct rul_correlator *c,

@@ -5,99 +5,177 @@
 
 #include <haidang/hash.h>
 
-static uint64_t hash_key(struct hd_slice key, int64_t index)
-{
-    return hd_hash(key) ^ (uint64_t)index * UINT64_C(0x9e3779b97f4a7c15);
-}
+/* ---- what a group is made of ---- */
 
-static int64_t index_of(const struct rul_group *g)
+const struct rul_window_ops *rul_window_for(const struct rul_corr *corr)
 {
-    return g->closing == NULL ? 0 : g->closing->index;
-}
-
-static size_t size_of(const struct rul_group *g)
-{
-    size_t bytes = sizeof(*g) + g->key_len + rul_ring_bytes(&g->ring) +
-                   rul_distinct_bytes(&g->distinct);
-    if (g->closing != NULL) {
-        bytes += sizeof(*g->closing);
+    bool slides = corr->timing == RUL_SLIDING;
+    switch (corr->type) {
+    case RUL_EVENT_COUNT:
+        return slides ? &rul_window_newest : &rul_window_counter;
+    case RUL_VALUE_COUNT:
+        return &rul_window_distinct;
+    case RUL_TEMPORAL:
+    case RUL_TEMPORAL_ORDERED:
+        return !slides               ? &rul_window_started
+               : corr->n_starts == 0 ? &rul_window_seen
+                                     : &rul_window_chain;
+    default:
+        return slides ? &rul_window_samples : &rul_window_totals;
     }
-    if (g->closing != NULL && g->closing->event != NULL) {
-        const struct rul_event_copy *ev = g->closing->event;
+}
+
+static size_t head_size(const struct rul_groups *groups)
+{
+    return groups->corr->timing == RUL_SLIDING ? 0 : sizeof(struct rul_closing);
+}
+
+static size_t body_size(const struct rul_groups *groups)
+{
+    return head_size(groups) + groups->ops->size(groups->corr);
+}
+
+struct rul_group *rul_group_at(const struct rul_groups *groups, uint32_t at)
+{
+    return rul_pool_at(groups->pool, at);
+}
+
+struct hd_slice rul_group_key(const struct rul_groups *groups,
+                              const struct rul_group *group)
+{
+    return hd_slice((const uint8_t *)group->body + body_size(groups), group->key_len);
+}
+
+struct rul_closing *rul_group_closing(const struct rul_groups *groups,
+                                      struct rul_group *group)
+{
+    return head_size(groups) == 0 ? NULL : (void *)group->body;
+}
+
+struct rul_window rul_group_window(const struct rul_groups *groups,
+                                   struct rul_group *group)
+{
+    return (struct rul_window){.corr = groups->corr,
+                               .pool = groups->pool,
+                               .state = (uint8_t *)group->body + head_size(groups)};
+}
+
+static size_t size_of(const struct rul_groups *groups, struct rul_group *g)
+{
+    size_t bytes = rul_pool_cost(sizeof(*g) + body_size(groups) + g->key_len);
+    const struct rul_closing *closing = rul_group_closing(groups, g);
+    if (groups->ops->bytes != NULL) {
+        const struct rul_window w = rul_group_window(groups, g);
+        bytes += groups->ops->bytes(&w);
+    }
+    if (closing != NULL && closing->event != NULL) {
+        const struct rul_event_copy *ev = closing->event;
         bytes += sizeof(*ev) + ev->n * sizeof(ev->values[0]) + ev->raw.len;
     }
     return bytes;
 }
 
-static void free_group(struct rul_group *g)
+static void free_group(struct rul_groups *groups, uint32_t at)
 {
-    rul_ring_fini(&g->ring);
-    rul_distinct_fini(&g->distinct);
-    if (g->closing != NULL) {
-        free(g->closing->event);
-        free(g->closing);
+    struct rul_group *g = rul_group_at(groups, at);
+    struct rul_closing *closing = rul_group_closing(groups, g);
+    if (groups->ops->fini != NULL) {
+        const struct rul_window w = rul_group_window(groups, g);
+        groups->ops->fini(&w);
     }
-    free(g);
+    if (closing != NULL) {
+        free(closing->event);
+    }
+    rul_pool_give(groups->pool, at);
+}
+
+/* ---- life ---- */
+
+void rul_groups_init(struct rul_groups *groups, const struct rul_corr *corr,
+                     struct rul_pool *pool, uint64_t seed)
+{
+    *groups = (struct rul_groups){
+        .corr = corr, .ops = rul_window_for(corr), .pool = pool, .seed = seed};
 }
 
 void rul_groups_fini(struct rul_groups *groups)
 {
-    struct rul_group *g = groups->stalest;
-    while (g != NULL) {
-        struct rul_group *next = g->newer;
-        free_group(g);
-        g = next;
+    uint32_t at = groups->stalest;
+    while (at != RUL_POOL_NONE) {
+        uint32_t next = rul_group_at(groups, at)->newer;
+        free_group(groups, at);
+        at = next;
     }
     free(groups->buckets);
     *groups = (struct rul_groups){0};
 }
 
-struct rul_group *rul_groups_find(const struct rul_groups *groups, struct hd_slice key,
-                                  int64_t index)
+/* ---- by key ---- */
+
+static uint32_t hash_key(const struct rul_groups *groups, struct hd_slice key)
 {
-    uint64_t hash = hash_key(key, index);
-    struct rul_group *g =
-        groups->buckets == NULL ? NULL : groups->buckets[hash & groups->mask];
-    while (g != NULL && (g->hash != hash || index_of(g) != index ||
-                         !hd_slice_eq(hd_slice(g->key, g->key_len), key))) {
-        g = g->chain;
+    return (uint32_t)hd_hash_stable(key, groups->seed);
+}
+
+uint32_t rul_groups_find(const struct rul_groups *groups, struct hd_slice key)
+{
+    uint32_t hash = hash_key(groups, key);
+    uint32_t at =
+        groups->buckets == NULL ? RUL_POOL_NONE : groups->buckets[hash & groups->mask];
+    while (at != RUL_POOL_NONE) {
+        const struct rul_group *g = rul_group_at(groups, at);
+        if (g->hash == hash && hd_slice_eq(rul_group_key(groups, g), key)) {
+            return at;
+        }
+        at = g->chain;
     }
-    return g;
+    return at;
 }
 
 static int widen(struct rul_groups *groups)
 {
     uint32_t mask = groups->buckets == NULL ? 15 : groups->mask * 2 + 1;
-    struct rul_group **buckets = calloc((size_t)mask + 1, sizeof(struct rul_group *));
+    uint32_t *buckets = calloc((size_t)mask + 1, sizeof(*buckets));
     if (buckets == NULL) {
         return HD_ENOMEM;
     }
-    for (struct rul_group *g = groups->stalest; g != NULL; g = g->newer) {
+    uint32_t at = groups->stalest;
+    while (at != RUL_POOL_NONE) {
+        struct rul_group *g = rul_group_at(groups, at);
         g->chain = buckets[g->hash & mask];
-        buckets[g->hash & mask] = g;
+        buckets[g->hash & mask] = at;
+        at = g->newer;
     }
+    groups->bytes += (mask - groups->mask + (groups->buckets == NULL)) * sizeof(*buckets);
     free(groups->buckets);
     groups->buckets = buckets;
     groups->mask = mask;
     return 0;
 }
 
-static void unlink_age(struct rul_groups *groups, struct rul_group *g)
+/* ---- by age ---- */
+
+static void unlink_age(struct rul_groups *groups, const struct rul_group *g)
 {
-    *(g->older == NULL ? &groups->stalest : &g->older->newer) = g->newer;
-    *(g->newer == NULL ? &groups->freshest : &g->newer->older) = g->older;
+    *(g->older == RUL_POOL_NONE ? &groups->stalest
+                                : &rul_group_at(groups, g->older)->newer) = g->newer;
+    *(g->newer == RUL_POOL_NONE ? &groups->freshest
+                                : &rul_group_at(groups, g->newer)->older) = g->older;
 }
 
-static void link_freshest(struct rul_groups *groups, struct rul_group *g)
+static void link_freshest(struct rul_groups *groups, uint32_t at)
 {
+    struct rul_group *g = rul_group_at(groups, at);
     g->older = groups->freshest;
-    g->newer = NULL;
-    *(g->older == NULL ? &groups->stalest : &g->older->newer) = g;
-    groups->freshest = g;
+    g->newer = RUL_POOL_NONE;
+    *(g->older == RUL_POOL_NONE ? &groups->stalest
+                                : &rul_group_at(groups, g->older)->newer) = at;
+    groups->freshest = at;
 }
 
-int rul_groups_add(struct rul_groups *groups, struct hd_slice key, bool closing,
-                   int64_t index, struct rul_group **out)
+/* ---- changes ---- */
+
+int rul_groups_add(struct rul_groups *groups, struct hd_slice key, uint32_t *at)
 {
     if (groups->buckets == NULL || groups->n > groups->mask) {
         int err = widen(groups);
@@ -105,97 +183,64 @@ int rul_groups_add(struct rul_groups *groups, struct hd_slice key, bool closing,
             return err;
         }
     }
-    struct rul_group *g = calloc(1, sizeof(*g) + key.len);
-    if (g == NULL) {
+    if (key.len > UINT16_MAX) {
+        return HD_ELIMIT;
+    }
+    size_t head = sizeof(struct rul_group) + body_size(groups);
+    *at = rul_pool_take(groups->pool, head + key.len);
+    if (*at == RUL_POOL_NONE) {
         return HD_ENOMEM;
     }
-    if (closing) {
-        g->closing = calloc(1, sizeof(*g->closing));
-        if (g->closing == NULL) {
-            free(g);
-            return HD_ENOMEM;
-        }
-        g->closing->index = index;
-    }
+    struct rul_group *g = rul_group_at(groups, *at);
+    memset(g, 0, head);
+    g->key_len = (uint16_t)key.len;
     if (key.len > 0) {
-        memcpy(g->key, key.ptr, key.len);
+        memcpy((uint8_t *)g + head, key.ptr, key.len);
     }
-    g->key_len = (uint32_t)key.len;
-    g->hash = hash_key(key, index);
-    g->newest_ns = INT64_MIN;
-    g->fired_ns = INT64_MIN;
+    g->hash = hash_key(groups, key);
+    g->newest_ns = RUL_NEVER;
+    g->fired_ns = RUL_NEVER;
     g->is_armed = true;
+    if (groups->ops->init != NULL) {
+        const struct rul_window w = rul_group_window(groups, g);
+        groups->ops->init(&w);
+    }
     g->chain = groups->buckets[g->hash & groups->mask];
-    groups->buckets[g->hash & groups->mask] = g;
+    groups->buckets[g->hash & groups->mask] = *at;
     groups->n++;
-    link_freshest(groups, g);
-    *out = g;
+    link_freshest(groups, *at);
+    groups->bytes += size_of(groups, g);
     return 0;
 }
 
-void rul_groups_remove(struct rul_groups *groups, struct rul_group *group)
+void rul_groups_remove(struct rul_groups *groups, uint32_t at)
 {
-    struct rul_group **link = &groups->buckets[group->hash & groups->mask];
-    while (*link != group) {
-        link = &(*link)->chain;
+    struct rul_group *g = rul_group_at(groups, at);
+    uint32_t *link = &groups->buckets[g->hash & groups->mask];
+    while (*link != at) {
+        link = &rul_group_at(groups, *link)->chain;
     }
-    *link = group->chain;
-    unlink_age(groups, group);
+    *link = g->chain;
+    unlink_age(groups, g);
     groups->n--;
-    groups->bytes -= group->bytes;
-    free_group(group);
+    groups->bytes -= size_of(groups, g);
+    free_group(groups, at);
 }
 
-void rul_groups_touch(struct rul_groups *groups, struct rul_group *group)
+void rul_groups_open(struct rul_groups *groups, uint32_t at)
 {
-    if (groups->freshest != group) {
-        unlink_age(groups, group);
-        link_freshest(groups, group);
-    }
-    size_t bytes = size_of(group);
-    groups->bytes += bytes - group->bytes;
-    group->bytes = bytes;
+    groups->bytes -= size_of(groups, rul_group_at(groups, at));
 }
 
-/* ---- copies of events ---- */
-
-static struct hd_slice put(uint8_t **at, struct hd_slice s)
+void rul_groups_close(struct rul_groups *groups, uint32_t at)
 {
-    if (s.len > 0) {
-        memcpy(*at, s.ptr, s.len);
-    }
-    struct hd_slice copy = hd_slice(*at, s.len);
-    *at += s.len;
-    return copy;
+    groups->bytes += size_of(groups, rul_group_at(groups, at));
 }
 
-static const char *put_text(uint8_t **at, const char *text)
+void rul_groups_touch(struct rul_groups *groups, uint32_t at)
 {
-    return text == NULL ? NULL
-                        : (const char *)put(at, hd_slice(text, strlen(text) + 1)).ptr;
-}
-
-int rul_event_copy_dup(const struct rul_event_copy *ev, struct rul_event_copy **out)
-{
-    size_t head = sizeof(*ev) + ev->n * sizeof(ev->values[0]);
-    size_t len = head + ev->raw.len;
-    len += ev->decoder == NULL ? 0 : strlen(ev->decoder) + 1;
-    len += ev->pattern == NULL ? 0 : strlen(ev->pattern) + 1;
-    for (uint16_t i = 0; i < ev->n; i++) {
-        len += ev->values[i].value.len;
+    if (groups->freshest != at) {
+        unlink_age(groups, rul_group_at(groups, at));
+        link_freshest(groups, at);
     }
-    struct rul_event_copy *copy = malloc(len);
-    if (copy == NULL) {
-        return HD_ENOMEM;
-    }
-    memcpy(copy, ev, head);
-    uint8_t *at = (uint8_t *)copy + head;
-    copy->raw = put(&at, ev->raw);
-    copy->decoder = put_text(&at, ev->decoder);
-    copy->pattern = put_text(&at, ev->pattern);
-    for (uint16_t i = 0; i < ev->n; i++) {
-        copy->values[i].value = put(&at, ev->values[i].value);
-    }
-    *out = copy;
-    return 0;
 }

@@ -1,54 +1,65 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Groups of one correlation rule: found by key, kept in order of their last event so that
- * the stalest goes first when memory is short.
+ * the stalest goes first when memory is short. A group is one block of the pool: this
+ * head, for windows that are tested at their end a `struct rul_closing`, the state of the
+ * window, the key. Groups are named by their blocks.
  */
 #pragma once
 #include "rules/correlate/window.h"
-#include "rules/snapshot.h"
 
 struct rul_group {
-    struct rul_group *chain;         /* same bucket */
-    struct rul_group *older, *newer; /* by last arrival */
-    uint64_t hash;                   /* of the key */
-    int64_t newest_ns;               /* largest event time */
-    int64_t fired_ns;                /* newest_ns when it fired last; INT64_MIN = never */
-    uint64_t swallowed;              /* events since then that would have fired again */
-    struct rul_mark last;            /* of the event that arrived last */
-    struct rul_ring ring;            /* event_count, sliding */
-    struct rul_distinct distinct;    /* value_count */
-    struct rul_closing *closing;     /* windows tested at their end; else NULL */
-    size_t bytes;                    /* accounted */
-    uint32_t key_len;
+    uint32_t chain;        /* same bucket */
+    uint32_t older, newer; /* by last arrival */
+    uint32_t hash;         /* of the key */
+    int64_t newest_ns;     /* largest event time */
+    int64_t fired_ns;      /* when it fired last; RUL_NEVER */
+    uint32_t swallowed;    /* events since then that would have fired again */
+    uint16_t key_len;
     bool is_armed;
-    uint8_t key[]; /* per group-by field u16 length and canonical value */
+    uint64_t body[];
 };
 
-/* A window that is tested at its end: [index*T, (index+1)*T). */
 struct rul_closing {
-    int64_t index;
-    uint64_t count;
+    int64_t end_ns; /* of an aligned window */
     struct rul_mark first;
     struct rul_event_copy *event; /* the last by event time; owned */
+    uint64_t place;               /* of it */
 };
 
 struct rul_groups {
-    struct rul_group **buckets;
+    const struct rul_corr *corr;
+    const struct rul_window_ops *ops;
+    struct rul_pool *pool;
+    uint64_t seed; /* of the hash: the same state has the same order after a restart */
+    uint32_t *buckets;
     uint32_t mask, n;
-    struct rul_group *stalest, *freshest;
+    uint32_t stalest, freshest;
     size_t bytes;
 };
 
+const struct rul_window_ops *rul_window_for(const struct rul_corr *corr);
+void rul_groups_init(struct rul_groups *groups, const struct rul_corr *corr,
+                     struct rul_pool *pool, uint64_t seed);
 void rul_groups_fini(struct rul_groups *groups);
-struct rul_group *rul_groups_find(const struct rul_groups *groups, struct hd_slice key,
-                                  int64_t index);
-/* A new one, freshest. closing: the window's index counts as part of the key. */
-int rul_groups_add(struct rul_groups *groups, struct hd_slice key, bool closing,
-                   int64_t index, struct rul_group **out) HD_MUST_USE;
-void rul_groups_remove(struct rul_groups *groups, struct rul_group *group);
-/* Makes it the freshest and accounts for its size. */
-void rul_groups_touch(struct rul_groups *groups, struct rul_group *group);
 
-/* own: the caller frees with free(). A copy of a copy. */
-int rul_event_copy_dup(const struct rul_event_copy *ev,
-                       struct rul_event_copy **out) HD_MUST_USE;
+struct rul_group *rul_group_at(const struct rul_groups *groups, uint32_t at);
+struct hd_slice rul_group_key(const struct rul_groups *groups,
+                              const struct rul_group *group);
+/* NULL for windows that slide. */
+struct rul_closing *rul_group_closing(const struct rul_groups *groups,
+                                      struct rul_group *group);
+struct rul_window rul_group_window(const struct rul_groups *groups,
+                                   struct rul_group *group);
+
+/* RUL_POOL_NONE: there is none. */
+uint32_t rul_groups_find(const struct rul_groups *groups, struct hd_slice key);
+/* A new one, freshest. */
+int rul_groups_add(struct rul_groups *groups, struct hd_slice key,
+                   uint32_t *at) HD_MUST_USE;
+void rul_groups_remove(struct rul_groups *groups, uint32_t at);
+/* Around a change of the group, so that its size is accounted for. */
+void rul_groups_open(struct rul_groups *groups, uint32_t at);
+void rul_groups_close(struct rul_groups *groups, uint32_t at);
+/* Makes it the freshest. */
+void rul_groups_touch(struct rul_groups *groups, uint32_t at);

@@ -6,8 +6,9 @@
 #include <haidang/hash.h>
 #include <haidang/num.h>
 
-#define SLOTS  (2U * RUL_POSITION_PREFIXES_MAX)
-#define NO_SEQ UINT64_MAX /* the prefix is the whole position */
+#define SLOTS     (2U * RUL_POSITION_PREFIXES_MAX)
+#define NO_PREFIX UINT32_MAX
+#define NO_SEQ    RUL_PLACE_NUMBER /* the prefix is the whole position */
 
 struct rul_positions {
     char *prefixes[RUL_POSITION_PREFIXES_MAX];
@@ -48,7 +49,7 @@ static int intern(struct rul_positions *p, struct hd_slice prefix, uint32_t *ind
     }
     if (p->slots[at] == 0) {
         if (p->n == RUL_POSITION_PREFIXES_MAX) {
-            *index = RUL_NO_PREFIX;
+            *index = NO_PREFIX;
             return 0;
         }
         p->prefixes[p->n] = hd_slice_dup(prefix);
@@ -62,11 +63,11 @@ static int intern(struct rul_positions *p, struct hd_slice prefix, uint32_t *ind
     return 0;
 }
 
-int rul_positions_put(struct rul_positions *p, struct hd_slice position,
-                      struct rul_mark *mark)
+int rul_positions_put(struct rul_positions *p, struct hd_slice position, uint64_t *place)
 {
-    mark->seq = NO_SEQ;
-    mark->prefix = RUL_NO_PREFIX;
+    uint64_t seq = NO_SEQ;
+    uint32_t prefix = NO_PREFIX;
+    *place = RUL_NO_PLACE;
     if (position.len == 0) {
         return 0;
     }
@@ -76,21 +77,49 @@ int rul_positions_put(struct rul_positions *p, struct hd_slice position,
     }
     struct hd_slice number = hd_slice_from(position, slash);
     bool canonical = number.len == 1 || (number.len > 1 && number.ptr[0] != '0');
-    if (slash > 0 && canonical && hd_num_u64(number, NO_SEQ - 1, &mark->seq) == 0) {
-        return intern(p, hd_slice_head(position, slash), &mark->prefix);
+    bool is_split = slash > 0 && canonical && hd_num_u64(number, NO_SEQ - 1, &seq) == 0;
+    int err = intern(p, is_split ? hd_slice_head(position, slash) : position, &prefix);
+    if (err == 0 && prefix != NO_PREFIX) {
+        *place = (uint64_t)prefix << RUL_PLACE_BITS | seq;
     }
-    mark->seq = NO_SEQ;
-    return intern(p, position, &mark->prefix);
+    return err;
 }
 
-void rul_positions_get(const struct rul_positions *p, const struct rul_mark *mark,
-                       struct hd_buf *out)
+void rul_positions_get(const struct rul_positions *p, uint64_t place, struct hd_buf *out)
 {
-    if (mark->prefix >= p->n) {
+    uint64_t prefix = place >> RUL_PLACE_BITS;
+    if (place == RUL_NO_PLACE || prefix >= p->n) {
         return;
     }
-    hd_buf_slice_add(out, prefix_at(p, mark->prefix));
-    if (mark->seq != NO_SEQ) {
-        hd_buf_u64(out, mark->seq);
+    hd_buf_slice_add(out, prefix_at(p, (uint32_t)prefix));
+    if ((place & RUL_PLACE_NUMBER) != NO_SEQ) {
+        hd_buf_u64(out, place & RUL_PLACE_NUMBER);
     }
+}
+
+void rul_positions_save(const struct rul_positions *p, struct hd_buf *out)
+{
+    hd_buf_le32(out, p->n);
+    for (uint32_t i = 0; i < p->n; i++) {
+        struct hd_slice text = prefix_at(p, i);
+        hd_buf_le32(out, (uint32_t)text.len);
+        hd_buf_slice_add(out, text);
+    }
+}
+
+int rul_positions_load(struct rul_positions *p, struct hd_bytes *in, uint32_t **prefixes,
+                       uint32_t *n)
+{
+    *n = hd_bytes_le32(in);
+    if (*n > RUL_POSITION_PREFIXES_MAX) {
+        return HD_ECORRUPT;
+    }
+    *prefixes = calloc((size_t)*n + 1, sizeof(**prefixes));
+    int err = *prefixes == NULL ? HD_ENOMEM : 0;
+    for (uint32_t i = 0; i < *n && err == 0; i++) {
+        uint32_t len = hd_bytes_le32(in);
+        struct hd_slice text = hd_bytes_view(in, len);
+        err = hd_bytes_failed(in) ? HD_ECORRUPT : intern(p, text, &(*prefixes)[i]);
+    }
+    return err;
 }

@@ -43,10 +43,6 @@ static int resolve_ref(const struct resolver *r, const struct rul_name *name,
     if (rule == NULL) {
         return refuse(r, name, "is neither id nor name of a rule in this set");
     }
-    if (rule->type != RUL_DETECTION) {
-        return refuse(r, name,
-                      "is a correlation: correlations of correlations are not supported");
-    }
     int err = 0;
     for (size_t i = 0; i < r->ast->n_group && err == 0; i++) {
         err = field_of(r, r->ast->group[i].text, ref->rule, &ref->group[i]);
@@ -73,6 +69,80 @@ static int check_aliases(const struct resolver *r)
     return 0;
 }
 
+/* ---- what a correlation becomes ---- */
+
+static const struct rul_corr *corr_of(const struct rul_set *set, uint32_t rule)
+{
+    uint32_t n = set->rules[rule].type == RUL_DETECTION ? 0 : set->n_corrs;
+    for (uint32_t i = n; i > 0; i--) {
+        if (set->corrs[i - 1].rule == rule) {
+            return &set->corrs[i - 1];
+        }
+    }
+    return NULL;
+}
+
+static int find_level(const struct resolver *r, struct rul_corr *corr)
+{
+    corr->level = 1;
+    for (uint32_t i = 0; i < corr->n_refs; i++) {
+        const struct rul_corr *below = corr_of(r->set, corr->refs[i].rule);
+        if (below != NULL && below->level >= corr->level) {
+            corr->level = (uint8_t)(below->level + 1);
+        }
+    }
+    return corr->level <= RUL_LEVELS_MAX
+               ? 0
+               : refuse(r, &r->ast->rules[0],
+                        "is a correlation of too many correlations of correlations");
+}
+
+/* The fields of the event that a detection is to the correlations that count it. */
+static int name_group(const struct resolver *r, struct rul_corr *corr)
+{
+    int err = 0;
+    for (size_t i = 0; i < r->ast->n_group && err == 0; i++) {
+        corr->group_names[i] = hd_arena_str(&r->set->keep, r->ast->group[i].text);
+        err =
+            rul_fields_add(r->set->fields, r->ast->group[i].text, &corr->group_fields[i]);
+    }
+    return err == HD_ELIMIT ? refuse(r, &r->ast->group[0],
+                                     "needs more field names than a set can hold")
+                            : err;
+}
+
+static bool counts_up(const struct rul_corr *corr)
+{
+    if (corr->limits.has_min || corr->limits.has_max || corr->limits.has_not_equal) {
+        return corr->limits.has_min && !corr->limits.has_max &&
+               !corr->limits.has_not_equal;
+    }
+    return corr->bounds.min > 0 && corr->bounds.max == UINT64_MAX &&
+           corr->bounds.not_equal == UINT64_MAX;
+}
+
+static int find_timing(const struct resolver *r, struct rul_corr *corr)
+{
+    if (corr->type == RUL_TEMPORAL || corr->type == RUL_TEMPORAL_ORDERED) {
+        return rul_terms_resolve(r->set, r->doc, corr, r->diags);
+    }
+    corr->timing = counts_up(corr) ? RUL_SLIDING : RUL_ALIGNED;
+    return 0;
+}
+
+/* What is counted is part of the meaning. */
+static void finish(const struct resolver *r, struct rul_doc *doc,
+                   const struct rul_corr *corr)
+{
+    uint64_t hash = doc->rule.hash;
+    for (uint32_t i = 0; i < corr->n_refs; i++) {
+        struct rul_rule *rule = &r->set->rules[corr->refs[i].rule];
+        rule->feeds = true;
+        hash = (hash ^ rule->hash) * UINT64_C(0x9e3779b97f4a7c15);
+    }
+    doc->rule.hash = hash;
+}
+
 int rul_corr_resolve(struct rul_set *set, struct rul_doc *doc, uint32_t index,
                      struct rul_corr *out, struct hd_diags *diags)
 {
@@ -83,30 +153,81 @@ int rul_corr_resolve(struct rul_set *set, struct rul_doc *doc, uint32_t index,
         return HD_ENOMEM;
     }
     *out = (struct rul_corr){.rule = index,
+                             .type = doc->rule.type,
                              .timespan_ns = ast->timespan_ns,
                              .bounds = ast->bounds,
+                             .limits = ast->limits,
                              .n_group = (uint8_t)ast->n_group,
                              .n_values = (uint8_t)ast->n_values,
                              .n_refs = (uint32_t)ast->n_rules,
                              .refs = refs};
-    out->immediate = ast->bounds.min > 0 && ast->bounds.max == UINT64_MAX &&
-                     ast->bounds.not_equal == UINT64_MAX;
     int err = check_aliases(&r);
     for (size_t i = 0; i < ast->n_rules && err == 0; i++) {
         err = resolve_ref(&r, &ast->rules[i], &refs[i]);
     }
+    err = err != 0 ? err : find_level(&r, out);
+    err = err != 0 ? err : name_group(&r, out);
+    err = err != 0 ? err : find_timing(&r, out);
     if (err != 0) {
         return err;
     }
-    for (size_t i = 0; i < ast->n_group; i++) {
-        out->group_names[i] = hd_arena_str(&set->keep, ast->group[i].text);
-    }
-    uint64_t hash = doc->rule.hash;
-    for (size_t i = 0; i < ast->n_rules; i++) {
-        struct rul_rule *rule = &set->rules[refs[i].rule];
-        rule->feeds = true;
-        hash = (hash ^ rule->hash) * UINT64_C(0x9e3779b97f4a7c15);
-    }
-    doc->rule.hash = hash;
+    finish(&r, doc, out);
     return set->keep.failed ? HD_ENOMEM : 0;
+}
+
+/* ---- correlations of correlations: the counted come before those that count ---- */
+
+const struct rul_name *rul_corr_missing(const struct rul_set *set,
+                                        const struct rul_doc *doc)
+{
+    for (size_t i = 0; i < doc->corr->n_rules; i++) {
+        const struct rul_name *name = &doc->corr->rules[i];
+        if (rul_names_find(set->names, name->text) == UINT32_MAX) {
+            return name;
+        }
+    }
+    return NULL;
+}
+
+static const struct rul_doc *doc_named(struct rul_doc *const *docs, size_t n,
+                                       struct hd_slice name)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (hd_slice_eq(hd_slice_str(docs[i]->rule.id), name) ||
+            hd_slice_eq(hd_slice_str(docs[i]->rule.name), name)) {
+            return docs[i];
+        }
+    }
+    return NULL;
+}
+
+/* Does following what each waits for lead back? */
+static bool is_cycle(const struct rul_set *set, struct rul_doc *const *waiting, size_t n,
+                     const struct rul_doc *doc)
+{
+    const struct rul_doc *at = doc;
+    for (size_t i = 0; i <= n && at != NULL; i++) {
+        at = doc_named(waiting, n, rul_corr_missing(set, at)->text);
+        if (at == doc) {
+            return true;
+        }
+    }
+    return false;
+}
+
+void rul_corr_explain(const struct rul_set *set, struct rul_doc *const *waiting, size_t n,
+                      struct hd_diags *diags)
+{
+    for (size_t i = 0; i < n; i++) {
+        const struct resolver r = {
+            .doc = waiting[i], .ast = waiting[i]->corr, .diags = diags};
+        const struct rul_name *name = rul_corr_missing(set, waiting[i]);
+        const char *why = "is neither id nor name of a rule in this set";
+        if (is_cycle(set, waiting, n, waiting[i])) {
+            why = "counts, directly or through others, the correlation that counts it";
+        } else if (doc_named(waiting, n, name->text) != NULL) {
+            why = "is a correlation that cannot be used";
+        }
+        (void)refuse(&r, name, why);
+    }
 }

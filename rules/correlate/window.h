@@ -1,60 +1,98 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What one group remembers of its events, no more than its condition needs: the newest N
- * events (event_count), the N distinct values seen last (value_count). Exact for "at
- * least N in (t-T, t]": an event or value older than N others is never missed by such a
- * count. Pure state: no rules, no clock.
+ * What one group remembers of its events, no more than its condition needs. A kind of
+ * window is a row of operations; its state is zeroed memory inside the group until
+ * `init`. Pure state: no clock, no look-ups.
+ *
+ * Glossary. mark: when an event was and where it stands in the archive. sample: an event
+ * as a window sees it. edge: events at or before it are outside of a sliding window.
  */
 #pragma once
-#include <stddef.h>
-#include <stdint.h>
+#include <haidang/buf.h>
+#include <haidang/bytes.h>
 
-#include <haidang/err.h>
+#include "rules/correlate/pool.h"
+#include "rules/snapshot.h"
 
-#define RUL_NIL UINT32_MAX
+#define RUL_NEVER       INT64_MIN
+#define RUL_SAMPLES_MAX 10000U /* numbers of one group and window */
+#define RUL_PENDING_MAX 512U   /* events of one group whose order may still change */
+#define RUL_STARTS_MAX  4096U  /* windows of one group that are to be tested */
 
-/* One event: when, and where it stands in the archive (positions.h). */
 struct rul_mark {
     int64_t time_ns;
-    uint64_t seq;
-    uint32_t prefix;
+    uint64_t place; /* positions.h */
 };
 
-/* Marks in order of time, equal times in order of arrival. All zero = empty. */
-struct rul_ring {
-    struct rul_mark *marks;
-    uint32_t first, n, cap;
-};
-
-void rul_ring_fini(struct rul_ring *ring);
-size_t rul_ring_bytes(const struct rul_ring *ring);
-/* The i-th oldest. */
-struct rul_mark *rul_ring_at(const struct rul_ring *ring, uint32_t i);
-/* Forgets marks at or before the edge. */
-void rul_ring_expire(struct rul_ring *ring, int64_t edge_ns);
-/* Adds one, keeps the newest `limit`. */
-int rul_ring_add(struct rul_ring *ring, const struct rul_mark *mark,
-                 uint32_t limit) HD_MUST_USE;
-
-/* One distinct value and the event that showed it last. */
-struct rul_seen {
+struct rul_sample {
     struct rul_mark mark;
-    uint64_t key;
-    uint32_t older, newer; /* in order of time; `newer` chains free entries */
-    uint32_t chain;        /* same bucket */
+    uint64_t key;   /* hash of the value (value_count) */
+    int64_t number; /* millionths (value_sum, value_avg, value_percentile) */
+    uint32_t ref;   /* which of the correlation's rules */
 };
 
-/* Distinct values. All zero = empty. */
-struct rul_distinct {
-    struct rul_seen *seen;
-    uint32_t *buckets; /* cap of them */
-    uint32_t n, cap;   /* cap is a power of two */
-    uint32_t oldest, newest, free;
+struct rul_tally { /* what a detection says */
+    uint64_t count;
+    struct rul_mark first, last; /* last: time_ns RUL_NEVER = the group's newest */
 };
 
-void rul_distinct_fini(struct rul_distinct *d);
-size_t rul_distinct_bytes(const struct rul_distinct *d);
-void rul_distinct_expire(struct rul_distinct *d, int64_t edge_ns);
-/* One sighting; keeps the `limit` values seen last. */
-int rul_distinct_see(struct rul_distinct *d, uint64_t key, const struct rul_mark *mark,
-                     uint32_t limit) HD_MUST_USE;
+struct rul_window {
+    const struct rul_corr *corr;
+    struct rul_pool *pool;
+    void *state;
+    int64_t watermark_ns; /* no event comes that is earlier */
+    uint64_t *capped;     /* events that a limit kept from being counted exactly */
+};
+
+struct rul_loading;
+
+struct rul_window_ops {
+    size_t (*size)(const struct rul_corr *corr); /* of the state; a multiple of 8 */
+    void (*init)(const struct rul_window *w);    /* NULL: zeroed is empty */
+    void (*fini)(const struct rul_window *w);    /* NULL: nothing else to give back */
+    size_t (*bytes)(const struct rul_window *w); /* NULL: nothing besides the state */
+    void (*expire)(const struct rul_window *w, int64_t edge_ns); /* NULL: never */
+    int (*add)(const struct rul_window *w, const struct rul_sample *sample);
+    bool (*holds)(const struct rul_window *w, int64_t edge_ns, struct rul_tally *tally);
+    void (*save)(const struct rul_window *w, struct hd_buf *out);
+    int (*load)(const struct rul_window *w, struct rul_loading *in);
+};
+
+extern const struct rul_window_ops rul_window_newest;   /* event_count, sliding */
+extern const struct rul_window_ops rul_window_counter;  /* event_count, closing */
+extern const struct rul_window_ops rul_window_distinct; /* value_count */
+extern const struct rul_window_ops rul_window_samples;  /* value_sum ..., sliding */
+extern const struct rul_window_ops rul_window_totals;   /* value_sum ..., closing */
+extern const struct rul_window_ops rul_window_seen;     /* temporal, sliding */
+extern const struct rul_window_ops rul_window_chain;    /* temporal_ordered, sliding */
+extern const struct rul_window_ops rul_window_started;  /* both, with windows that are
+                                                           tested at their end */
+
+/* ---- rings of marks, with something behind each ---- */
+
+/* In order of time, equal times in order of arrival. All zero = empty. */
+struct rul_ring {
+    uint32_t block, first, n, cap;
+};
+
+void rul_ring_fini(struct rul_ring *ring, struct rul_pool *pool);
+size_t rul_ring_bytes(const struct rul_ring *ring, size_t size);
+/* The i-th oldest. */
+void *rul_ring_at(const struct rul_ring *ring, const struct rul_pool *pool, size_t size,
+                  uint32_t i);
+void rul_ring_drop_oldest(struct rul_ring *ring);
+/* Puts the entry, which begins with its mark, in its place; there must be room below
+ * `limit`. */
+int rul_ring_add(struct rul_ring *ring, struct rul_pool *pool, size_t size,
+                 const void *entry, uint32_t limit) HD_MUST_USE;
+
+/* ---- saved state ---- */
+
+struct rul_loading {
+    struct hd_bytes in;
+    const uint32_t *prefixes; /* saved -> of this process */
+    uint32_t n_prefixes;
+};
+
+void rul_mark_save(struct hd_buf *out, const struct rul_mark *mark);
+struct rul_mark rul_mark_load(struct rul_loading *in);

@@ -35,6 +35,20 @@ struct rul_bounds {
     uint64_t not_equal; /* UINT64_MAX = none */
 };
 
+/* The same for value_sum, value_avg and value_percentile, in millionths. */
+struct rul_limits {
+    int64_t min, max, not_equal;
+    bool has_min, has_max, has_not_equal;
+    bool is_min_open, is_max_open; /* gt, lt */
+    uint8_t percentile;            /* 1 .. 100 */
+};
+
+#define RUL_LIMIT_UNIT 1000000.0
+/* A finite number of moderate size -> millionths, rounded; false for others. */
+bool rul_limit_of(struct hd_slice text, int64_t *out);
+
+struct rul_cond;
+
 struct rul_corr_ast {
     struct rul_name rules[RUL_REFS_MAX];
     size_t n_rules;
@@ -46,6 +60,9 @@ struct rul_corr_ast {
     size_t n_aliases;
     int64_t timespan_ns;
     struct rul_bounds bounds;
+    struct rul_limits limits;
+    const struct rul_cond *expr;     /* condition over rule names; NULL: numbers */
+    const struct hd_yaml *condition; /* where it stands; NULL: all rules */
     bool generate;
 };
 

@@ -2,120 +2,11 @@
  *
  * Correlation: one test on each side of every edge that docs/correlation.md names.
  */
-#include "tests/unit/rules/kit.h"
+#include "tests/unit/rules/correlate_kit.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include "rules/correlate/correlate.h"
-
-#define SEC INT64_C(1000000000)
-#define BASE                                                                             \
-    "title: base\nname: base\nlogsource: {product: p}\ndetection: {s: {F: x}, "          \
-    "condition: s}\n---\n"                                                               \
-    "title: second\nname: second\nlogsource: {product: p}\ndetection: {s: {G: x}, "      \
-    "condition: s}\n---\n"
-
-struct bench {
-    struct kit kit;
-    struct rul_correlator *c;
-    unsigned fired;
-    uint64_t count, suppressed;
-    int64_t first_ns, last_ns;
-    char position[128], group[128], rule[64];
-    uint64_t seq;
-};
-
-static void on_detection(void *ctx, const struct rul_detection *d,
-                         const struct rul_event_copy *last)
-{
-    struct bench *b = ctx;
-    assert_non_null(last);
-    b->fired++;
-    b->count = d->count;
-    b->suppressed = d->suppressed;
-    b->first_ns = d->first_ns;
-    b->last_ns = d->last_ns;
-    (void)snprintf(b->rule, sizeof(b->rule), "%s", d->rule->title);
-    (void)snprintf(b->position, sizeof(b->position), "%.*s",
-                   HD_SLICE_FMT(d->first_position));
-    b->group[0] = 0;
-    for (size_t i = 0; i < d->n_group; i++) {
-        size_t len = strlen(b->group);
-        (void)snprintf(b->group + len, sizeof(b->group) - len, "%s=%.*s;",
-                       d->group[i].field, HD_SLICE_FMT(d->group[i].value));
-    }
-}
-
-static void open_with(struct bench *b, const char *correlation,
-                      const struct rul_correlator_opts *opts)
-{
-    char yaml[8192];
-    memset(b, 0, sizeof(*b));
-    (void)snprintf(yaml, sizeof(yaml), BASE "title: corr\nid: corr\ncorrelation: {%s}\n",
-                   correlation);
-    kit_load(&b->kit, yaml);
-    if (b->kit.errors != 0 || b->kit.err != 0) {
-        fail_msg("%s: %s", correlation, b->kit.first.text);
-    }
-    assert_int_equal(rul_correlator_new(opts, &b->c), 0);
-    assert_int_equal(rul_correlator_use(b->c, b->kit.set), 0);
-}
-
-static void open_bench(struct bench *b, const char *correlation)
-{
-    const struct rul_correlator_opts opts = {0};
-    open_with(b, correlation, &opts);
-}
-
-static void close_bench(struct bench *b)
-{
-    rul_correlator_free(b->c);
-    kit_free(&b->kit);
-}
-
-static struct rul_correlator_stats stats(const struct bench *b)
-{
-    struct rul_correlator_stats s;
-    rul_correlator_stats(b->c, &s);
-    return s;
-}
-
-/* A hit of `rule` at a time with "field=value" pairs; true when something fired. */
-static bool hit_rule(struct bench *b, const char *rule, int64_t time_ns,
-                     const char *position, const char *user, const char *ip)
-{
-    struct rul_event_copy *copy = NULL;
-    unsigned before = b->fired;
-    kit_event(&b->kit, "p", "", "");
-    b->kit.ev->time_ns = time_ns;
-    if (user != NULL) {
-        rul_event_set(b->kit.ev, RUL_F_USER_NAME, hd_slice_str(user));
-    }
-    if (ip != NULL) {
-        rul_event_set(b->kit.ev, RUL_F_SOURCE_IP, hd_slice_str(ip));
-    }
-    assert_int_equal(rul_event_copy(b->kit.ev, &copy), 0);
-    const struct rul_rule *r = rul_set_find(b->kit.set, hd_slice_str(rule));
-    assert_int_equal(
-        rul_correlate(b->c, r, copy, hd_slice_str(position), on_detection, b), 0);
-    free(copy);
-    return b->fired != before;
-}
-
-static bool hit_as(struct bench *b, int64_t time_ns, const char *user, const char *ip)
-{
-    char position[64];
-    (void)snprintf(position, sizeof(position), "web1/b00t/%llu",
-                   (unsigned long long)++b->seq);
-    return hit_rule(b, "base", time_ns, position, user, ip);
-}
-
-static bool hit(struct bench *b, int64_t time_ns)
-{
-    return hit_as(b, time_ns, "root", "192.0.2.1");
-}
 
 #define COUNT(condition, rest)                                                           \
     "type: event_count, rules: base, timespan: 10s, condition: {" condition "}" rest
@@ -205,15 +96,15 @@ static void test_lateness(void **state)
     open_bench(&b, "type: event_count, rules: base, timespan: 1h, condition: {gte: 3}");
     assert_false(hit(&b, 1000 * SEC));
     assert_false(hit(&b, 970 * SEC)); /* 30 s late: in time */
-    assert_int_equal(stats(&b).late, 0);
+    assert_int_equal(bench_stats(&b).late, 0);
     assert_false(hit(&b, 970 * SEC - 1));
-    assert_int_equal(stats(&b).late, 1);
+    assert_int_equal(bench_stats(&b).late, 1);
     assert_true(hit(&b, 999 * SEC));
     assert_int_equal(b.first_ns, 970 * SEC);
     assert_int_equal(b.last_ns, 1000 * SEC);
     rul_correlator_advance(b.c, 2000 * SEC);
     assert_false(hit(&b, 1969 * SEC));
-    assert_int_equal(stats(&b).late, 2);
+    assert_int_equal(bench_stats(&b).late, 2);
     close_bench(&b);
 }
 
@@ -227,7 +118,8 @@ static bool hit_received(struct bench *b, int64_t time_ns, int64_t recv_ns)
     rul_event_set(b->kit.ev, RUL_F_USER_NAME, HD_SLICE("root"));
     assert_int_equal(rul_event_copy(b->kit.ev, &copy), 0);
     const struct rul_rule *rule = rul_set_find(b->kit.set, HD_SLICE("base"));
-    assert_int_equal(rul_correlate(b->c, rule, copy, HD_SLICE_EMPTY, on_detection, b), 0);
+    assert_int_equal(
+        rul_correlate(b->c, rule, copy, HD_SLICE_EMPTY, bench_on_detection, b), 0);
     free(copy);
     return b->fired != before;
 }
@@ -243,12 +135,12 @@ static void test_clock_ahead(void **state)
     assert_true(hit_received(&b, 1001 * SEC, 1001 * SEC));
     assert_int_equal(b.first_ns, 1000 * SEC);
     assert_int_equal(b.last_ns, 1001 * SEC);
-    assert_int_equal(stats(&b).late, 0);
+    assert_int_equal(bench_stats(&b).late, 0);
     close_bench(&b);
     open_bench(&b, COUNT("gte: 2", ", group-by: user.name"));
     assert_false(hit_received(&b, 5000 * SEC, 5000 * SEC));
     assert_false(hit_received(&b, 1001 * SEC, 5001 * SEC));
-    assert_int_equal(stats(&b).late, 1);
+    assert_int_equal(bench_stats(&b).late, 1);
     close_bench(&b);
 }
 
@@ -276,7 +168,7 @@ static void test_groups(void **state)
     assert_string_equal(b.group, "source.ip=192.0.2.1;user.name=root;");
     assert_false(hit_as(&b, 100 * SEC, "root", "2001:DB8:0:0::1"));
     assert_true(hit_as(&b, 100 * SEC, "root", "2001:db8::1"));
-    assert_int_equal(stats(&b).groups, 4);
+    assert_int_equal(bench_stats(&b).groups, 4);
     /* a value cannot pretend to be two */
     assert_false(hit_as(&b, 100 * SEC, "a", "b\x01"));
     assert_false(hit_as(&b, 100 * SEC,
@@ -292,7 +184,7 @@ static void test_absent_field(void **state)
     struct bench b;
     open_bench(&b, COUNT("gte: 1", ", group-by: user.name"));
     assert_false(hit_as(&b, 100 * SEC, NULL, "192.0.2.1"));
-    assert_int_equal(stats(&b).no_group, 1);
+    assert_int_equal(bench_stats(&b).no_group, 1);
     assert_true(hit_as(&b, 100 * SEC, "", "192.0.2.1")); /* empty is a value */
     close_bench(&b);
 }
@@ -326,7 +218,7 @@ static void test_value_count(void **state)
     assert_false(hit_as(&b, 101 * SEC, "b", "1.1.1.1"));
     assert_false(hit_as(&b, 102 * SEC, "A", "1.1.1.1"));
     assert_false(hit_as(&b, 103 * SEC, NULL, "1.1.1.1"));
-    assert_int_equal(stats(&b).no_group, 1);
+    assert_int_equal(bench_stats(&b).no_group, 1);
     assert_false(hit_as(&b, 103 * SEC, "c", "2.2.2.2"));
     assert_true(hit_as(&b, 103 * SEC, "c", "1.1.1.1"));
     assert_int_equal(b.count, 3);
@@ -361,14 +253,6 @@ static void test_value_tuples(void **state)
 
 /* ---- conditions that are tested when a window ends ---- */
 
-static bool close_at(struct bench *b, int64_t time_ns)
-{
-    unsigned before = b->fired;
-    rul_correlator_advance(b->c, time_ns);
-    rul_correlator_close(b->c, on_detection, b);
-    return b->fired != before;
-}
-
 static void test_close_edges(void **state)
 {
     (void)state;
@@ -388,7 +272,7 @@ static void test_close_edges(void **state)
     assert_string_equal(b.position, "web1/b00t/1");
     assert_string_equal(b.group, "user.name=root;");
     assert_false(close_at(&b, 150 * SEC)); /* three is not below three */
-    assert_int_equal(stats(&b).groups, 0);
+    assert_int_equal(bench_stats(&b).groups, 0);
     close_bench(&b);
 }
 
@@ -587,7 +471,7 @@ static void test_quota(void **state)
         (void)snprintf(user, sizeof(user), "user%d", i);
         (void)hit_as(&b, 100 * SEC, user, NULL);
     }
-    struct rul_correlator_stats s = stats(&b);
+    struct rul_correlator_stats s = bench_stats(&b);
     assert_true(s.bytes <= opts.memory_max / 4);
     assert_true(s.evicted > 0);
     assert_int_equal(s.groups + s.evicted, 5000);
@@ -606,8 +490,8 @@ static void test_expired_groups(void **state)
         (void)snprintf(user, sizeof(user), "user%d", i);
         (void)hit_as(&b, (100 + i) * SEC, user, NULL);
     }
-    assert_true(stats(&b).groups < 50);
-    assert_int_equal(stats(&b).evicted, 0);
+    assert_true(bench_stats(&b).groups < 50);
+    assert_int_equal(bench_stats(&b).evicted, 0);
     close_bench(&b);
 }
 
@@ -623,8 +507,9 @@ static void test_bad_times(void **state)
         kit_event(&b.kit, "p", "", "");
         b.kit.ev->time_ns = times[i];
         assert_int_equal(rul_event_copy(b.kit.ev, &copy), 0);
-        assert_int_equal(rul_correlate(b.c, rule, copy, HD_SLICE_EMPTY, on_detection, &b),
-                         HD_EINVAL);
+        assert_int_equal(
+            rul_correlate(b.c, rule, copy, HD_SLICE_EMPTY, bench_on_detection, &b),
+            HD_EINVAL);
         free(copy);
     }
     rul_correlator_advance(b.c, INT64_MAX);
@@ -661,7 +546,7 @@ static void test_reload(void **state)
     assert_int_equal(rul_correlator_use(b.c, second.set), 0);
     kit_free(&b.kit);
     b.kit = second;
-    assert_int_equal(stats(&b).groups, 0); /* another meaning: no state */
+    assert_int_equal(bench_stats(&b).groups, 0); /* another meaning: no state */
     close_bench(&b);
 }
 
@@ -693,7 +578,7 @@ static void test_foreign_rule(void **state)
     kit_event(&b.kit, "p", "", "");
     assert_int_equal(rul_event_copy(b.kit.ev, &copy), 0);
     assert_int_equal(rul_correlate(a.c, rul_set_rule(b.kit.set, 0), copy, HD_SLICE_EMPTY,
-                                   on_detection, &a),
+                                   bench_on_detection, &a),
                      HD_EINVAL);
     free(copy);
     close_bench(&a);

@@ -1,0 +1,351 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * temporal and temporal_ordered. Which rules were seen is remembered as one last sighting
+ * each. Where the order matters, events wait in `pending` until no earlier one can come,
+ * so that a late event takes its place among them.
+ */
+#include "rules/correlate/temporal.h"
+
+#include "rules/correlate/terms.h"
+
+#define STEP sizeof(struct rul_step)
+#define MARK sizeof(struct rul_mark)
+
+struct order {
+    int64_t settled_ns; /* everything earlier is in the marks; RUL_NEVER = nothing */
+    struct rul_ring pending;
+    struct rul_ring starts; /* of windows to be tested */
+    struct rul_mark marks[];
+};
+
+static void init_marks(struct rul_mark *marks, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        marks[i] = (struct rul_mark){.time_ns = RUL_NEVER};
+    }
+}
+
+static size_t n_marks(const struct rul_corr *corr)
+{
+    return (size_t)corr->n_refs + corr->n_starts;
+}
+
+static void save_marks(struct hd_buf *out, const struct rul_mark *marks, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        rul_mark_save(out, &marks[i]);
+    }
+}
+
+static void load_marks(struct rul_loading *in, struct rul_mark *marks, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        marks[i] = rul_mark_load(in);
+    }
+}
+
+/* ---- temporal, sliding: the last sightings ---- */
+
+static size_t seen_size(const struct rul_corr *corr)
+{
+    return n_marks(corr) * MARK;
+}
+
+static void seen_init(const struct rul_window *w)
+{
+    init_marks(w->state, n_marks(w->corr));
+}
+
+static int seen_add(const struct rul_window *w, const struct rul_sample *sample)
+{
+    const struct rul_step step = {sample->mark, sample->ref};
+    rul_terms_step(w->corr, w->state, NULL, &step, 1);
+    return 0;
+}
+
+static bool seen_holds(const struct rul_window *w, int64_t edge_ns,
+                       struct rul_tally *tally)
+{
+    return rul_terms_hold(w->corr, w->state, NULL, edge_ns, tally);
+}
+
+static void seen_save(const struct rul_window *w, struct hd_buf *out)
+{
+    save_marks(out, w->state, n_marks(w->corr));
+}
+
+static int seen_load(const struct rul_window *w, struct rul_loading *in)
+{
+    load_marks(in, w->state, n_marks(w->corr));
+    return 0;
+}
+
+const struct rul_window_ops rul_window_seen = {
+    .size = seen_size,
+    .init = seen_init,
+    .add = seen_add,
+    .holds = seen_holds,
+    .save = seen_save,
+    .load = seen_load,
+};
+
+/* ---- events that wait for their order ---- */
+
+static size_t order_size(const struct rul_corr *corr)
+{
+    return sizeof(struct order) + n_marks(corr) * MARK;
+}
+
+static void order_init(const struct rul_window *w)
+{
+    struct order *o = w->state;
+    o->settled_ns = RUL_NEVER;
+    init_marks(o->marks, n_marks(w->corr));
+}
+
+static void order_fini(const struct rul_window *w)
+{
+    struct order *o = w->state;
+    rul_ring_fini(&o->pending, w->pool);
+    rul_ring_fini(&o->starts, w->pool);
+}
+
+static size_t order_bytes(const struct rul_window *w)
+{
+    const struct order *o = w->state;
+    return rul_ring_bytes(&o->pending, STEP) + rul_ring_bytes(&o->starts, MARK);
+}
+
+static const struct rul_step *pending_at(const struct rul_window *w, uint32_t i)
+{
+    const struct order *o = w->state;
+    return rul_ring_at(&o->pending, w->pool, STEP, i);
+}
+
+/* The events of one time, from the i-th on. */
+static uint32_t copy_run(const struct rul_window *w, uint32_t i,
+                         struct rul_step run[RUL_PENDING_MAX])
+{
+    const struct order *o = w->state;
+    uint32_t n = 0;
+    int64_t time_ns = pending_at(w, i)->mark.time_ns;
+    while (i + n < o->pending.n && pending_at(w, i + n)->mark.time_ns == time_ns) {
+        run[n] = *pending_at(w, i + n);
+        n++;
+    }
+    return n;
+}
+
+/* An event of a rule that is wanted starts a window. One of a time is enough. */
+static int start_window(const struct rul_window *w, const struct rul_step *step)
+{
+    struct order *o = w->state;
+    if (w->corr->timing != RUL_STARTED || (w->corr->wanted >> step->ref & 1U) == 0) {
+        return 0;
+    }
+    if (o->starts.n > 0) {
+        const struct rul_mark *newest =
+            rul_ring_at(&o->starts, w->pool, MARK, o->starts.n - 1);
+        if (newest->time_ns == step->mark.time_ns) {
+            return 0;
+        }
+    }
+    if (o->starts.n == RUL_STARTS_MAX) {
+        ++*w->capped;
+        return 0;
+    }
+    return rul_ring_add(&o->starts, w->pool, MARK, &step->mark, RUL_STARTS_MAX);
+}
+
+static int take_run(const struct rul_window *w, const struct rul_step *run, uint32_t n)
+{
+    struct order *o = w->state;
+    int err = 0;
+    rul_terms_step(w->corr, o->marks, o->marks + w->corr->n_refs, run, n);
+    for (uint32_t i = 0; i < n && err == 0; i++) {
+        err = start_window(w, &run[i]);
+    }
+    return err;
+}
+
+static int settle_run(const struct rul_window *w)
+{
+    struct order *o = w->state;
+    struct rul_step run[RUL_PENDING_MAX];
+    uint32_t n = copy_run(w, 0, run);
+    o->settled_ns = run[0].mark.time_ns + 1;
+    for (uint32_t i = 0; i < n; i++) {
+        rul_ring_drop_oldest(&o->pending);
+    }
+    return take_run(w, run, n);
+}
+
+static int order_add(const struct rul_window *w, const struct rul_sample *sample)
+{
+    struct order *o = w->state;
+    const struct rul_step step = {sample->mark, sample->ref};
+    int err = 0;
+    if (o->pending.n == RUL_PENDING_MAX) {
+        err = settle_run(w);
+    }
+    if (err == 0 && sample->mark.time_ns < o->settled_ns) {
+        ++*w->capped; /* its place was given up for lack of room: it counts as last */
+        return take_run(w, &step, 1);
+    }
+    return err != 0 ? err
+                    : rul_ring_add(&o->pending, w->pool, STEP, &step, RUL_PENDING_MAX);
+}
+
+static void order_save(const struct rul_window *w, struct hd_buf *out)
+{
+    const struct order *o = w->state;
+    hd_buf_le64(out, (uint64_t)o->settled_ns);
+    save_marks(out, o->marks, n_marks(w->corr));
+    hd_buf_le32(out, o->starts.n);
+    for (uint32_t i = 0; i < o->starts.n; i++) {
+        rul_mark_save(out, rul_ring_at(&o->starts, w->pool, MARK, i));
+    }
+    hd_buf_le32(out, o->pending.n);
+    for (uint32_t i = 0; i < o->pending.n; i++) {
+        rul_mark_save(out, &pending_at(w, i)->mark);
+        hd_buf_le32(out, (uint32_t)pending_at(w, i)->ref);
+    }
+}
+
+static int load_ring(const struct rul_window *w, struct rul_loading *in, bool is_pending)
+{
+    struct order *o = w->state;
+    uint32_t n = hd_bytes_le32(&in->in);
+    int err = n > (is_pending ? RUL_PENDING_MAX : RUL_STARTS_MAX) ? HD_ECORRUPT : 0;
+    for (uint32_t i = 0; i < n && err == 0; i++) {
+        struct rul_step step = {.mark = rul_mark_load(in)};
+        step.ref = is_pending ? hd_bytes_le32(&in->in) : 0;
+        if (hd_bytes_failed(&in->in) || step.ref >= w->corr->n_refs) {
+            return HD_ECORRUPT;
+        }
+        err = is_pending ? rul_ring_add(&o->pending, w->pool, STEP, &step, n)
+                         : rul_ring_add(&o->starts, w->pool, MARK, &step.mark, n);
+    }
+    return err;
+}
+
+static int order_load(const struct rul_window *w, struct rul_loading *in)
+{
+    struct order *o = w->state;
+    o->settled_ns = (int64_t)hd_bytes_le64(&in->in);
+    load_marks(in, o->marks, n_marks(w->corr));
+    int err = load_ring(w, in, false);
+    return err != 0 ? err : load_ring(w, in, true);
+}
+
+/* ---- temporal_ordered, sliding ---- */
+
+static void chain_expire(const struct rul_window *w, int64_t edge_ns)
+{
+    struct order *o = w->state;
+    while (o->pending.n > 0 && pending_at(w, 0)->mark.time_ns <= edge_ns) {
+        rul_ring_drop_oldest(&o->pending);
+    }
+}
+
+static int chain_add(const struct rul_window *w, const struct rul_sample *sample)
+{
+    const struct order *o = w->state;
+    int err = 0;
+    while (err == 0 && o->pending.n > 0 &&
+           pending_at(w, 0)->mark.time_ns < w->watermark_ns) {
+        err = settle_run(w);
+    }
+    return err != 0 ? err : order_add(w, sample);
+}
+
+static bool chain_holds(const struct rul_window *w, int64_t edge_ns,
+                        struct rul_tally *tally)
+{
+    const struct order *o = w->state;
+    struct rul_step run[RUL_PENDING_MAX];
+    struct rul_mark marks[RUL_REFS_MAX + RUL_CHAINS_MAX];
+    struct rul_mark *starts = marks + w->corr->n_refs;
+    memcpy(marks, o->marks, n_marks(w->corr) * MARK);
+    for (uint32_t i = 0; i < o->pending.n;) {
+        uint32_t n = copy_run(w, i, run);
+        rul_terms_step(w->corr, marks, starts, run, n);
+        i += n;
+    }
+    return rul_terms_hold(w->corr, marks, starts, edge_ns, tally);
+}
+
+const struct rul_window_ops rul_window_chain = {
+    .size = order_size,
+    .init = order_init,
+    .fini = order_fini,
+    .bytes = order_bytes,
+    .expire = chain_expire,
+    .add = chain_add,
+    .holds = chain_holds,
+    .save = order_save,
+    .load = order_load,
+};
+
+/* ---- tested at their end ---- */
+
+static bool started_holds(const struct rul_window *w, int64_t edge_ns,
+                          struct rul_tally *tally)
+{
+    const struct order *o = w->state;
+    return rul_terms_hold(w->corr, o->marks, o->marks + w->corr->n_refs, edge_ns, tally);
+}
+
+const struct rul_window_ops rul_window_started = {
+    .size = order_size,
+    .init = order_init,
+    .fini = order_fini,
+    .bytes = order_bytes,
+    .add = order_add,
+    .holds = started_holds,
+    .save = order_save,
+    .load = order_load,
+};
+
+static int64_t first_end(const struct rul_window *w)
+{
+    const struct order *o = w->state;
+    if (o->starts.n == 0) {
+        return INT64_MAX;
+    }
+    const struct rul_mark *first = rul_ring_at(&o->starts, w->pool, MARK, 0);
+    return first->time_ns + w->corr->timespan_ns;
+}
+
+int64_t rul_started_due(const struct rul_window *w)
+{
+    const struct order *o = w->state;
+    int64_t end_ns = first_end(w);
+    int64_t next_ns = o->pending.n == 0
+                          ? INT64_MAX
+                          : pending_at(w, 0)->mark.time_ns + w->corr->timespan_ns;
+    return end_ns < next_ns ? end_ns : next_ns;
+}
+
+bool rul_started_next(const struct rul_window *w, int64_t watermark_ns,
+                      struct rul_verdict *verdict)
+{
+    struct order *o = w->state;
+    for (;;) {
+        int64_t end_ns = first_end(w);
+        int64_t next_ns = o->pending.n == 0 ? INT64_MAX : pending_at(w, 0)->mark.time_ns;
+        if (end_ns > next_ns && next_ns < watermark_ns) {
+            if (settle_run(w) != 0) {
+                ++*w->capped;
+            }
+            continue;
+        }
+        if (o->starts.n == 0 || end_ns > next_ns || end_ns > watermark_ns) {
+            return false;
+        }
+        verdict->start_ns = end_ns - w->corr->timespan_ns;
+        verdict->holds = started_holds(w, verdict->start_ns - 1, &verdict->tally);
+        rul_ring_drop_oldest(&o->starts);
+        return true;
+    }
+}
