@@ -66,8 +66,6 @@ static const struct con_option decode_options[] = {
             "directory with the values of %placeholders% (default: none)", "@dirs"       \
     }
 
-static const struct con_option rules_options[] = {RULES_OPTIONS, {0}};
-
 static const struct con_option backtest_options[] = {
     {"since", 0, CON_VALUE, "TIME",
      "begin so far back (10m, 24h, 7d), or at a time (RFC 3339); default: 24h", NULL},
@@ -153,6 +151,15 @@ static const struct con_option rules_match_options[] = {
     {"all", 'a', CON_FLAG, NULL, "also hits of rules that only feed correlations", NULL},
     {"strict", 0, CON_FLAG, NULL,
      "exit status 3 when a rule or a line was refused, or something was left out", NULL},
+    {0},
+};
+
+static const struct con_option rules_test_options[] = {
+    EVENTS_OPTIONS,
+    {"limit", 'n', CON_VALUE, "N",
+     "events shown (default: 20, with --json all; 0: all); the others are counted", NULL},
+    {"json", 'j', CON_FLAG, NULL, "one JSON object an event and rule", NULL},
+    SHOW_OPTIONS,
     {0},
 };
 
@@ -262,11 +269,18 @@ const struct con_command con_commands[] = {
      "--strict\n"
      "anything was refused. What is refused is named on standard error.",
      rules_match_options, 0, 1000, con_run_rules_match},
-    {"rules test", "[PATH...]", "runs the examples that rules carry",
-     "chạy thử các ví dụ đi kèm luật",
-     "Every line under haidang.examples.match must fire its rule, none under no_match "
-     "may.",
-     rules_options, 0, 1000, con_run_rules_test},
+    {"rules test", "[PATH...] [--events FILE|-]",
+     "runs the examples of rules, or shows why events fire them or not",
+     "chạy thử các ví dụ đi kèm luật, hoặc cho biết vì sao sự kiện khớp hay không",
+     "Without --events: every line under haidang.examples.match must fire its rule, none "
+     "under\n"
+     "no_match may; exit status 3 when one fails. With --events: for each event and each "
+     "rule of\n"
+     "PATH (files, at most 16 rules) whether it fires, which of the rule's searches "
+     "hold, "
+     "and each\n"
+     "comparison (+ holds, - does not) with the value that the event has.",
+     rules_test_options, 0, 1000, con_run_rules_test},
     {"backtest", "RULE...", "what rules would have raised, over the archive",
      "chạy thử luật trên kho lưu: luật sẽ báo những gì",
      "RULE is a Sigma rule file or a directory of them. The same decoders, matcher and\n"
