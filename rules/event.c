@@ -106,14 +106,9 @@ struct hd_slice rul_fields_name(const struct rul_fields *fields, uint16_t id)
     return id < fields->n ? fields->names[id] : HD_SLICE_EMPTY;
 }
 
-const struct rul_paths *rul_fields_paths(const struct rul_fields *fields)
+struct rul_paths *rul_fields_paths(struct rul_fields *fields)
 {
     return &fields->paths;
-}
-
-int rul_fields_lift(struct rul_fields *fields, struct hd_slice path)
-{
-    return rul_paths_lift(&fields->paths, path);
 }
 
 uint16_t rul_fields_count(const struct rul_fields *fields)

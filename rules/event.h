@@ -33,11 +33,8 @@ int rul_fields_add(struct rul_fields *fields, struct hd_slice name,
 uint16_t rul_fields_find(const struct rul_fields *fields, struct hd_slice name);
 struct hd_slice rul_fields_name(const struct rul_fields *fields, uint16_t id);
 uint16_t rul_fields_count(const struct rul_fields *fields);
-/* The names as paths through JSON, and objects whose members count as the root's: see
- * rules/paths.h. */
-struct rul_paths;
-const struct rul_paths *rul_fields_paths(const struct rul_fields *fields);
-int rul_fields_lift(struct rul_fields *fields, struct hd_slice path) HD_MUST_USE;
+struct rul_paths; /* the names as ways through JSON objects: rules/paths.h */
+struct rul_paths *rul_fields_paths(struct rul_fields *fields);
 
 /* Fields that every set has, with these ids (tests, correlator and console use them). */
 #define RUL_FIELD_MAP(X)                                                                 \

@@ -183,6 +183,16 @@ int rul_paths_lift(struct rul_paths *paths, struct hd_slice path)
     return rc;
 }
 
+int rul_paths_text(struct rul_paths *paths, struct hd_slice path)
+{
+    uint32_t node;
+    int rc = add_path(paths, path, &node);
+    if (rc == 0) {
+        paths->nodes[node].is_text = true;
+    }
+    return rc;
+}
+
 /* ---- reading ---- */
 
 static uint32_t find(const struct rul_paths *paths, uint32_t node, struct hd_slice key)

@@ -21,6 +21,7 @@ struct rul_path_node {
     bool is_lifted;     /* members that are unknown here are those of the root */
     bool lifts_members; /* so are the members of every object in it */
     bool is_leaf;       /* no members are known here */
+    bool is_text;       /* an object here is a value: its text */
 };
 
 struct rul_path_edge {
@@ -49,6 +50,9 @@ int rul_paths_add(struct rul_paths *paths, struct hd_slice name,
 /* Members of the object at `path` are taken for members of the root; with ".*" behind the
  * path, members of the objects in it. */
 int rul_paths_lift(struct rul_paths *paths, struct hd_slice path) HD_MUST_USE;
+
+/* Objects at the path are values of its field, spelled as they were. */
+int rul_paths_text(struct rul_paths *paths, struct hd_slice path) HD_MUST_USE;
 
 /* Where a member of an object is. Blanks in unknown names do not count: "Threat Name" is
  * ThreatName. */

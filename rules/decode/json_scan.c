@@ -18,7 +18,8 @@ struct scan {
     bool is_array;   /* the innermost bracket is one */
     uint64_t arrays; /* bit k: open bracket k is an array */
     uint32_t node;   /* where the innermost bracket is, or RUL_PATH_NONE */
-    uint32_t nodes[RUL_JSON_DEPTH_MAX]; /* the same of those around it */
+    uint32_t nodes[RUL_JSON_DEPTH_MAX];        /* the same of those around it */
+    const uint8_t *starts[RUL_JSON_DEPTH_MAX]; /* where the open brackets stand */
 };
 _Static_assert(RUL_JSON_DEPTH_MAX <= 64, "a bit for each open bracket");
 
@@ -181,6 +182,7 @@ static enum hd_parse open_bracket(struct scan *s, uint32_t node)
         return HD_PARSE_BAD;
     }
     s->nodes[s->depth] = s->node;
+    s->starts[s->depth] = s->at;
     s->node = node;
     s->is_array = *s->at == '[';
     s->arrays |= (uint64_t)s->is_array << s->depth;
@@ -190,14 +192,30 @@ static enum hd_parse open_bracket(struct scan *s, uint32_t node)
     return HD_PARSE_OK;
 }
 
-static void close_bracket(struct scan *s)
+/* The object that was closed last is a value. */
+static void show_object(struct scan *s, uint32_t node)
 {
+    const uint8_t *from = s->starts[s->depth];
+    const struct rul_json_leaf leaf = {.text = hd_slice(from, (size_t)(s->at - from)),
+                                       .field = s->paths->nodes[node].field,
+                                       .type = RUL_JSON_OBJECT,
+                                       .is_in_array = s->arrays != 0};
+    s->on_leaf(s->ctx, &leaf);
+}
+
+static inline void close_bracket(struct scan *s)
+{
+    uint32_t node = s->node;
+    bool is_text = !s->is_array && node != RUL_PATH_NONE && s->paths->nodes[node].is_text;
     s->depth--;
     s->arrays &= ~(UINT64_C(1) << s->depth);
     s->node = s->nodes[s->depth];
     s->is_array = s->depth > 0 && (s->arrays >> (s->depth - 1) & 1U) != 0;
     s->at++;
     s->is_first = false;
+    if (is_text) {
+        show_object(s, node);
+    }
 }
 
 static uint32_t step_escaped(const struct scan *s, struct hd_slice key)

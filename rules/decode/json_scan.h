@@ -7,9 +7,11 @@
  *
  * Decisions. Elements of arrays have the path of the array (no index) and say that they
  * are in one. null, empty objects and empty arrays yield nothing. Numbers are spelled as
- * they were. Duplicate keys are shown each time. Accepted beyond the RFC: bytes >= 0x80
- * in any order (logs hold them), lone surrogates and \u0000 in escapes. Refused within
- * it: nesting deeper than RUL_JSON_DEPTH_MAX and top-level values that are no object.
+ * they were. An object is a leaf when its place says so (rul_paths_text), and its members
+ * are shown before it. Duplicate keys are shown each time. Accepted beyond the RFC: bytes
+ * >= 0x80 in any order (logs hold them), lone surrogates and \u0000 in escapes. Refused
+ * within it: nesting deeper than RUL_JSON_DEPTH_MAX and top-level values that are no
+ * object.
  */
 #pragma once
 #include <haidang/parse.h>
@@ -19,7 +21,7 @@
 #define RUL_JSON_DEPTH_MAX 64U
 #define RUL_JSON_KEY_MAX   256U /* longer names with escapes in them are no field's */
 
-enum rul_json_type { RUL_JSON_STRING, RUL_JSON_NUMBER, RUL_JSON_BOOL };
+enum rul_json_type { RUL_JSON_STRING, RUL_JSON_NUMBER, RUL_JSON_BOOL, RUL_JSON_OBJECT };
 
 struct rul_json_leaf {
     struct hd_slice text; /* a string's is what stands between the quotes */

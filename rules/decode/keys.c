@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "rules/decode/loader.h"
+#include "rules/paths.h"
 
 #define DECODERS_MAX 1024U
 
@@ -177,7 +178,21 @@ static void read_lift(void *ctx, const struct hd_yaml_source *src,
     const struct hd_yaml *item;
     for (item = NULL; (item = hd_yaml_item(value, item)) != NULL;) {
         struct hd_slice path = hd_yaml_text(src, item, "a path of \"lift\"");
-        int rc = path.len > 0 ? rul_fields_lift(l->set->fields, path) : 0;
+        int rc =
+            path.len > 0 ? rul_paths_lift(rul_fields_paths(l->set->fields), path) : 0;
+        l->err = rc != 0 ? rc : l->err;
+    }
+}
+
+static void read_text_fields(void *ctx, const struct hd_yaml_source *src,
+                             const struct hd_yaml *value)
+{
+    struct rul_loader *l = ctx;
+    const struct hd_yaml *item;
+    for (item = NULL; (item = hd_yaml_item(value, item)) != NULL;) {
+        struct hd_slice name = hd_yaml_text(src, item, "a field name");
+        bool is_field = rul_declare_field(l, src, item, name) != RUL_FIELD_NONE;
+        int rc = is_field ? rul_paths_text(rul_fields_paths(l->set->fields), name) : 0;
         l->err = rc != 0 ? rc : l->err;
     }
 }
@@ -402,6 +417,7 @@ static const struct hd_yaml_key decoder_keys[] = {{"decoder", true, read_decoder
                                                   {"logsource", true, read_logsource},
                                                   {"set", false, read_set},
                                                   {"lift", false, read_lift},
+                                                  {"text", false, read_text_fields},
                                                   {"map", false, read_map},
                                                   {"strip", false, read_strip},
                                                   {"time", false, read_time},

@@ -43,8 +43,9 @@ static const struct rul_paths *make_paths(void)
             abort();
         }
     }
-    if (rul_fields_lift(fields, HD_SLICE("x")) != 0 ||
-        rul_fields_lift(fields, HD_SLICE("y.*")) != 0) {
+    if (rul_paths_lift(rul_fields_paths(fields), HD_SLICE("x")) != 0 ||
+        rul_paths_lift(rul_fields_paths(fields), HD_SLICE("y.*")) != 0 ||
+        rul_paths_text(rul_fields_paths(fields), HD_SLICE("k")) != 0) {
         abort();
     }
     return rul_fields_paths(fields);

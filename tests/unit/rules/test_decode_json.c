@@ -43,8 +43,9 @@ static int set_up(void **state)
         (void)snprintf(name, sizeof(name), "r%u", i % 20);
         add_field(name);
     }
-    assert_int_equal(rul_fields_lift(fields, HD_SLICE("up")), 0);
-    assert_int_equal(rul_fields_lift(fields, HD_SLICE("any.*")), 0);
+    assert_int_equal(rul_paths_lift(rul_fields_paths(fields), HD_SLICE("up")), 0);
+    assert_int_equal(rul_paths_lift(rul_fields_paths(fields), HD_SLICE("any.*")), 0);
+    assert_int_equal(rul_paths_text(rul_fields_paths(fields), HD_SLICE("v")), 0);
     return 0;
 }
 
@@ -58,7 +59,7 @@ static int tear_down(void **state)
 /* Leaves as "path=type:text\n", so that they can be compared as one text. */
 static void list_leaf(void *ctx, const struct rul_json_leaf *leaf)
 {
-    static const char types[] = {'s', 'n', 'b'};
+    static const char types[] = {'s', 'n', 'b', 'o'};
     struct hd_buf *out = ctx;
     hd_buf_slice_add(out, rul_fields_name(fields, leaf->field));
     hd_buf_byte(out, '=');
@@ -120,6 +121,9 @@ static const struct row rows[] = {
     {"{\"up\":{\"a\":1,\"x\":{\"w\":2},\"up\":3}}", HD_PARSE_OK, "a=n:1\nx.w=n:2\n"},
     {"{\"any\":{\"A\":{\"a\":1},\"b\":{\"c\":2},\"a\":3}}", HD_PARSE_OK,
      "a=n:1\nc=n:2\n"},
+    /* objects that are values */
+    {"{\"v\":{\"w\":[1, {}]},\"up\":{\"v\":[{},{\"x\":{\"w\":2}},\"y\"]}}", HD_PARSE_OK,
+     "v=o:{\"w\":[1, {}]}\nv=o:{}\nv=o:{\"x\":{\"w\":2}}\nv=s:y\n"},
     /* blanks in unknown names do not count */
     {"{\"T w o \":1,\"Two\":2,\"A B\":3,\"AB\":4}", HD_PARSE_OK,
      "Two=n:1\nTwo=n:2\nA B=n:3\n"},
