@@ -6,9 +6,11 @@
  */
 #include <stdlib.h>
 
+#include <haidang/hash.h>
+
 #include "rules/decode/fill.h"
-#include "rules/decode/json_scan.h"
 #include "rules/decode/syslog.h"
+#include "rules/decode/tree.h"
 
 /* Every value made has a source in the line at most as long; decoded twins need more. */
 #define ARENA_SIZE ((size_t)4 * HD_BATCH_LINE_MAX)
@@ -122,133 +124,12 @@ static uint16_t read_text(struct rul_fill *f, const struct rul_decoder *dec,
     ev->pattern = pattern->id;
     rul_fill_consts(f, pattern->set, pattern->n_set);
     rul_fill_captures(f, dec, &pattern->text);
-    return pattern->class_id;
-}
-
-/* ---- JSON ---- */
-
-/* Elements of an array make one value, ", " between them. */
-static bool join_values(struct rul_decode_arena *arena, struct hd_slice *value,
-                        struct hd_slice more)
-{
-    size_t len = value->len + 2 + more.len;
-    bool is_last = value->ptr + value->len == arena->bytes + arena->used;
-    uint8_t *room = rul_decode_arena_room(arena, is_last ? len - value->len : len);
-    if (room == NULL) {
-        return false;
+    if (dec->join.n > 0) {
+        rul_fill_join(f, &dec->join);
     }
-    if (!is_last) {
-        memcpy(room, value->ptr, value->len);
-        *value = hd_slice(room, value->len);
-        arena->used += value->len;
-        room += value->len;
-    }
-    memcpy(room, ", ", 2);
-    memcpy(room + 2, more.ptr, more.len);
-    arena->used += 2 + more.len;
-    value->len = len;
-    return true;
-}
-
-static void take_leaf(void *ctx, const struct rul_json_leaf *leaf)
-{
-    struct rul_fill *f = ctx;
-    uint16_t field = leaf->field;
-    struct hd_slice value = leaf->text;
-    struct rul_decode_arena *arena = &f->scratch->arena;
-    bool is_joined = leaf->is_in_array && rul_event_has(f->ev, field);
-    size_t before = arena->used;
-    if (leaf->has_escapes) {
-        uint8_t *room = rul_decode_arena_room(arena, value.len);
-        if (room == NULL) {
-            f->ev->lost++;
-            return;
-        }
-        value = hd_slice(room, rul_json_unescape(value, room));
-        arena->used += value.len;
-    }
-    if (!is_joined) {
-        rul_event_set(f->ev, field, value);
-        return;
-    }
-    struct hd_slice joined = f->ev->values[field];
-    if (join_values(arena, &joined, value)) {
-        rul_event_set(f->ev, field, joined);
-    } else {
-        arena->used = before;
-        f->ev->lost++;
-    }
-}
-
-static bool has_json_shape(const struct rul_event *ev, const struct rul_decoder *dec)
-{
-    for (uint16_t i = 0; i < dec->n_json_shapes; i++) {
-        if (rul_fill_holds(ev, &dec->json_shapes[i])) {
-            return true;
-        }
-    }
-    return false;
-}
-
-/* The JSON decoder that knows an event with these fields. */
-static const struct rul_decoder *find_json(const struct rul_fill *f)
-{
-    for (uint16_t i = 0; i < f->set->n_json; i++) {
-        const struct rul_decoder *dec = &f->set->all[f->set->json[i]];
-        if (has_json_shape(f->ev, dec)) {
-            return dec;
-        }
-    }
-    return NULL;
-}
-
-static void read_json_event(struct rul_fill *f, const struct rul_decoder *dec,
-                            struct hd_slice text)
-{
-    struct rul_event *ev = f->ev;
-    rul_fill_map(f, dec, &dec->map);
     rul_fill_time_fields(f, dec);
-    const struct rul_decoder_pattern *pattern = rul_when_find(ev, dec);
-    ev->decoder = dec->name;
-    if (pattern != NULL) {
-        ev->pattern = pattern->id;
-        ev->class_id = pattern->class_id;
-        rul_fill_map(f, dec, &pattern->map);
-        rul_fill_consts(f, pattern->set, pattern->n_set);
-    } else {
-        ev->class_id = dec->class_id;
-        rul_fill_consts(f, dec->set, dec->n_set);
-    }
-    if (!rul_event_has(ev, RUL_F_MESSAGE)) {
-        rul_event_set(ev, RUL_F_MESSAGE, text);
-    }
-}
-
-/* What a JSON text that turned out bad has left behind. */
-static void forget_values(struct rul_event *ev)
-{
-    for (uint16_t i = 0; i < ev->n; i++) {
-        ev->present[ev->ids[i] >> 6] = 0;
-    }
-    ev->n = 0;
-    ev->lost = 0;
-}
-
-static bool read_json(struct rul_fill *f, struct hd_slice text)
-{
-    const struct rul_decoder *dec = NULL;
-    if (text.len > 1 && text.ptr[0] == '{' &&
-        rul_json_scan(text, rul_fields_paths(f->set->fields), take_leaf, f) ==
-            HD_PARSE_OK) {
-        dec = find_json(f);
-    }
-    if (dec == NULL) {
-        forget_values(f->ev);
-        f->scratch->arena.used = 0;
-        return false;
-    }
-    read_json_event(f, dec, text);
-    return true;
+    return dec->n_cases > 0 ? rul_when_apply(f, dec, pattern->class_id)
+                            : pattern->class_id;
 }
 
 /* ---- syslog ---- */
@@ -394,13 +275,48 @@ static const struct rul_decoder *find_inner(const struct rul_decoders *set,
     return NULL;
 }
 
+/* The message with the tag before it, if it is one. */
+static struct hd_slice with_tag(const struct rul_syslog *header)
+{
+    const uint8_t *end = header->message.ptr + header->message.len;
+    if (header->program.len == 0 || header->kind == RUL_SYSLOG_IETF ||
+        hd_slice_eq(header->program, HD_SLICE("kernel"))) {
+        return header->message; /* they do not stand together in the line */
+    }
+    return hd_slice(header->program.ptr, (size_t)(end - header->program.ptr));
+}
+
+/* The decoder that knows how the message begins, where no program's name does it: what
+ * appliances send. *message is all that it reads. */
+static const struct rul_decoder *find_begins(const struct rul_decoders *set,
+                                             struct hd_slice whole,
+                                             struct hd_slice *message)
+{
+    const struct rul_decoder *found = NULL;
+    size_t longest = 0;
+    whole = skip_spaces(whole);
+    for (uint16_t i = 0; i < set->n_begins; i++) {
+        const struct rul_decoder *dec = &set->all[set->begins[i]];
+        for (uint16_t k = 0; k < dec->n_begins; k++) {
+            if (dec->begins[k].len > longest && hd_slice_starts(whole, dec->begins[k])) {
+                found = dec;
+                longest = dec->begins[k].len;
+            }
+        }
+    }
+    *message = found != NULL ? whole : *message;
+    return found;
+}
+
 static void read_syslog(struct rul_fill *f, const struct rul_syslog *header)
 {
     const struct rul_decoders *set = f->set;
     struct rul_event *ev = f->ev;
     struct hd_slice message = skip_spaces(header->message);
     const struct rul_decoder *program = find_program(set, header->program, message);
-    if (program == NULL && read_json(f, message)) {
+    struct hd_slice whole = with_tag(header);
+    program = program == NULL ? find_begins(set, whole, &message) : program;
+    if (program == NULL && rul_tree_read(f, message)) {
         fill_header(f, header); /* JSON inside syslog */
         return;
     }
@@ -445,7 +361,7 @@ static void read_auto(struct rul_fill *f, const struct rul_record *record,
                       struct hd_slice line)
 {
     struct rul_syslog header;
-    if (read_json(f, skip_spaces(line))) {
+    if (rul_tree_read(f, skip_spaces(line))) {
         return;
     }
     rul_syslog_parse(line, &header);
@@ -479,10 +395,15 @@ static void read_declared(struct rul_fill *f, const struct rul_record *record,
     read_auto(f, record, line);
 }
 
+static uint64_t source_key(const struct hd_batch_source *source)
+{
+    return source == NULL ? 0 : hd_hash_stable(source->host, source->name.len);
+}
+
 void rul_decode(const struct rul_decoders *decoders, struct rul_decode_scratch *scratch,
                 const struct rul_record *record, struct rul_event *ev)
 {
-    struct rul_fill f = {decoders, scratch, ev};
+    struct rul_fill f = {decoders, scratch, ev, source_key(record->source)};
     struct hd_slice format =
         record->source != NULL ? record->source->format : HD_SLICE_EMPTY;
     struct hd_slice line = trim_end(record->line);

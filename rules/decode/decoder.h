@@ -9,6 +9,7 @@
 #include "rules/decode/decode.h"
 #include "rules/decode/filter.h"
 #include "rules/decode/index.h"
+#include "rules/decode/join.h"
 #include "rules/decode/names.h"
 #include "rules/decode/pattern.h"
 
@@ -64,7 +65,7 @@ struct rul_decoder_pattern {
     uint16_t n_set;
     uint16_t class_id;
     struct rul_conds when;
-    struct rul_map map; /* what it adds to the decoder's; JSON only */
+    struct rul_map map; /* of a case: what it adds to the decoder's */
 };
 
 struct rul_decoder {
@@ -77,8 +78,9 @@ struct rul_decoder {
     struct hd_slice shape; /* see rul_shape_matches */
     const struct hd_slice *sources;
     const struct hd_slice *prefixes;
+    const struct hd_slice *begins;
     const struct rul_conds *json_shapes; /* one of them must hold */
-    uint16_t n_sources, n_prefixes, n_json_shapes;
+    uint16_t n_sources, n_prefixes, n_begins, n_json_shapes;
     bool has_strip;
     struct rul_compiled_text strip;
     const struct rul_const *set;
@@ -86,11 +88,14 @@ struct rul_decoder {
     const uint16_t
         *map_of;           /* [RUL_FIELDS_MAX]: index into map, RUL_NONE; NULL = no map */
     const uint16_t *times; /* fields that hold the event's time */
-    struct rul_decoder_pattern *patterns;
-    uint16_t n_set, n_times, n_patterns;
+    struct rul_decoder_pattern *patterns; /* with a text */
+    struct rul_decoder_pattern *cases;    /* with conditions */
+    uint16_t n_set, n_times, n_patterns, n_cases;
     uint16_t class_id;
     struct rul_dispatch dispatch;
     struct rul_when_index when;
+    struct rul_join join;
+    uint16_t words; /* field of the words a0, a1 ... in one, or RUL_FIELD_NONE */
 };
 
 /* `examples:` */
@@ -119,8 +124,9 @@ struct rul_decoders {
     struct rul_decode_names programs, subtags, formats;
     uint16_t *shapes;   /* decoders that know a line by its shape, most specific first */
     uint16_t *prefixes; /* decoders that read inside any program */
+    uint16_t *begins;   /* decoders that know a message without a program's name */
     uint16_t *json;     /* JSON decoders, those with conditions first */
-    uint16_t n, n_classes, n_shapes, n_prefixes, n_json;
+    uint16_t n, n_classes, n_shapes, n_prefixes, n_begins, n_json;
     uint16_t any_program; /* decoder of programs that no other knows, or RUL_NONE */
     struct rul_decode_example *examples;
     uint16_t n_examples;

@@ -4,6 +4,10 @@
  */
 #include "rules/decode/fill.h"
 
+#include <haidang/hash.h>
+
+#include "rules/decode/pairs.h"
+
 void rul_fill_time(struct rul_fill *f, const struct rul_stamp *stamp)
 {
     int64_t ns;
@@ -70,20 +74,75 @@ static void fill_outlet(struct rul_fill *f, const struct rul_decoder *dec,
     }
 }
 
-static void fill_pairs(struct rul_fill *f, const struct rul_decoder *dec,
-                       struct hd_slice text, bool has_commas)
+/* False when the arena has no room for it. */
+static bool unescape_pair(struct rul_fill *f, struct rul_pair *pair)
 {
-    struct rul_kv kv;
-    while (rul_kv_next(&text, has_commas, &kv)) {
-        uint16_t field = rul_fields_find(f->set->fields, kv.key);
-        if (field == RUL_FIELD_NONE || kv.value.len == 0) {
+    struct rul_decode_arena *arena = &f->scratch->arena;
+    if (pair->escape == RUL_PAIR_PLAIN) {
+        return true;
+    }
+    uint8_t *room = rul_decode_arena_room(arena, pair->value.len);
+    if (room == NULL) {
+        f->ev->lost++;
+        return false;
+    }
+    pair->value = hd_slice(room, rul_pair_unescape(pair, room));
+    arena->used += pair->value.len;
+    return true;
+}
+
+/* Adds a word of a command to the line that they make. */
+static void add_word(struct rul_fill *f, uint16_t field, struct rul_pairs *pairs,
+                     const struct rul_pair *pair)
+{
+    struct rul_decode_arena *arena = &f->scratch->arena;
+    struct hd_slice line = rul_event_get(f->ev, field);
+    bool is_first = line.len == 0;
+    size_t before = is_first ? 0 : 1;
+    if (is_first) {
+        line.ptr = rul_decode_arena_room(arena, pair->value.len + pairs->rest.len);
+        if (line.ptr == NULL) {
+            f->ev->lost++;
+            return;
+        }
+        arena->used += pair->value.len + pairs->rest.len; /* no word needs more */
+    }
+    uint8_t *at = arena->bytes + (line.ptr - arena->bytes) + line.len;
+    if (before > 0) {
+        at[0] = ' ';
+    }
+    line.len += before + rul_pair_unescape(pair, at + before);
+    rul_event_set(f->ev, field, line);
+}
+
+static enum rul_pair_style style_of(enum rul_capture_type type)
+{
+    return type == RUL_CAPTURE_KV_COMMA ? RUL_PAIRS_COMMAS
+           : type == RUL_CAPTURE_CEF    ? RUL_PAIRS_CEF
+           : type == RUL_CAPTURE_LEEF   ? RUL_PAIRS_LEEF
+           : type == RUL_CAPTURE_AUDIT  ? RUL_PAIRS_AUDIT
+                                        : RUL_PAIRS_BLANKS;
+}
+
+static void fill_pairs(struct rul_fill *f, const struct rul_decoder *dec,
+                       struct hd_slice text, enum rul_capture_type type)
+{
+    struct rul_pairs pairs;
+    struct rul_pair pair;
+    rul_pairs_open(&pairs, style_of(type), text);
+    while (rul_pairs_next(&pairs, &pair)) {
+        if (pair.is_word && dec->words != RUL_FIELD_NONE) {
+            add_word(f, dec->words, &pairs, &pair);
+        }
+        uint16_t field = rul_fields_find(f->set->fields, pair.key);
+        if (field == RUL_FIELD_NONE || pair.value.len == 0 || !unescape_pair(f, &pair)) {
             continue;
         }
         uint16_t entry = dec->map_of == NULL ? RUL_NONE : dec->map_of[field];
         if (entry != RUL_NONE) {
-            fill_outlet(f, dec, &dec->map.entries[entry].outlet, kv.value, false);
-        } else {
-            rul_event_set(f->ev, field, kv.value);
+            fill_outlet(f, dec, &dec->map.entries[entry].outlet, pair.value, false);
+        } else if (dec->null.len == 0 || !hd_slice_eq(pair.value, dec->null)) {
+            rul_event_set(f->ev, field, pair.value);
         }
     }
 }
@@ -107,10 +166,6 @@ void rul_fill_captures(struct rul_fill *f, const struct rul_decoder *dec,
         struct hd_slice value = f->scratch->values[i];
         enum rul_capture_type type = text->pattern.captures[i].type;
         switch (type) {
-        case RUL_CAPTURE_KV:
-        case RUL_CAPTURE_KV_COMMA:
-            fill_pairs(f, dec, value, type == RUL_CAPTURE_KV_COMMA);
-            break;
         case RUL_CAPTURE_TIME_ISO:
         case RUL_CAPTURE_TIME_CLF:
         case RUL_CAPTURE_TIME_CTIME:
@@ -119,7 +174,35 @@ void rul_fill_captures(struct rul_fill *f, const struct rul_decoder *dec,
         default:
             break;
         }
+        if (rul_capture_is_pairs(type)) {
+            fill_pairs(f, dec, value, type);
+        }
         fill_outlet(f, dec, &text->outlets[i], value, false);
+    }
+}
+
+void rul_fill_join(struct rul_fill *f, const struct rul_join *join)
+{
+    struct hd_slice serial = rul_event_get(f->ev, join->serial);
+    struct rul_decode_arena *arena = &f->scratch->arena;
+    if (serial.len == 0) {
+        return;
+    }
+    uint64_t key = hd_hash_stable(serial, f->source_key) | 1U;
+    struct rul_joined_event *event = rul_joined_find(&f->scratch->joined, key);
+    for (uint16_t k = 0; k < join->n; k++) {
+        uint16_t field = join->fields[k];
+        if (rul_event_has(f->ev, field)) {
+            rul_joined_keep(event, k, f->ev->values[field]);
+        } else if ((event->kept >> k & 1U) != 0) {
+            struct hd_slice value = event->values[k];
+            uint8_t *room = rul_decode_arena_room(arena, value.len);
+            if (room != NULL) {
+                memcpy(room, value.ptr, value.len);
+                arena->used += value.len;
+                rul_event_set(f->ev, field, hd_slice(room, value.len));
+            }
+        }
     }
 }
 

@@ -21,7 +21,7 @@ struct rul_dispatch {
 /* The bucket of a key, or the free one where it would be. */
 uint32_t rul_dispatch_slot(const struct rul_dispatch *dispatch, uint32_t key);
 
-/* Patterns of a JSON decoder by the value of the field that most of them look at. For
+/* Cases of a decoder by the value of the field that most of them look at. For
  * each value (and for all others) the patterns that may hold, in the order of the file.
  */
 struct rul_when_index {

@@ -316,7 +316,7 @@ static uint32_t hex4(const uint8_t *at)
     return value;
 }
 
-static size_t put_utf8(uint32_t c, uint8_t *out)
+size_t rul_json_put_utf8(uint32_t c, uint8_t *out)
 {
     if (c < 0x80) {
         out[0] = (uint8_t)c;
@@ -388,7 +388,7 @@ size_t rul_json_unescape(struct hd_slice raw, uint8_t *out)
         }
         if (raw.ptr[at + 1] == 'u') {
             size_t used;
-            n += put_utf8(code_point(raw, at, &used), out + n);
+            n += rul_json_put_utf8(code_point(raw, at, &used), out + n);
             at += used;
         } else {
             out[n++] = simple_escape(raw.ptr[at + 1]);

@@ -42,3 +42,6 @@ enum hd_parse rul_json_scan(struct hd_slice in, const struct rul_paths *paths,
  * U+FFFD. Returns the length written to `out`, all of whose raw.len bytes may be written.
  */
 size_t rul_json_unescape(struct hd_slice raw, uint8_t *out);
+
+/* Writes a code point, 1 to 4 bytes; returns how many. */
+size_t rul_json_put_utf8(uint32_t c, uint8_t *out);

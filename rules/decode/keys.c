@@ -63,6 +63,14 @@ static void read_prefix(void *ctx, const struct hd_yaml_source *src,
         rul_declare_strings(l, src, value, "a prefix", &l->dec->n_prefixes);
 }
 
+static void read_begins(void *ctx, const struct hd_yaml_source *src,
+                        const struct hd_yaml *value)
+{
+    struct rul_loader *l = ctx;
+    l->dec->begins =
+        rul_declare_strings(l, src, value, "how a message begins", &l->dec->n_begins);
+}
+
 static void read_shape(void *ctx, const struct hd_yaml_source *src,
                        const struct hd_yaml *value)
 {
@@ -101,11 +109,15 @@ static void read_json(void *ctx, const struct hd_yaml_source *src,
     }
 }
 
-static const struct hd_yaml_key match_keys[] = {
-    {"program", false, read_program}, {"subtag", false, read_subtag},
-    {"prefix", false, read_prefix},   {"format", false, read_format},
-    {"shape", false, read_shape},     {"source", false, read_source},
-    {"json", false, read_json},       {NULL, false, NULL}};
+static const struct hd_yaml_key match_keys[] = {{"program", false, read_program},
+                                                {"subtag", false, read_subtag},
+                                                {"prefix", false, read_prefix},
+                                                {"begins", false, read_begins},
+                                                {"format", false, read_format},
+                                                {"shape", false, read_shape},
+                                                {"source", false, read_source},
+                                                {"json", false, read_json},
+                                                {NULL, false, NULL}};
 
 static void read_match(void *ctx, const struct hd_yaml_source *src,
                        const struct hd_yaml *value)
@@ -205,23 +217,67 @@ static void read_strip(void *ctx, const struct hd_yaml_source *src,
     l->dec->has_strip = true;
 }
 
+/* A list of field names. */
+static const uint16_t *read_fields(struct rul_loader *l, const struct hd_yaml_source *src,
+                                   const struct hd_yaml *value, uint16_t *n)
+{
+    const struct hd_yaml *item;
+    uint16_t *fields = NULL;
+    for (item = NULL; (item = hd_yaml_item(value, item)) != NULL;) {
+        uint16_t field =
+            rul_declare_field(l, src, item, hd_yaml_text(src, item, "a field name"));
+        fields = hd_arena_grow(l->arena, fields, *n, sizeof(*fields));
+        if (fields == NULL || field == RUL_FIELD_NONE) {
+            *n = 0;
+            return NULL;
+        }
+        fields[(*n)++] = field;
+    }
+    return fields;
+}
+
+static void read_join_serial(void *ctx, const struct hd_yaml_source *src,
+                             const struct hd_yaml *value)
+{
+    struct rul_loader *l = ctx;
+    l->dec->join.serial =
+        rul_declare_field(l, src, value, hd_yaml_text(src, value, "\"serial\""));
+}
+
+static void read_join_from(void *ctx, const struct hd_yaml_source *src,
+                           const struct hd_yaml *value)
+{
+    struct rul_loader *l = ctx;
+    l->dec->join.fields = read_fields(l, src, value, &l->dec->join.n);
+    if (l->dec->join.n > RUL_JOIN_FIELDS) {
+        hd_yaml_error(src, value, "more than %u fields", RUL_JOIN_FIELDS);
+    }
+}
+
+static void read_join_words(void *ctx, const struct hd_yaml_source *src,
+                            const struct hd_yaml *value)
+{
+    struct rul_loader *l = ctx;
+    l->dec->words =
+        rul_declare_field(l, src, value, hd_yaml_text(src, value, "\"words\""));
+}
+
+static const struct hd_yaml_key join_keys[] = {{"serial", true, read_join_serial},
+                                               {"from", true, read_join_from},
+                                               {"words", false, read_join_words},
+                                               {NULL, false, NULL}};
+
+static void read_join(void *ctx, const struct hd_yaml_source *src,
+                      const struct hd_yaml *value)
+{
+    hd_yaml_read_map(src, value, "\"join\"", join_keys, ctx);
+}
+
 static void read_time(void *ctx, const struct hd_yaml_source *src,
                       const struct hd_yaml *value)
 {
     struct rul_loader *l = ctx;
-    const struct hd_yaml *item;
-    uint16_t *times = NULL;
-    for (item = NULL; (item = hd_yaml_item(value, item)) != NULL;) {
-        uint16_t field =
-            rul_declare_field(l, src, item, hd_yaml_text(src, item, "a field name"));
-        times = hd_arena_grow(l->arena, times, l->dec->n_times, sizeof(*times));
-        if (times == NULL) {
-            l->dec->n_times = 0;
-            return;
-        }
-        times[l->dec->n_times++] = field;
-    }
-    l->dec->times = times;
+    l->dec->times = read_fields(l, src, value, &l->dec->n_times);
 }
 
 /* ---- patterns ---- */
@@ -231,12 +287,6 @@ static void read_pattern_id(void *ctx, const struct hd_yaml_source *src,
 {
     struct rul_loader *l = ctx;
     l->pattern->id = name_of(l, src, value, "a pattern's id");
-    for (uint16_t i = 0; i < l->dec->n_patterns; i++) {
-        if (strcmp(l->dec->patterns[i].id, l->pattern->id) == 0) {
-            hd_yaml_error(src, value, "a pattern of this id is in line %u",
-                          l->dec->patterns[i].line);
-        }
-    }
 }
 
 static void read_pattern_text(void *ctx, const struct hd_yaml_source *src,
@@ -259,10 +309,6 @@ static void read_pattern_map(void *ctx, const struct hd_yaml_source *src,
 {
     struct rul_loader *l = ctx;
     uint16_t known = l->n_edges;
-    if (!l->dec->is_json) {
-        hd_yaml_error(src, value, "only a pattern of a JSON decoder has its own \"map\"");
-        return;
-    }
     rul_declare_map(l, src, value, &l->pattern->map);
     l->n_edges = known;
 }
@@ -283,34 +329,36 @@ static void read_pattern_logsource(void *ctx, const struct hd_yaml_source *src,
 
 static const struct hd_yaml_key pattern_keys[] = {
     {"id", true, read_pattern_id},
-    {"text", false, read_pattern_text},
-    {"when", false, read_pattern_when},
+    {"text", true, read_pattern_text},
+    {"set", false, read_pattern_set},
+    {"logsource", false, read_pattern_logsource},
+    {NULL, false, NULL}};
+
+static const struct hd_yaml_key case_keys[] = {
+    {"id", true, read_pattern_id},
+    {"when", true, read_pattern_when},
     {"map", false, read_pattern_map},
     {"set", false, read_pattern_set},
     {"logsource", false, read_pattern_logsource},
     {NULL, false, NULL}};
 
-static void check_pattern(struct rul_loader *l, const struct hd_yaml_source *src,
-                          const struct hd_yaml *node)
+static void check_id(const struct hd_yaml_source *src, const struct hd_yaml *node,
+                     const struct rul_decoder_pattern *list, uint16_t n, const char *id)
 {
-    if (l->dec->is_json && (l->pattern->has_text || l->pattern->when.n == 0)) {
-        hd_yaml_error(src, node,
-                      "a pattern of a JSON decoder needs \"when\", no \"text\"");
-    }
-    if (!l->dec->is_json && (!l->pattern->has_text || l->pattern->when.n > 0)) {
-        hd_yaml_error(src, node, "a pattern needs \"text\", no \"when\"");
+    for (uint16_t i = 0; i < n; i++) {
+        if (strcmp(list[i].id, id) == 0) {
+            hd_yaml_error(src, node, "a pattern of this id is in line %u", list[i].line);
+        }
     }
 }
 
-static void read_patterns(void *ctx, const struct hd_yaml_source *src,
-                          const struct hd_yaml *value)
+/* Appends a list of patterns (`keys` says which kind) to *list. */
+static void read_list(struct rul_loader *l, const struct hd_yaml_source *src,
+                      const struct hd_yaml *value, const struct hd_yaml_key *keys,
+                      struct rul_decoder_pattern **list, uint16_t *n)
 {
-    struct rul_loader *l = ctx;
-    struct rul_decoder *dec = l->dec;
+    const struct rul_decoder *dec = l->dec;
     const struct hd_yaml *item;
-    if (!hd_yaml_want(src, value, HD_YAML_LIST, "\"patterns\"")) {
-        return;
-    }
     for (item = NULL; (item = hd_yaml_item(value, item)) != NULL;) {
         struct rul_decoder_pattern pattern = {.id = "",
                                               .line = item->line,
@@ -318,15 +366,35 @@ static void read_patterns(void *ctx, const struct hd_yaml_source *src,
                                               .n_set = dec->n_set,
                                               .class_id = dec->class_id};
         l->pattern = &pattern;
-        hd_yaml_read_map(src, item, "a pattern", pattern_keys, l);
-        check_pattern(l, src, item);
-        struct rul_decoder_pattern *patterns =
-            hd_arena_grow(l->arena, dec->patterns, dec->n_patterns, sizeof(*patterns));
-        if (patterns == NULL || dec->n_patterns == RUL_NONE - 1U) {
+        hd_yaml_read_map(src, item, "a pattern", keys, l);
+        check_id(src, item, *list, *n, pattern.id);
+        struct rul_decoder_pattern *grown =
+            hd_arena_grow(l->arena, *list, *n, sizeof(*grown));
+        if (grown == NULL || *n == RUL_NONE - 1U) {
             return;
         }
-        dec->patterns = patterns;
-        dec->patterns[dec->n_patterns++] = pattern;
+        *list = grown;
+        grown[(*n)++] = pattern;
+    }
+}
+
+static void read_cases(void *ctx, const struct hd_yaml_source *src,
+                       const struct hd_yaml *value)
+{
+    struct rul_loader *l = ctx;
+    if (hd_yaml_want(src, value, HD_YAML_LIST, "a list of cases")) {
+        read_list(l, src, value, case_keys, &l->dec->cases, &l->dec->n_cases);
+    }
+}
+
+static void read_patterns(void *ctx, const struct hd_yaml_source *src,
+                          const struct hd_yaml *value)
+{
+    struct rul_loader *l = ctx;
+    if (l->dec->is_json) {
+        read_cases(ctx, src, value); /* JSON has no others */
+    } else if (hd_yaml_want(src, value, HD_YAML_LIST, "\"patterns\"")) {
+        read_list(l, src, value, pattern_keys, &l->dec->patterns, &l->dec->n_patterns);
     }
 }
 
@@ -421,7 +489,9 @@ static const struct hd_yaml_key decoder_keys[] = {{"decoder", true, read_decoder
                                                   {"map", false, read_map},
                                                   {"strip", false, read_strip},
                                                   {"time", false, read_time},
+                                                  {"join", false, read_join},
                                                   {"patterns", false, read_patterns},
+                                                  {"cases", false, read_cases},
                                                   {"examples", false, read_examples},
                                                   {NULL, false, NULL}};
 
@@ -436,7 +506,8 @@ void rul_keys_read(struct rul_loader *l, const struct hd_yaml_source *src,
     }
     set->all = all;
     l->dec = &set->all[set->n];
-    *l->dec = (struct rul_decoder){.name = "", .file = src->file, .line = root->line};
+    *l->dec = (struct rul_decoder){
+        .name = "", .file = src->file, .line = root->line, .words = RUL_FIELD_NONE};
     l->edges = NULL;
     l->n_edges = 0;
     hd_yaml_read_map(src, root, "a decoder", decoder_keys, l);

@@ -79,6 +79,14 @@ static uint16_t merge_classes(struct rul_loader *l, uint16_t a, uint16_t b)
     return rul_link_class(l, both.sources, both.n);
 }
 
+/* Every class that the decoder may give: of itself, its patterns, its cases. */
+static uint16_t class_of(const struct rul_decoder *dec, unsigned i)
+{
+    return i < dec->n_patterns                  ? dec->patterns[i].class_id
+           : i < dec->n_patterns + dec->n_cases ? dec->cases[i - dec->n_patterns].class_id
+                                                : dec->class_id;
+}
+
 /* A line of sshd that PAM wrote is of both: every pair is prepared here. */
 static void link_merged(struct rul_loader *l)
 {
@@ -91,9 +99,8 @@ static void link_merged(struct rul_loader *l)
     set->n_merged = n;
     for (uint16_t d = 0; d < set->n; d++) {
         const struct rul_decoder *dec = &set->all[d];
-        for (uint16_t p = 0; dec->is_inner && p <= dec->n_patterns; p++) {
-            uint16_t inner =
-                p < dec->n_patterns ? dec->patterns[p].class_id : dec->class_id;
+        for (unsigned p = 0; dec->is_inner && p <= dec->n_patterns + dec->n_cases; p++) {
+            uint16_t inner = class_of(dec, p);
             for (uint16_t outer = 0; outer < n; outer++) {
                 set->merged[(size_t)outer * n + inner] = merge_classes(l, outer, inner);
             }
@@ -177,9 +184,6 @@ static int link_dispatch(struct hd_arena *arena, struct rul_decoder *dec)
     for (uint16_t i = 0; rc == 0 && i < dec->n_patterns; i++) {
         struct hd_slice first = dec->patterns[i].text.pattern.first;
         struct sortable entry = {.index = i, .len = first.len};
-        if (!dec->patterns[i].has_text) {
-            continue;
-        }
         if (first.len < KEY_LEN) {
             loose[n_loose++] = entry;
         } else {
@@ -228,6 +232,9 @@ static void link_lists(struct rul_loader *l)
             }
             if (dec->is_json && has_shape(dec) == is_first_pass) {
                 append(l, &set->json, &set->n_json, i);
+            }
+            if (is_first_pass && dec->n_begins > 0) {
+                append(l, &set->begins, &set->n_begins, i);
             }
             if (is_first_pass && dec->n_prefixes > 0) {
                 append(l, &set->prefixes, &set->n_prefixes, i);

@@ -9,6 +9,7 @@
 #include <haidang/diag.h>
 #include <haidang/inet.h>
 
+#include "rules/decode/quoted.h"
 #include "rules/decode/stamp.h"
 
 #define STEPS_MAX              64U
@@ -122,8 +123,7 @@ static int compile_capture(struct compiler *c)
 
 static bool is_open_ended(enum rul_capture_type type)
 {
-    return type == RUL_CAPTURE_REST || type == RUL_CAPTURE_KV ||
-           type == RUL_CAPTURE_KV_COMMA;
+    return type == RUL_CAPTURE_REST || rul_capture_is_pairs(type);
 }
 
 /* Gives each capture the literal that ends it, and refuses what cannot end. */
@@ -240,17 +240,20 @@ static size_t ip_len(struct hd_slice s)
     return n > 0 && hd_ip_parse(hd_slice_head(s, n), &ip) == 0 ? n : NO_MATCH;
 }
 
-/* Length of "..." with the quotes. */
 static size_t quoted_len(struct hd_slice s)
 {
-    if (s.len < 2 || s.ptr[0] != '"') {
-        return NO_MATCH;
-    }
-    for (size_t i = 1; i < s.len; i++) {
-        if (s.ptr[i] == '\\') {
-            i++;
-        } else if (s.ptr[i] == '"') {
-            return i + 1;
+    size_t n = rul_quoted_len(s);
+    return n > 0 ? n : NO_MATCH;
+}
+
+/* Up to a "|" that no backslash escapes. */
+static size_t piped_len(struct hd_slice s)
+{
+    for (size_t n = 0; n < s.len; n++) {
+        if (s.ptr[n] == '\\') {
+            n++;
+        } else if (s.ptr[n] == '|') {
+            return n;
         }
     }
     return NO_MATCH;
@@ -282,6 +285,8 @@ static size_t capture_len(enum rul_capture_type type, struct hd_slice s,
         return uint_len(s);
     case RUL_CAPTURE_QUOTED:
         return quoted_len(s);
+    case RUL_CAPTURE_PIPED:
+        return piped_len(s);
     case RUL_CAPTURE_TIME_ISO:
     case RUL_CAPTURE_TIME_CLF:
     case RUL_CAPTURE_TIME_CTIME:
@@ -289,6 +294,9 @@ static size_t capture_len(enum rul_capture_type type, struct hd_slice s,
     case RUL_CAPTURE_REST:
     case RUL_CAPTURE_KV:
     case RUL_CAPTURE_KV_COMMA:
+    case RUL_CAPTURE_CEF:
+    case RUL_CAPTURE_LEEF:
+    case RUL_CAPTURE_AUDIT:
     case RUL_CAPTURES:
         break;
     }
@@ -334,47 +342,4 @@ bool rul_pattern_match(const struct rul_pattern *pattern, struct hd_slice messag
         *used = message.len - rest.len;
     }
     return true;
-}
-
-/* ---- key=value ---- */
-
-static bool is_key_byte(uint8_t b)
-{
-    return hd_is_alnum(b) || b == '_' || b == '-' || b == '.';
-}
-
-static size_t value_len(struct hd_slice s, bool has_commas)
-{
-    size_t n = 0;
-    while (n < s.len && s.ptr[n] != (has_commas ? ',' : ' ')) {
-        n++;
-    }
-    return n;
-}
-
-bool rul_kv_next(struct hd_slice *rest, bool has_commas, struct rul_kv *out)
-{
-    struct hd_slice s = *rest;
-    while (s.len > 0) {
-        size_t n = 0;
-        while (n < s.len && is_key_byte(s.ptr[n])) {
-            n++;
-        }
-        if (n == 0 || n >= s.len || s.ptr[n] != '=') {
-            s = hd_slice_from(s, n == 0 ? 1 : n);
-            continue;
-        }
-        out->key = hd_slice_head(s, n);
-        s = hd_slice_from(s, n + 1);
-        size_t len = quoted_len(s);
-        if (len != NO_MATCH) {
-            out->value = hd_slice(s.ptr + 1, len - 2);
-        } else {
-            len = value_len(s, has_commas);
-            out->value = hd_slice_head(s, len);
-        }
-        *rest = hd_slice_from(s, len);
-        return true;
-    }
-    return false;
 }

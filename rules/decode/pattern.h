@@ -25,12 +25,22 @@
     X(RUL_CAPTURE_REST, "rest")                                                          \
     X(RUL_CAPTURE_KV, "kv")             /* key=value pairs to the end, spaces between */ \
     X(RUL_CAPTURE_KV_COMMA, "kv-comma") /* the same, commas between */                   \
+    X(RUL_CAPTURE_CEF, "cef")           /* the same, as rules/decode/pairs.h says */     \
+    X(RUL_CAPTURE_LEEF, "leef")                                                          \
+    X(RUL_CAPTURE_AUDIT, "audit")                                                        \
+    X(RUL_CAPTURE_PIPED, "piped") /* up to a "|" without a backslash before it */        \
     X(RUL_CAPTURE_TIME_ISO, "time-iso")                                                  \
     X(RUL_CAPTURE_TIME_CLF, "time-clf")                                                  \
     X(RUL_CAPTURE_TIME_CTIME, "time-ctime")
 #define RUL_CAPTURE_ENUM(id, name) id,
 enum rul_capture_type { RUL_CAPTURE_MAP(RUL_CAPTURE_ENUM) RUL_CAPTURES };
 #undef RUL_CAPTURE_ENUM
+
+/* Takes the rest, which is key=value pairs. */
+static inline bool rul_capture_is_pairs(enum rul_capture_type type)
+{
+    return type >= RUL_CAPTURE_KV && type <= RUL_CAPTURE_AUDIT;
+}
 
 struct rul_pattern_step {
     bool is_literal;
@@ -64,9 +74,3 @@ int rul_pattern_compile(struct hd_arena *arena, struct hd_slice text,
 /* values: room for n_captures. *used (may be NULL) is where the pattern ended. */
 bool rul_pattern_match(const struct rul_pattern *pattern, struct hd_slice message,
                        struct hd_slice *values, size_t *used);
-
-/* Walks key=value pairs; words without "=" are passed over. Values may be quoted. */
-struct rul_kv {
-    struct hd_slice key, value;
-};
-bool rul_kv_next(struct hd_slice *rest, bool has_commas, struct rul_kv *out);

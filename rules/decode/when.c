@@ -51,8 +51,8 @@ static const struct rul_cond *cond_on(const struct rul_decoder_pattern *pattern,
 static uint16_t count_patterns(const struct rul_decoder *dec, uint16_t field)
 {
     uint16_t n = 0;
-    for (uint16_t i = 0; i < dec->n_patterns; i++) {
-        n = (uint16_t)(n + (cond_on(&dec->patterns[i], field) != NULL));
+    for (uint16_t i = 0; i < dec->n_cases; i++) {
+        n = (uint16_t)(n + (cond_on(&dec->cases[i], field) != NULL));
     }
     return n;
 }
@@ -60,8 +60,8 @@ static uint16_t count_patterns(const struct rul_decoder *dec, uint16_t field)
 static uint16_t choose_field(const struct rul_decoder *dec)
 {
     uint16_t best = RUL_FIELD_NONE, best_n = 0;
-    for (uint16_t i = 0; i < dec->n_patterns; i++) {
-        const struct rul_conds *when = &dec->patterns[i].when;
+    for (uint16_t i = 0; i < dec->n_cases; i++) {
+        const struct rul_conds *when = &dec->cases[i].when;
         for (uint16_t k = 0; k < when->n; k++) {
             uint16_t field = when->list[k].field, n = count_patterns(dec, field);
             if (n > best_n) {
@@ -88,10 +88,10 @@ static bool has_key(const struct rul_cond *cond, uint32_t key)
 static uint16_t *list_patterns(struct hd_arena *arena, const struct rul_decoder *dec,
                                uint32_t key, uint16_t *n)
 {
-    uint16_t *list = hd_arena_alloc(arena, dec->n_patterns + 1U, sizeof(*list));
+    uint16_t *list = hd_arena_alloc(arena, dec->n_cases + 1U, sizeof(*list));
     *n = 0;
-    for (uint16_t i = 0; list != NULL && i < dec->n_patterns; i++) {
-        const struct rul_cond *cond = cond_on(&dec->patterns[i], dec->when.field);
+    for (uint16_t i = 0; list != NULL && i < dec->n_cases; i++) {
+        const struct rul_cond *cond = cond_on(&dec->cases[i], dec->when.field);
         if (cond == NULL || has_key(cond, key)) {
             list[(*n)++] = i;
         }
@@ -120,29 +120,29 @@ int rul_when_link(struct hd_arena *arena, struct rul_decoder *dec)
 {
     struct rul_when_index *index = &dec->when;
     uint32_t values = 0;
-    index->field = dec->is_json ? choose_field(dec) : RUL_FIELD_NONE;
+    index->field = choose_field(dec);
     index->others = list_patterns(arena, dec, 0, &index->n_others);
     if (index->field == RUL_FIELD_NONE) {
         return index->others == NULL ? HD_ENOMEM : 0;
     }
-    for (uint16_t i = 0; i < dec->n_patterns; i++) {
-        const struct rul_cond *cond = cond_on(&dec->patterns[i], index->field);
+    for (uint16_t i = 0; i < dec->n_cases; i++) {
+        const struct rul_cond *cond = cond_on(&dec->cases[i], index->field);
         values += cond != NULL ? cond->n : 0;
     }
     uint32_t size = rul_decode_names_table_size(values);
     index->slots = hd_arena_alloc(arena, size, sizeof(*index->slots));
     index->mask = size - 1;
     int rc = index->slots == NULL || index->others == NULL ? HD_ENOMEM : 0;
-    for (uint16_t i = 0; rc == 0 && i < dec->n_patterns; i++) {
-        rc = add_values(arena, dec, cond_on(&dec->patterns[i], index->field));
+    for (uint16_t i = 0; rc == 0 && i < dec->n_cases; i++) {
+        rc = add_values(arena, dec, cond_on(&dec->cases[i], index->field));
     }
     return rc;
 }
 
 /* ---- reading ---- */
 
-const struct rul_decoder_pattern *rul_when_find(const struct rul_event *ev,
-                                                const struct rul_decoder *dec)
+static const struct rul_decoder_pattern *find_case(const struct rul_event *ev,
+                                                   const struct rul_decoder *dec)
 {
     const struct rul_when_index *index = &dec->when;
     const uint16_t *patterns = index->others;
@@ -154,10 +154,23 @@ const struct rul_decoder_pattern *rul_when_find(const struct rul_event *ev,
         n = slot->n > 0 ? slot->n : n;
     }
     for (uint16_t i = 0; i < n; i++) {
-        const struct rul_decoder_pattern *pattern = &dec->patterns[patterns[i]];
+        const struct rul_decoder_pattern *pattern = &dec->cases[patterns[i]];
         if (rul_fill_holds(ev, &pattern->when)) {
             return pattern;
         }
     }
     return NULL;
+}
+
+uint16_t rul_when_apply(struct rul_fill *f, const struct rul_decoder *dec,
+                        uint16_t class_id)
+{
+    const struct rul_decoder_pattern *found = find_case(f->ev, dec);
+    if (found == NULL) {
+        return class_id;
+    }
+    f->ev->pattern = found->id;
+    rul_fill_map(f, dec, &found->map);
+    rul_fill_consts(f, found->set, found->n_set);
+    return found->class_id;
 }

@@ -151,38 +151,6 @@ static void test_refused(void **state)
     hd_arena_fini(&arena);
 }
 
-/* ---- key=value ---- */
-
-static void check_pairs(const char *text, bool has_commas, const char *want)
-{
-    struct hd_slice rest = hd_slice_str(text);
-    struct rul_kv kv;
-    char got[256] = "";
-    size_t len = 0;
-    while (rul_kv_next(&rest, has_commas, &kv)) {
-        len += (size_t)snprintf(got + len, sizeof(got) - len, "%.*s:%.*s|",
-                                HD_SLICE_FMT(kv.key), HD_SLICE_FMT(kv.value));
-    }
-    assert_string_equal(got, want);
-}
-
-static void test_pairs(void **state)
-{
-    (void)state;
-    check_pairs("", false, "");
-    check_pairs("a", false, "");
-    check_pairs("=x", false, "");
-    check_pairs("a=", false, "a:|");
-    check_pairs("logname= uid=0 tty=ssh  user=root", false,
-                "logname:|uid:0|tty:ssh|user:root|");
-    check_pairs("IN=eth0 OUT= DF PROTO=TCP SYN URGP=0", false,
-                "IN:eth0|OUT:|PROTO:TCP|URGP:0|");
-    check_pairs("a=\"b c\" d=\"e", false, "a:b c|d:\"e|");
-    check_pairs("name=svc 1, UID=1001, from=none", true,
-                "name:svc 1|UID:1001|from:none|");
-    check_pairs("a==b", false, "a:=b|");
-}
-
 /* ---- filters ---- */
 
 struct filter_row {
@@ -287,10 +255,9 @@ static void test_shapes(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_matches), cmocka_unit_test(test_truncations),
-        cmocka_unit_test(test_refused), cmocka_unit_test(test_pairs),
-        cmocka_unit_test(test_filters), cmocka_unit_test(test_full_arena),
-        cmocka_unit_test(test_shapes),
+        cmocka_unit_test(test_matches),    cmocka_unit_test(test_truncations),
+        cmocka_unit_test(test_refused),    cmocka_unit_test(test_filters),
+        cmocka_unit_test(test_full_arena), cmocka_unit_test(test_shapes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

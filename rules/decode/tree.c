@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * JSON objects and Windows event XML -> event: leaves become fields while they are
+ * scanned, then the first JSON decoder that knows the fields names and sorts them.
+ */
+#include "rules/decode/tree.h"
+
+#include "rules/decode/event_xml.h"
+
+/* Elements of an array make one value, ", " between them. */
+static bool join_values(struct rul_decode_arena *arena, struct hd_slice *value,
+                        struct hd_slice more)
+{
+    size_t len = value->len + 2 + more.len;
+    bool is_last = value->ptr + value->len == arena->bytes + arena->used;
+    uint8_t *room = rul_decode_arena_room(arena, is_last ? len - value->len : len);
+    if (room == NULL) {
+        return false;
+    }
+    if (!is_last) {
+        memcpy(room, value->ptr, value->len);
+        *value = hd_slice(room, value->len);
+        arena->used += value->len;
+        room += value->len;
+    }
+    memcpy(room, ", ", 2);
+    memcpy(room + 2, more.ptr, more.len);
+    arena->used += 2 + more.len;
+    value->len = len;
+    return true;
+}
+
+struct taking {
+    struct rul_fill *f;
+    size_t (*unescape)(struct hd_slice raw, uint8_t *out);
+};
+
+static void take_leaf(void *ctx, const struct rul_json_leaf *leaf)
+{
+    const struct taking *taking = ctx;
+    struct rul_fill *f = taking->f;
+    uint16_t field = leaf->field;
+    struct hd_slice value = leaf->text;
+    struct rul_decode_arena *arena = &f->scratch->arena;
+    bool is_joined = leaf->is_in_array && rul_event_has(f->ev, field);
+    size_t before = arena->used;
+    if (leaf->has_escapes) {
+        uint8_t *room = rul_decode_arena_room(arena, value.len);
+        if (room == NULL) {
+            f->ev->lost++;
+            return;
+        }
+        value = hd_slice(room, taking->unescape(value, room));
+        arena->used += value.len;
+    }
+    if (!is_joined) {
+        rul_event_set(f->ev, field, value);
+        return;
+    }
+    struct hd_slice joined = f->ev->values[field];
+    if (join_values(arena, &joined, value)) {
+        rul_event_set(f->ev, field, joined);
+    } else {
+        arena->used = before;
+        f->ev->lost++;
+    }
+}
+
+static bool has_json_shape(const struct rul_event *ev, const struct rul_decoder *dec)
+{
+    for (uint16_t i = 0; i < dec->n_json_shapes; i++) {
+        if (rul_fill_holds(ev, &dec->json_shapes[i])) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The JSON decoder that knows an event with these fields. */
+static const struct rul_decoder *find_json(const struct rul_fill *f)
+{
+    for (uint16_t i = 0; i < f->set->n_json; i++) {
+        const struct rul_decoder *dec = &f->set->all[f->set->json[i]];
+        if (has_json_shape(f->ev, dec)) {
+            return dec;
+        }
+    }
+    return NULL;
+}
+
+static void read_json_event(struct rul_fill *f, const struct rul_decoder *dec,
+                            struct hd_slice text)
+{
+    struct rul_event *ev = f->ev;
+    rul_fill_map(f, dec, &dec->map);
+    rul_fill_time_fields(f, dec);
+    ev->decoder = dec->name;
+    rul_fill_consts(f, dec->set, dec->n_set);
+    ev->class_id = rul_when_apply(f, dec, dec->class_id);
+    if (!rul_event_has(ev, RUL_F_MESSAGE)) {
+        rul_event_set(ev, RUL_F_MESSAGE, text);
+    }
+}
+
+/* What a text that turned out bad has left behind. */
+static void forget_values(struct rul_event *ev)
+{
+    for (uint16_t i = 0; i < ev->n; i++) {
+        ev->present[ev->ids[i] >> 6] = 0;
+    }
+    ev->n = 0;
+    ev->lost = 0;
+}
+
+static bool scan(struct rul_fill *f, struct hd_slice text)
+{
+    const struct rul_paths *paths = rul_fields_paths(f->set->fields);
+    if (text.len > 1 && text.ptr[0] == '{') {
+        struct taking taking = {f, rul_json_unescape};
+        return rul_json_scan(text, paths, take_leaf, &taking) == HD_PARSE_OK;
+    }
+    if (text.len > 1 && text.ptr[0] == '<' && !hd_is_digit(text.ptr[1])) {
+        struct taking taking = {f, rul_event_xml_unescape};
+        return rul_event_xml_scan(text, paths, take_leaf, &taking) == HD_PARSE_OK;
+    }
+    return false;
+}
+
+bool rul_tree_read(struct rul_fill *f, struct hd_slice text)
+{
+    const struct rul_decoder *dec = scan(f, text) ? find_json(f) : NULL;
+    if (dec == NULL) {
+        forget_values(f->ev);
+        f->scratch->arena.used = 0;
+        return false;
+    }
+    read_json_event(f, dec, text);
+    return true;
+}
