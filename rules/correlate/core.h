@@ -67,6 +67,8 @@ struct rul_hit {
 
 int64_t rul_watermark(const struct rul_correlator *c);
 int64_t rul_event_time(const struct rul_event_copy *ev);
+/* Bytes and times of all states, anew. */
+void rul_correlator_recount(struct rul_correlator *c);
 
 /* ---- hit.c ---- */
 

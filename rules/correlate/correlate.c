@@ -172,7 +172,7 @@ static void inherit(struct rul_correlator *c, struct rul_corr_state *state,
     }
 }
 
-static void count_bytes(struct rul_correlator *c)
+void rul_correlator_recount(struct rul_correlator *c)
 {
     c->bytes = 0;
     c->next_close_ns = INT64_MAX;
@@ -213,7 +213,7 @@ int rul_correlator_use(struct rul_correlator *c, struct rul_set *set)
     c->first_counted = first;
     c->counted = counted;
     c->set = rul_set_ref(set);
-    count_bytes(c);
+    rul_correlator_recount(c);
     return 0;
 }
 
@@ -427,7 +427,7 @@ void rul_correlator_close(struct rul_correlator *c, rul_on_detection on_detectio
             c->stats.lost += count_emitted(c, on_detection, ctx) != 0;
         }
     }
-    count_bytes(c);
+    rul_correlator_recount(c);
 }
 
 void rul_correlator_stats(const struct rul_correlator *c,

@@ -6,6 +6,8 @@
  * false or T has passed. All state is bounded; evictions are counted. One thread.
  */
 #pragma once
+#include <haidang/buf.h>
+
 #include "rules/set.h"
 
 struct rul_correlator;
@@ -77,3 +79,11 @@ struct rul_correlator_stats {
 };
 void rul_correlator_stats(const struct rul_correlator *c,
                           struct rul_correlator_stats *out);
+
+/* ---- state that outlives the process ---- */
+
+/* Appends it. Not between the hits of one event. */
+int rul_correlator_save(const struct rul_correlator *c, struct hd_buf *out) HD_MUST_USE;
+/* Of the rules that are still the same in the set in use, which must have been set; the
+ * state before is forgotten. HD_ECORRUPT, HD_ENOMEM leave it empty. */
+int rul_correlator_load(struct rul_correlator *c, struct hd_slice saved) HD_MUST_USE;

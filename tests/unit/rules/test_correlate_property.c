@@ -2,7 +2,8 @@
  *
  * Correlation against a quadratic reference: the reference keeps every event and counts
  * again from the definition in docs/correlation.md; both must say the same, in the same
- * order, on random streams with late and equal times.
+ * order, on random streams with late and equal times and restarts in between. With
+ * HD_CORRELATE_STEPS=10000000 so many events are tried; otherwise a few seconds' worth.
  */
 #include "tests/unit/rules/kit.h"
 
@@ -15,6 +16,7 @@
 #include "rules/correlate/correlate.h"
 
 #define STEPS    4000
+#define RUN      700 /* events of one stream */
 #define GROUPS   3
 #define LATENESS 30
 #define SEC      INT64_C(1000000000)
@@ -40,7 +42,14 @@ struct spec { /* the rule under test, as the reference sees it */
     bool values, closing;
     int64_t span;
     uint64_t min, max, not_equal;
+    bool (*metric)(const struct past *window, int n); /* of numbers; NULL: counts */
 };
+
+/* The numbers of the stream: -1, -0.5 .. 2. */
+static double number_of(const struct past *p)
+{
+    return (p->value - 2) * 0.5;
+}
 
 struct reference {
     struct past past[STEPS];
@@ -54,6 +63,11 @@ struct reference {
     int64_t closed_to; /* windows that ended up to here are done */
     uint64_t late;
 };
+
+static bool count_holds(const struct spec *spec, const struct past *window, int n)
+{
+    return spec->metric != NULL ? spec->metric(window, n) : n >= (int)spec->min;
+}
 
 static int by_time(const void *a, const void *b)
 {
@@ -98,18 +112,20 @@ static void step_sliding(struct reference *r, const struct spec *spec,
     }
     int64_t newest = r->groups[g].newest, edge = newest - spec->span;
     int before = collect(r, spec, g, edge + 1, INT64_MAX, window);
-    if (!r->groups[g].any || before < needed || r->groups[g].fired <= edge) {
+    bool was_true = count_holds(spec, window, before);
+    if (!r->groups[g].any || !was_true || r->groups[g].fired <= edge) {
         r->groups[g].armed = true;
     }
-    if (before < needed) {
+    if (!was_true) {
         r->groups[g].swallowed = 0;
     }
     r->groups[g].any = true;
     r->past[r->n++] = *event;
     int after = collect(r, spec, g, edge + 1, INT64_MAX, window);
-    if (after < needed) {
+    if (!count_holds(spec, window, after)) {
         return;
     }
+    needed = spec->metric != NULL ? after : needed;
     if (!r->groups[g].armed) {
         r->groups[g].swallowed++;
         return;
@@ -142,7 +158,10 @@ static void close_window(const struct reference *r, const struct spec *spec, int
                         .group = group,
                         .first_arrival = window[0].arrival};
     uint64_t count = (uint64_t)collect(r, spec, group, from, to, window);
-    if (count >= spec->min && count <= spec->max && count != spec->not_equal) {
+    bool holds = spec->metric != NULL ? spec->metric(window, (int)count)
+                                      : count >= spec->min && count <= spec->max &&
+                                            count != spec->not_equal;
+    if (holds) {
         o.count = count;
         out->list[out->n++] = o;
     }
@@ -199,7 +218,7 @@ static void on_detection(void *ctx, const struct rul_detection *d,
 static void feed(struct kit *kit, struct rul_correlator *c, const struct past *event,
                  struct outcomes *out)
 {
-    char position[64], user[8], value[8];
+    char position[64], user[8], value[8], number[8];
     struct rul_event_copy *copy = NULL;
     (void)snprintf(position, sizeof(position), "a/b/%d", event->arrival);
     (void)snprintf(user, sizeof(user), "g%d", event->group);
@@ -208,6 +227,8 @@ static void feed(struct kit *kit, struct rul_correlator *c, const struct past *e
     kit->ev->time_ns = event->time;
     rul_event_set(kit->ev, RUL_F_USER_NAME, hd_slice_str(user));
     rul_event_set(kit->ev, RUL_F_HOST_NAME, hd_slice_str(value));
+    (void)snprintf(number, sizeof(number), "%.1f", number_of(event));
+    rul_event_set(kit->ev, RUL_F_SOURCE_PORT, hd_slice_str(number));
     assert_int_equal(rul_event_copy(kit->ev, &copy), 0);
     assert_int_equal(rul_correlate(c, rul_set_rule(kit->set, 0), copy,
                                    hd_slice_str(position), on_detection, out),
@@ -224,6 +245,24 @@ static uint32_t next_random(uint64_t *seed)
 {
     *seed = *seed * UINT64_C(6364136223846793005) + 1442695040888963407U;
     return (uint32_t)(*seed >> 33);
+}
+
+/* A new process that finds what this one saved. */
+static void restart(struct rul_correlator **c, struct rul_set *set, uint64_t *late)
+{
+    const struct rul_correlator_opts opts = {.memory_max = 64U << 20};
+    struct rul_correlator_stats stats;
+    struct hd_buf saved;
+    hd_buf_init(&saved, 0);
+    rul_correlator_stats(*c, &stats);
+    *late += stats.late;
+    assert_int_equal(stats.evicted, 0);
+    assert_int_equal(rul_correlator_save(*c, &saved), 0);
+    rul_correlator_free(*c);
+    assert_int_equal(rul_correlator_new(&opts, c), 0);
+    assert_int_equal(rul_correlator_use(*c, set), 0);
+    assert_int_equal(rul_correlator_load(*c, hd_buf_slice(&saved)), 0);
+    hd_buf_fini(&saved);
 }
 
 static void compare(struct outcomes *got, struct outcomes *expected, bool closing,
@@ -251,7 +290,7 @@ static void compare(struct outcomes *got, struct outcomes *expected, bool closin
     assert_int_equal(got->n, expected->n);
 }
 
-static void run(const char *rule, const struct spec *spec, uint64_t seed, int steps)
+static size_t run(const char *rule, const struct spec *spec, uint64_t seed, int steps)
 {
     static struct outcomes got, expected;
     static struct reference reference;
@@ -271,7 +310,7 @@ static void run(const char *rule, const struct spec *spec, uint64_t seed, int st
     memset(&got, 0, sizeof(got));
     memset(&expected, 0, sizeof(expected));
     memset(&reference, 0, sizeof(reference));
-    uint64_t state = seed;
+    uint64_t state = seed, late = 0;
     int64_t now = 1000 * SEC;
     reference.seen = INT64_MIN;
     for (int i = 0; i < steps; i++) {
@@ -286,72 +325,145 @@ static void run(const char *rule, const struct spec *spec, uint64_t seed, int st
                                  : now - (int64_t)(next_random(&state) % 60) * SEC;
         step(&reference, spec, &event, &expected);
         feed(&kit, c, &event, &got);
+        if (next_random(&state) % 64 == 0) {
+            restart(&c, kit.set, &late);
+        }
     }
-    struct rul_correlator_stats stats;
-    rul_correlator_stats(c, &stats);
-    assert_int_equal(stats.late, reference.late);
-    assert_int_equal(stats.evicted, 0);
+    restart(&c, kit.set, &late);
+    assert_int_equal(late, reference.late);
     compare(&got, &expected, spec->closing, seed);
-    assert_true(got.n > 0);
     rul_correlator_free(c);
     kit_free(&kit);
+    return got.n;
 }
 
 #define NONE UINT64_MAX
 
-static void test_sliding(void **state)
+static bool sum_above_6(const struct past *window, int n)
 {
-    (void)state;
-    static const struct {
-        const char *rule;
-        struct spec spec;
-    } rows[] = {
-        {"type: event_count, timespan: 10s, condition: {gte: 1}",
-         {false, false, 10 * SEC, 1, NONE, NONE}},
-        {"type: event_count, timespan: 10s, condition: {gte: 3}",
-         {false, false, 10 * SEC, 3, NONE, NONE}},
-        {"type: event_count, timespan: 45s, condition: {gt: 8}",
-         {false, false, 45 * SEC, 9, NONE, NONE}},
-        {"type: value_count, timespan: 15s, condition: {field: host.name, gte: 3}",
-         {true, false, 15 * SEC, 3, NONE, NONE}},
-        {"type: value_count, timespan: 1m, condition: {field: host.name, gt: 4}",
-         {true, false, 60 * SEC, 5, NONE, NONE}},
-    };
-    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-        for (uint64_t seed = 1; seed <= 12; seed++) {
-            run(rows[i].rule, &rows[i].spec, seed * 7919, 900);
-        }
+    double sum = 0;
+    for (int i = 0; i < n; i++) {
+        sum += number_of(&window[i]);
     }
+    return n > 0 && sum > 6;
 }
 
-static void test_closing(void **state)
+static bool mean_from_0_75(const struct past *window, int n)
+{
+    double sum = 0;
+    for (int i = 0; i < n; i++) {
+        sum += number_of(&window[i]);
+    }
+    return n > 0 && sum / n >= 0.75;
+}
+
+static int by_number(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+    return x < y ? -1 : x > y;
+}
+
+/* The ceil(p n / 100)-th smallest. */
+static double percentile(const struct past *window, int n, int p)
+{
+    double sorted[STEPS];
+    for (int i = 0; i < n; i++) {
+        sorted[i] = number_of(&window[i]);
+    }
+    qsort(sorted, (size_t)n, sizeof(sorted[0]), by_number);
+    int rank = 0;
+    while (100 * rank < p * n) {
+        rank++;
+    }
+    return sorted[rank - 1];
+}
+
+static bool p70_above_1(const struct past *window, int n)
+{
+    return n > 0 && percentile(window, n, 70) > 1;
+}
+
+static bool median_from_0_to_half(const struct past *window, int n)
+{
+    return n > 0 && percentile(window, n, 50) >= 0 && percentile(window, n, 50) < 0.5;
+}
+
+static bool p90_is_not_2(const struct past *window, int n)
+{
+    return n > 0 && percentile(window, n, 90) != 2;
+}
+
+static bool sum_to_minus_1(const struct past *window, int n)
+{
+    double sum = 0;
+    for (int i = 0; i < n; i++) {
+        sum += number_of(&window[i]);
+    }
+    return n > 0 && sum <= -1;
+}
+
+static const struct row {
+    const char *rule;
+    struct spec spec;
+} rows[] = {
+    {"type: event_count, timespan: 10s, condition: {gte: 1}",
+     {false, false, 10 * SEC, 1, NONE, NONE, NULL}},
+    {"type: event_count, timespan: 10s, condition: {gte: 3}",
+     {false, false, 10 * SEC, 3, NONE, NONE, NULL}},
+    {"type: event_count, timespan: 45s, condition: {gt: 8}",
+     {false, false, 45 * SEC, 9, NONE, NONE, NULL}},
+    {"type: value_count, timespan: 15s, condition: {field: host.name, gte: 3}",
+     {true, false, 15 * SEC, 3, NONE, NONE, NULL}},
+    {"type: value_count, timespan: 1m, condition: {field: host.name, gt: 4}",
+     {true, false, 60 * SEC, 5, NONE, NONE, NULL}},
+    {"type: event_count, timespan: 10s, condition: {lt: 4}",
+     {false, true, 10 * SEC, 0, 3, NONE, NULL}},
+    {"type: event_count, timespan: 20s, condition: {gte: 3, lte: 9, neq: 5}",
+     {false, true, 20 * SEC, 3, 9, 5, NULL}},
+    {"type: value_count, timespan: 20s, condition: {field: host.name, eq: 3}",
+     {true, true, 20 * SEC, 3, 3, NONE, NULL}},
+    {"type: value_count, timespan: 40s, condition: {field: host.name, lte: 5}",
+     {true, true, 40 * SEC, 0, 5, NONE, NULL}},
+    {"type: value_sum, timespan: 20s, condition: {field: source.port, gt: 6}",
+     {false, false, 20 * SEC, 0, 0, 0, sum_above_6}},
+    {"type: value_avg, timespan: 15s, condition: {field: source.port, gte: 0.75}",
+     {false, false, 15 * SEC, 0, 0, 0, mean_from_0_75}},
+    {"type: value_percentile, timespan: 30s, condition: {field: source.port, percentile: "
+     "70, gt: 1}",
+     {false, false, 30 * SEC, 0, 0, 0, p70_above_1}},
+    {"type: value_percentile, timespan: 20s, condition: {field: source.port, percentile: "
+     "50, gte: 0, lt: 0.5}",
+     {false, true, 20 * SEC, 0, 0, 0, median_from_0_to_half}},
+    {"type: value_percentile, timespan: 20s, condition: {field: source.port, percentile: "
+     "90, neq: 2}",
+     {false, true, 20 * SEC, 0, 0, 0, p90_is_not_2}},
+    {"type: value_sum, timespan: 10s, condition: {field: source.port, lte: -1}",
+     {false, true, 10 * SEC, 0, 0, 0, sum_to_minus_1}},
+};
+#define ROWS (sizeof(rows) / sizeof(rows[0]))
+
+static void test_streams(void **state)
 {
     (void)state;
-    static const struct {
-        const char *rule;
-        struct spec spec;
-    } rows[] = {
-        {"type: event_count, timespan: 10s, condition: {lt: 4}",
-         {false, true, 10 * SEC, 0, 3, NONE}},
-        {"type: event_count, timespan: 20s, condition: {gte: 3, lte: 9, neq: 5}",
-         {false, true, 20 * SEC, 3, 9, 5}},
-        {"type: value_count, timespan: 20s, condition: {field: host.name, eq: 3}",
-         {true, true, 20 * SEC, 3, 3, NONE}},
-        {"type: value_count, timespan: 40s, condition: {field: host.name, lte: 5}",
-         {true, true, 40 * SEC, 0, 5, NONE}},
-    };
-    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-        for (uint64_t seed = 1; seed <= 12; seed++) {
-            run(rows[i].rule, &rows[i].spec, seed * 104729, 900);
-        }
+    const char *wanted = getenv("HD_CORRELATE_STEPS");
+    uint64_t steps = ROWS * 8 * RUN;
+    if (wanted != NULL) {
+        assert_int_equal(hd_num_u64(hd_slice_str(wanted), UINT64_MAX, &steps), 0);
+    }
+    uint64_t detections[ROWS] = {0};
+    for (uint64_t i = 0; i * RUN < steps; i++) {
+        const struct row *row = &rows[i % ROWS];
+        detections[i % ROWS] += run(row->rule, &row->spec, (i + 1) * 7919, RUN);
+    }
+    for (size_t i = 0; i < ROWS; i++) {
+        assert_in_range(detections[i], steps / RUN / ROWS, UINT64_MAX);
     }
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_sliding),
-        cmocka_unit_test(test_closing),
+        cmocka_unit_test(test_streams),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
