@@ -247,6 +247,16 @@ static void fold_run(struct hd_buf *out, struct hd_slice valid, bool plain)
     }
 }
 
+/* Up to the next ASCII byte behind the first byte: nothing before it joins with it. */
+static size_t foreign_len(struct hd_slice s)
+{
+    size_t n = 1;
+    while (n < s.len && s.ptr[n] >= 0x80) {
+        n++;
+    }
+    return n;
+}
+
 static void fold(struct hd_buf *out, struct hd_slice s, bool plain)
 {
     while (s.len > 0) {
@@ -260,7 +270,7 @@ static void fold(struct hd_buf *out, struct hd_slice s, bool plain)
             add_bytes_lower(out, hd_slice_head(s, ascii - 1));
             s = hd_slice_from(s, ascii - 1);
         }
-        size_t valid = valid_len(s);
+        size_t valid = valid_len(hd_slice_head(s, foreign_len(s)));
         size_t taken = 1;
         if (valid == 0) {
             hd_buf_byte(out, s.ptr[0]);
