@@ -8,6 +8,9 @@
 
 #include "rules/compile/build.h"
 
+/* Bytes of a literal that a database sees. Hyperscan 5.4.0 gives scans up on some sets of
+ * longer ones (96 times "a" with one letter changed), and nothing is gained by them. */
+#define LITERAL_MAX  32U
 #define COST_PRESENT 2000.0
 #define COST_RE      40.0
 
@@ -24,9 +27,12 @@ struct hd_slice rul_access_literal(const struct rul_program *p,
         /* the databases see folded text, whose bytes need not contain these */
         return HD_SLICE_EMPTY;
     }
-    if (pred->op == RUL_OP_CONTAINS || pred->op == RUL_OP_STARTS ||
-        pred->op == RUL_OP_ENDS) {
-        return pred->text;
+    if (pred->op == RUL_OP_CONTAINS || pred->op == RUL_OP_STARTS) {
+        return hd_slice_head(pred->text, LITERAL_MAX);
+    }
+    if (pred->op == RUL_OP_ENDS) {
+        size_t len = pred->text.len;
+        return hd_slice_from(pred->text, len > LITERAL_MAX ? len - LITERAL_MAX : 0);
     }
     struct hd_slice longest = HD_SLICE_EMPTY;
     if (pred->op == RUL_OP_GLOB) {
@@ -37,7 +43,7 @@ struct hd_slice rul_access_literal(const struct rul_program *p,
             }
         }
     }
-    return longest;
+    return hd_slice_head(longest, LITERAL_MAX);
 }
 
 static double pred_cost(const struct rul_program *p, const struct rul_pred *pred)
@@ -47,9 +53,9 @@ static double pred_cost(const struct rul_program *p, const struct rul_pred *pred
     case RUL_OP_NULL:
         return (double)INFINITY;
     case RUL_OP_EQ:
-        /* a short number is an event id or a port: often the same for the whole class */
-        len = pred->cased ? 0 : (double)pred->text.len;
-        return pred->cased ? COST_PRESENT : 60.0 / (1.0 + len);
+        /* short values are event ids, methods, ports: often the same for a whole class */
+        len = (double)pred->text.len;
+        return pred->cased ? COST_PRESENT : 2400.0 / (1.0 + len * sqrt(len));
     case RUL_OP_RE:
         return p->expressions[pred->aux].mode == RUL_RE_SLOW ? COST_PRESENT : COST_RE;
     default:
@@ -105,7 +111,7 @@ static int gather_pred(struct chooser *c, uint32_t index)
 {
     const struct rul_pred *pred = &c->p->preds[index];
     bool has_literal = rul_access_literal(c->p, pred).len > 0;
-    bool is_equal = pred->op == RUL_OP_EQ && !pred->cased;
+    bool is_equal = pred->op == RUL_OP_EQ && !pred->cased && pred->field != RUL_KEYWORD;
     bool is_re =
         pred->op == RUL_OP_RE && c->p->expressions[pred->aux].mode != RUL_RE_SLOW;
     return has_literal || is_equal || is_re ? add(c, index, pred->field)

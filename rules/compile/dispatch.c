@@ -10,8 +10,7 @@
 
 #include "rules/compile/build.h"
 
-#define LITERAL_MAX 256U /* bytes of a literal that the database sees */
-#define NO_RULE     UINT32_MAX
+#define NO_RULE UINT32_MAX
 
 enum entry_kind { ENTRY_LITERAL, ENTRY_EQUAL, ENTRY_RE, ENTRY_PRESENT };
 
@@ -72,7 +71,7 @@ static int add_access(struct plan *plan, const struct rul_access *access, uint32
              : pred->op == RUL_OP_RE ? ENTRY_RE
                                      : ENTRY_LITERAL;
     if (e.kind == ENTRY_LITERAL) {
-        e.literal = hd_slice_head(rul_access_literal(plan->p, pred), LITERAL_MAX);
+        e.literal = rul_access_literal(plan->p, pred);
     } else if (e.kind == ENTRY_EQUAL) {
         e.literal = pred->text;
     }
@@ -138,7 +137,8 @@ static int collect(struct plan *plan, const struct rul_class *class,
     }
     d->n_words = (d->n_rules + 63) / 64;
     d->always = hd_arena_alloc(&p->arena, d->n_words, sizeof(*d->always));
-    if (d->always == NULL) {
+    d->decided = hd_arena_alloc(&p->arena, p->n_preds / 64 + 1, sizeof(*d->decided));
+    if (d->always == NULL || d->decided == NULL) {
         return HD_ENOMEM;
     }
     int err = 0;
@@ -188,10 +188,16 @@ static int add_use(struct plan *plan, const struct entry *from, const struct ent
         return err;
     }
     const struct rul_pred *pred = &plan->p->preds[from->pred];
-    bool whole = from->kind == ENTRY_LITERAL && from->literal.len == pred->text.len;
+    bool decides = from->kind == ENTRY_EQUAL ||
+                   (from->kind == ENTRY_LITERAL && pred->op != RUL_OP_GLOB &&
+                    from->literal.len == pred->text.len);
+    if (decides) {
+        d->decided[from->pred / 64] |= UINT64_C(1) << (from->pred % 64);
+    }
     struct rul_use *use = &d->uses[plan->n_uses];
     *use = (struct rul_use){.pred = from->pred,
-                            .op = whole ? pred->op : (uint8_t)RUL_OP_GLOB,
+                            .op = pred->op,
+                            .decides = decides,
                             .literal_len = (uint32_t)from->literal.len,
                             .first_rule = plan->n_refs};
     uint32_t last = NO_RULE;
@@ -256,7 +262,6 @@ static int lay_equal(struct plan *plan, struct rul_slot *slot, const struct entr
         return HD_ENOMEM;
     }
     slot->equal_mask = size - 1;
-    slot->equal_min = SIZE_MAX;
     while (from < end) {
         const struct entry *to = same_pred(from, end);
         uint32_t use = 0;
@@ -269,9 +274,7 @@ static int lay_equal(struct plan *plan, struct rul_slot *slot, const struct entr
             at = (at + 1) & slot->equal_mask;
         }
         slot->equal[at] = use + 1;
-        size_t len = from->literal.len;
-        slot->equal_min = len < slot->equal_min ? len : slot->equal_min;
-        slot->equal_max = len > slot->equal_max ? len : slot->equal_max;
+        slot->equal_lens |= RUL_LEN_BIT(from->literal.len);
         from = to;
     }
     return 0;

@@ -61,7 +61,8 @@ struct rul_node {
 
 struct rul_use { /* one access predicate of a class */
     uint32_t pred;
-    uint8_t op;           /* RUL_OP_CONTAINS, _STARTS, _ENDS; else only a candidate */
+    uint8_t op;           /* RUL_OP_CONTAINS, _STARTS, _ENDS; else found anywhere */
+    bool decides;         /* finding it there is all that the predicate asks */
     uint32_t literal_len; /* of what is in the database */
     uint32_t first_rule, n_rules; /* in rule_refs: rules of the class */
 };
@@ -77,15 +78,17 @@ struct rul_slot {
     uint32_t n_literals;
     uint32_t *equal; /* hash table of use + 1, 0 = free */
     uint32_t equal_mask;
-    size_t equal_min, equal_max; /* lengths of the values in it */
-    hs_database_t *expressions;  /* ids are predicates */
-    uint32_t *re_preds; /* ascending; all expressions of the class in the field */
-    uint32_t *re_uses;  /* beside: use + 1, 0 = no access predicate */
+    uint64_t equal_lens;        /* lengths of the values in it, see RUL_LEN_BIT */
+    hs_database_t *expressions; /* ids are predicates */
+    uint32_t *re_preds;         /* ascending; all expressions of the class in the field */
+    uint32_t *re_uses;          /* beside: use + 1, 0 = no access predicate */
     uint32_t n_re;
     bool re_eager;     /* some expression is an access predicate */
     uint32_t *present; /* rules that are candidates when the field is there */
     uint32_t n_present;
 };
+
+#define RUL_LEN_BIT(len) (UINT64_C(1) << ((len) < 63 ? (len) : 63))
 
 struct rul_dispatch { /* one class */
     uint32_t *rules;  /* indexes in the set, ascending */
@@ -96,6 +99,7 @@ struct rul_dispatch { /* one class */
     uint32_t n_slots;
     struct rul_use *uses;
     uint32_t *rule_refs;
+    uint64_t *decided; /* bitmap over predicates: false when no database finds them */
     bool has_keywords;
 };
 

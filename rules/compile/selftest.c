@@ -43,8 +43,7 @@ static struct hd_slice literal_of(const struct rul_program *p,
                                   const struct rul_dispatch *d,
                                   const struct rul_slot *slot, uint32_t i)
 {
-    const struct rul_use *use = &d->uses[slot->literal[i].first_use];
-    return hd_slice_head(rul_access_literal(p, &p->preds[use->pred]), use->literal_len);
+    return rul_access_literal(p, &p->preds[d->uses[slot->literal[i].first_use].pred]);
 }
 
 /* Every literal, every other one in capitals, some of them touching. */

@@ -172,8 +172,8 @@ static bool eval_expression(const struct rul_matcher *m, uint32_t index,
 static bool eval_keyword(const struct rul_matcher *m, const struct rul_pred *pred)
 {
     for (size_t i = 0; i < m->s->n_texts; i++) {
-        const struct rul_keyword_text *t = &m->s->texts[i];
-        if (compare_text(m->p, pred, pred->cased ? t->raw : t->folded)) {
+        if (compare_text(m->p, pred,
+                         pred->cased ? m->s->texts[i].raw : rul_fold_keyword(m, i))) {
             return true;
         }
     }
@@ -229,6 +229,10 @@ bool rul_eval_pred(const struct rul_matcher *m, uint32_t index)
     uint32_t memo = m->s->memo[index];
     if (memo >> 2 == m->s->epoch && (memo & 3) != RUL_MAYBE) {
         return (memo & 3) == RUL_TRUE;
+    }
+    if (m->s->decided_epoch == m->s->epoch &&
+        (m->d->decided[index / 64] >> (index % 64) & 1) != 0) {
+        return false;
     }
     bool truth = eval_fresh(m, index, &m->p->preds[index]);
     rul_memo_set(m->s, index, truth ? RUL_TRUE : RUL_FALSE);

@@ -142,6 +142,16 @@ struct hd_slice rul_fold_field(const struct rul_matcher *m, uint16_t field)
     return s->fold[field];
 }
 
+struct hd_slice rul_fold_keyword(const struct rul_matcher *m, size_t i)
+{
+    struct rul_keyword_text *t = &m->s->texts[i];
+    if (!t->is_folded) {
+        t->is_folded = true;
+        t->folded = rul_fold_text(m->s, t->raw);
+    }
+    return t->folded;
+}
+
 /* ---- scanning ---- */
 
 struct scan {
@@ -172,13 +182,12 @@ static void found_literal(const struct rul_matcher *m, const struct rul_use *use
             return;
         }
         break;
-    case RUL_OP_CONTAINS:
-        break;
     default:
-        make_candidates(m, use); /* only a piece of it was found */
-        return;
+        break;
     }
-    if (m->s->memo[use->pred] != (m->s->epoch << 2 | RUL_TRUE)) {
+    if (!use->decides) { /* only a piece of it was found */
+        make_candidates(m, use);
+    } else if (m->s->memo[use->pred] != (m->s->epoch << 2 | RUL_TRUE)) {
         rul_memo_set(m->s, use->pred, RUL_TRUE);
         make_candidates(m, use);
     }
@@ -222,6 +231,7 @@ static int on_expression(unsigned id, unsigned long long from, unsigned long lon
 /* A scan that fails (it never should) costs speed, not detections. */
 static void all_candidates(const struct rul_matcher *m)
 {
+    m->s->has_failed = true;
     for (uint32_t i = 0; i < m->d->n_rules; i++) {
         m->s->candidates[i / 64] |= UINT64_C(1) << (i % 64);
     }
@@ -259,12 +269,13 @@ void rul_scan_expressions(const struct rul_matcher *m, uint32_t index)
     }
 }
 
-static void look_up(const struct rul_matcher *m, const struct rul_slot *slot,
-                    struct hd_slice folded)
+static void look_up(const struct rul_matcher *m, const struct rul_slot *slot)
 {
-    if (folded.len < slot->equal_min || folded.len > slot->equal_max) {
+    struct hd_slice value = m->ev->values[slot->field];
+    if (hd_utf8_is_ascii(value) && (slot->equal_lens & RUL_LEN_BIT(value.len)) == 0) {
         return;
     }
+    struct hd_slice folded = rul_fold_field(m, slot->field);
     uint32_t at = (uint32_t)hd_hash(folded) & slot->equal_mask;
     for (; slot->equal[at] != 0; at = (at + 1) & slot->equal_mask) {
         const struct rul_use *use = &m->d->uses[slot->equal[at] - 1];
@@ -276,23 +287,33 @@ static void look_up(const struct rul_matcher *m, const struct rul_slot *slot,
     }
 }
 
+/* The databases take ASCII letters of both cases; most text needs no folding for them. */
+static void scan_literals(const struct rul_matcher *m, const struct rul_slot *slot)
+{
+    if (slot->field != RUL_KEYWORD) {
+        struct hd_slice value = m->ev->values[slot->field];
+        scan_database(m, slot, slot->literals, on_literal,
+                      hd_utf8_is_ascii(value) ? value : rul_fold_field(m, slot->field));
+        return;
+    }
+    for (size_t i = 0; i < m->s->n_texts; i++) {
+        struct hd_slice raw = m->s->texts[i].raw;
+        scan_database(m, slot, slot->literals, on_literal,
+                      hd_utf8_is_ascii(raw) ? raw : rul_fold_keyword(m, i));
+    }
+}
+
 static void scan_slot(const struct rul_matcher *m, uint32_t index)
 {
     const struct rul_slot *slot = &m->d->slots[index];
-    if (slot->field == RUL_KEYWORD) {
-        for (size_t i = 0; i < m->s->n_texts && slot->literals != NULL; i++) {
-            scan_database(m, slot, slot->literals, on_literal, m->s->texts[i].folded);
-        }
-    } else if (!rul_event_has(m->ev, slot->field)) {
+    if (slot->field != RUL_KEYWORD && !rul_event_has(m->ev, slot->field)) {
         return;
-    } else {
-        if (slot->literals != NULL) {
-            scan_database(m, slot, slot->literals, on_literal,
-                          rul_fold_field(m, slot->field));
-        }
-        if (slot->equal != NULL) {
-            look_up(m, slot, rul_fold_field(m, slot->field));
-        }
+    }
+    if (slot->literals != NULL) {
+        scan_literals(m, slot);
+    }
+    if (slot->equal != NULL) {
+        look_up(m, slot);
     }
     for (uint32_t i = 0; i < slot->n_present; i++) {
         m->s->candidates[slot->present[i] / 64] |= UINT64_C(1) << (slot->present[i] % 64);
@@ -306,7 +327,7 @@ static void scan_slot(const struct rul_matcher *m, uint32_t index)
 
 static void add_text(struct rul_scratch *s, struct hd_slice raw)
 {
-    s->texts[s->n_texts++] = (struct rul_keyword_text){raw, rul_fold_text(s, raw)};
+    s->texts[s->n_texts++] = (struct rul_keyword_text){.raw = raw};
 }
 
 static bool is_view(struct hd_slice whole, struct hd_slice part)
@@ -367,9 +388,11 @@ void rul_match(const struct rul_set *set, struct rul_scratch *scratch,
         return;
     }
     memcpy(scratch->candidates, m.d->always, m.d->n_words * sizeof(*scratch->candidates));
+    scratch->has_failed = false;
     for (uint32_t i = 0; i < m.d->n_slots; i++) {
         scan_slot(&m, i);
     }
+    scratch->decided_epoch = scratch->has_failed ? 0 : scratch->epoch;
     for (uint32_t word = 0; word < m.d->n_words; word++) {
         uint64_t bits = scratch->candidates[word];
         for (; bits != 0; bits &= bits - 1) {

@@ -16,14 +16,17 @@ struct rul_scratch {
     struct rul_regex_scratch *pcre;
     struct rul_match_stats stats;
     uint32_t epoch;
-    uint32_t *memo;        /* per predicate: epoch << 2 | truth */
-    uint32_t *scanned;     /* per slot of the class: epoch of its expressions' scan */
-    uint64_t *candidates;  /* bitmap over the rules of the class */
-    struct hd_arena folds; /* folded values of this event */
+    uint32_t decided_epoch; /* the event whose databases have all been asked */
+    bool has_failed;        /* some database gave up on this event */
+    uint32_t *memo;         /* per predicate: epoch << 2 | truth */
+    uint32_t *scanned;      /* per slot of the class: epoch of its expressions' scan */
+    uint64_t *candidates;   /* bitmap over the rules of the class */
+    struct hd_arena folds;  /* folded values of this event */
     struct hd_buf fold_buf;
     size_t n_texts; /* what keywords are sought in */
     struct rul_keyword_text {
         struct hd_slice raw, folded;
+        bool is_folded;
     } texts[RUL_EVENT_VALUES_MAX + 1];
     uint32_t fold_epoch[RUL_FIELDS_MAX];
     struct hd_slice fold[RUL_FIELDS_MAX];
@@ -40,6 +43,7 @@ struct rul_matcher {
 /* NFC + lower case of a value, in the scratch of this event. */
 struct hd_slice rul_fold_text(struct rul_scratch *s, struct hd_slice text);
 struct hd_slice rul_fold_field(const struct rul_matcher *m, uint16_t field);
+struct hd_slice rul_fold_keyword(const struct rul_matcher *m, size_t text);
 
 static inline void rul_memo_set(struct rul_scratch *s, uint32_t pred,
                                 enum rul_truth truth)

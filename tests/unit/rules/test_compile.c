@@ -75,6 +75,9 @@ static void test_access(void **state)
     check_access("s: {F|contains|all: [a, bc, defg]}, condition: s", "F:defg");
     check_access("s: {F: a, G|contains: abcdef}, n: {H: x}, condition: s and not n",
                  "G:abcdef");
+    check_access("s: {F: GET}, k: {G|contains: [/etc/passwd, ../../, union select]}, "
+                 "condition: s and k",
+                 "G:/etc/passwd G:../../ G:union select");
     check_access("s: {F: x}, condition: not s", "always");
     check_access("s: {F: xyz}, t: {G: abc}, condition: s or not t", "always");
     check_access("s: {F: xyz}, t: {G: abc}, condition: not (not s or not t)", "F:xyz");

@@ -404,15 +404,49 @@ static void test_large_values(void **state)
     kit_free(&kit);
 }
 
+/* Longer than what the databases are given, and of a kind that makes some versions of
+ * Hyperscan give a scan up. */
+static void test_long_literals(void **state)
+{
+    (void)state;
+    enum { LEN = 96 };
+    static const char *const modifiers[] = {"contains", "startswith", "endswith"};
+    for (size_t m = 0; m < 3; m++) {
+        char yaml[4 * LEN * 2], value[LEN + 2], other[LEN + 2];
+        memset(value, 'a', LEN);
+        value[LEN] = 0;
+        size_t n =
+            (size_t)snprintf(yaml, sizeof(yaml), "  s:\n    F|%s:\n", modifiers[m]);
+        for (size_t at = 10; at <= 50; at += 20) {
+            memcpy(other, value, LEN + 1);
+            other[at] = 'b';
+            n += (size_t)snprintf(yaml + n, sizeof(yaml) - n, "      - %s\n", other);
+        }
+        (void)snprintf(yaml + n, sizeof(yaml) - n, "  condition: s\n");
+        struct kit kit;
+        load_detection(&kit, yaml);
+        kit_event(&kit, "p", "", "");
+        for (size_t at = 0; at < LEN; at += 10) {
+            memcpy(other, value, LEN + 1);
+            other[at] = 'B';
+            kit_set(&kit, "F", other);
+            bool hit = at == 10 || at == 30 || at == 50;
+            assert_string_equal(kit_match(&kit), hit ? "hit" : "");
+        }
+        kit_free(&kit);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_strings),     cmocka_unit_test(test_wildcards),
-        cmocka_unit_test(test_unicode),     cmocka_unit_test(test_modifiers),
-        cmocka_unit_test(test_expressions), cmocka_unit_test(test_encodings),
-        cmocka_unit_test(test_shapes),      cmocka_unit_test(test_conditions),
-        cmocka_unit_test(test_logsource),   cmocka_unit_test(test_keywords_raw),
-        cmocka_unit_test(test_explain),     cmocka_unit_test(test_large_values),
+        cmocka_unit_test(test_strings),       cmocka_unit_test(test_wildcards),
+        cmocka_unit_test(test_unicode),       cmocka_unit_test(test_modifiers),
+        cmocka_unit_test(test_expressions),   cmocka_unit_test(test_encodings),
+        cmocka_unit_test(test_shapes),        cmocka_unit_test(test_conditions),
+        cmocka_unit_test(test_logsource),     cmocka_unit_test(test_keywords_raw),
+        cmocka_unit_test(test_explain),       cmocka_unit_test(test_large_values),
+        cmocka_unit_test(test_long_literals),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
