@@ -154,6 +154,26 @@ static const struct con_option rules_match_options[] = {
     {0},
 };
 
+static const struct con_option rules_coverage_options[] = {
+    EVENTS_OPTIONS,
+    {"archive", 0, CON_VALUE, "DIR",
+     "the correlator's archive: judge by what it received", "@dirs"},
+    {"since", 0, CON_VALUE, "DURATION", "of the archive: so far back (default: 24h)",
+     NULL},
+    {"missing", 'm', CON_FLAG, NULL, "list the rules that cannot fire, and why", NULL},
+    {"json", 'j', CON_FLAG, NULL, "one JSON object", NULL},
+    SHOW_OPTIONS,
+    {0},
+};
+
+static const struct con_option rules_bench_options[] = {
+    EVENTS_OPTIONS,
+    {"time", 't', CON_VALUE, "DURATION", "measure so long (default: 2s)", NULL},
+    {"top", 'n', CON_VALUE, "N", "rules shown (default: 15)", NULL},
+    {"json", 'j', CON_FLAG, NULL, "one JSON object", NULL},
+    {0},
+};
+
 static const struct con_option rules_test_options[] = {
     EVENTS_OPTIONS,
     {"limit", 'n', CON_VALUE, "N",
@@ -206,6 +226,16 @@ const struct con_command con_commands[] = {
      "JSON\n"
      "object a line. decoder is null for lines that none knew.",
      decode_options, 1, 1, con_run_decode},
+    {"rules bench", "[PATH...] --events FILE|-",
+     "how fast the rules are on these events, and which cost most",
+     "đo tốc độ của bộ luật trên các sự kiện và luật nào tốn nhất",
+     "Processor time of one thread, the best of several passes over the events in "
+     "memory. "
+     "Below:\n"
+     "for each rule the time an event that evaluating it takes, the share of events for "
+     "which it is\n"
+     "looked at, and for which it holds.",
+     rules_bench_options, 0, 1000, con_run_rules_bench},
     {"rules check", "[PATH...]", "checks rules: every error with file, line and column",
      "kiểm tra luật: báo mọi lỗi kèm tệp, dòng và cột",
      "PATH is a Sigma rule file or a directory of them; without one, the installed "
@@ -222,6 +252,19 @@ const struct con_command con_commands[] = {
      "named on\n"
      "standard error, and the exit status is then 3.",
      rules_list_options, 0, 1000, con_run_rules_list},
+    {"rules coverage", "[PATH...]",
+     "which rules can fire with the sources there are, by ATT&CK tactic",
+     "luật nào có thể khớp với các nguồn hiện có, theo chiến thuật ATT&CK",
+     "A rule can fire when some decoder gives its log source. With --events or "
+     "--archive: "
+     "when\n"
+     "events of that source came, and had the fields without which the rule cannot "
+     "become "
+     "true.\n"
+     "Reasons that --missing gives: no-source (no decoder gives it), not-seen (none "
+     "came), "
+     "no-fields.",
+     rules_coverage_options, 0, 1000, con_run_rules_coverage},
     {"rules explain", "RULE [PATH...]", "what a rule was compiled to, and what it costs",
      "giải thích luật: được dịch thành gì, khi nào được xét",
      "RULE is a rule file, or an id, a name or a part of a title that is sought in PATH "

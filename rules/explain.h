@@ -72,3 +72,26 @@ int rul_explain_access(const struct rul_set *set, const struct rul_rule *rule,
 /* The rules whose hits a correlation takes; how many were written to refs. */
 size_t rul_explain_refs(const struct rul_set *set, const struct rul_rule *rule,
                         const struct rul_rule **refs, size_t cap);
+
+/* ---- which events let a rule fire ---- */
+
+/* Can a detection be true of an event that has no fields but those of the bitmap
+ * (RUL_FIELDS_MAX bits)? */
+bool rul_can_fire(const struct rul_set *set, const struct rul_rule *rule,
+                  const uint64_t *fields);
+/* The fields for want of which it cannot; how many were written to ids. */
+size_t rul_missing_fields(const struct rul_set *set, const struct rul_rule *rule,
+                          const uint64_t *fields, uint16_t *ids, size_t cap);
+
+/* ---- what single rules cost ---- */
+
+struct rul_candidate {
+    const struct rul_rule *rule;
+    bool holds;
+    int64_t took_ns; /* evaluating it alone, its fields folded already */
+};
+typedef void (*rul_on_candidate)(void *ctx, const struct rul_candidate *candidate);
+/* Each rule that the event makes the engine look at. */
+int rul_profile_event(const struct rul_set *set, struct rul_scratch *scratch,
+                      const struct rul_event *ev, rul_on_candidate each,
+                      void *ctx) HD_MUST_USE;

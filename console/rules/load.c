@@ -169,6 +169,14 @@ static void decode(struct con_events *e, struct hd_slice line, struct hd_slice f
     rul_decode(rul_set_decoders(e->set), e->scratch, &record, e->ev);
 }
 
+void con_events_decode(struct con_events *e, struct hd_slice line)
+{
+    decode(e, line,
+           !e->is_declared                        ? e->format
+           : looks_like_json(hd_slice_trim(line)) ? HD_SLICE("declared-json")
+                                                  : HD_SLICE("declared-text"));
+}
+
 bool con_events_next(struct con_events *e)
 {
     struct hd_slice line, text;
@@ -178,10 +186,7 @@ bool con_events_next(struct con_events *e)
         }
         text = hd_slice_trim(line);
     } while (text.len == 0);
-    decode(e, line,
-           !e->is_declared         ? e->format
-           : looks_like_json(text) ? HD_SLICE("declared-json")
-                                   : HD_SLICE("declared-text"));
+    con_events_decode(e, line);
     if (is_broken(e, text) && e->is_declared) {
         decode(e, line, HD_SLICE("declared-text"));
     }

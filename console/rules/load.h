@@ -58,3 +58,5 @@ void con_events_close(struct con_events *events);
 /* The next event of what con_lines_fill(&events->lines) has read. Empty lines are passed
  * over; what is wrong with a line is printed with its number. */
 bool con_events_next(struct con_events *events) HD_MUST_USE;
+/* One line as an event; what is wrong with it is not looked at. */
+void con_events_decode(struct con_events *events, struct hd_slice line);
