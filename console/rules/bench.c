@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include "console/out.h"
 #include "console/rules/load.h"
 #include "console/show.h"
 #include "rules/explain.h"
@@ -271,11 +272,7 @@ static int run(struct bench *b, bool is_json)
     } else {
         write_text(b);
     }
-    bool is_whole = b->out.err == 0 &&
-                    fwrite(b->out.ptr, 1, b->out.len, stdout) == b->out.len &&
-                    fflush(stdout) == 0;
-    return is_whole ? HD_EXIT_OK
-                    : con_fail(HD_EXIT_RUNTIME, "the output cannot be written");
+    return con_out_print(&b->out);
 }
 
 static int parse(struct bench *b, const struct con_args *args,

@@ -5,6 +5,7 @@
  */
 #include <stdio.h>
 
+#include "console/out.h"
 #include "console/rules/documents.h"
 #include "console/yaml_out.h"
 
@@ -54,14 +55,7 @@ static int convert_one(void *ctx, const char *file, const struct hd_yaml *doc)
             con_yaml_write_member(&c->out, v, 0);
         }
     }
-    if (c->out.err != 0) {
-        return con_fail(HD_EXIT_RUNTIME, "%s", hd_err_text(c->out.err));
-    }
-    size_t written = fwrite(c->out.ptr, 1, c->out.len, stdout);
-    bool is_whole = written == c->out.len;
-    hd_buf_clear(&c->out);
-    return is_whole ? HD_EXIT_OK
-                    : con_fail(HD_EXIT_RUNTIME, "the output cannot be written");
+    return con_out_print(&c->out);
 }
 
 int con_run_rules_convert(const struct con_args *args)
@@ -70,9 +64,5 @@ int con_run_rules_convert(const struct con_args *args)
     hd_buf_init(&c.out, 0);
     int code = con_documents_each(args, convert_one, &c);
     hd_buf_fini(&c.out);
-    code = code == HD_EXIT_OK && c.has_failed ? HD_EXIT_CONFIG : code;
-    if (fflush(stdout) != 0 && code == HD_EXIT_OK) {
-        code = con_fail(HD_EXIT_RUNTIME, "the output cannot be written");
-    }
-    return code;
+    return code == HD_EXIT_OK && c.has_failed ? HD_EXIT_CONFIG : code;
 }

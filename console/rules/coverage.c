@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "console/out.h"
 #include "console/rules/load.h"
 #include "console/rules/seen.h"
 #include "console/rules/steps.h"
@@ -364,11 +365,8 @@ static int write_out(struct coverage *c, const struct con_args *args)
     } else {
         write_text(c);
     }
-    bool is_whole = c->out.err == 0 &&
-                    fwrite(c->out.ptr, 1, c->out.len, stdout) == c->out.len &&
-                    fflush(stdout) == 0;
-    return is_whole ? con_rules_verdict(&c->rules)
-                    : con_fail(HD_EXIT_RUNTIME, "the output cannot be written");
+    int code = con_out_print(&c->out);
+    return code == HD_EXIT_OK ? con_rules_verdict(&c->rules) : code;
 }
 
 /* ---- the command ---- */

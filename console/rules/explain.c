@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "console/out.h"
 #include "console/rules/load.h"
 #include "console/rules/steps.h"
 
@@ -312,7 +313,8 @@ int con_run_rules_explain(const struct con_args *args)
     con_rules_load(&rules, &rest, &(struct con_sources){.n = 0});
     x.set = rules.set;
     int code = rules.set != NULL ? explain_rules(&x, word) : con_rules_verdict(&rules);
-    (void)fwrite(x.out.ptr, 1, x.out.len, stdout);
+    int written = con_out_print(&x.out);
+    code = code == HD_EXIT_OK ? written : code;
     hd_buf_fini(&x.out);
     con_show_fini(&x.show);
     con_rules_fini(&rules);

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "console/out.h"
 #include "console/rules/load.h"
 #include "console/show.h"
 
@@ -117,9 +118,10 @@ static bool is_wanted(const struct filter *f, const struct rul_rule *rule)
 
 /* ---- the command ---- */
 
-static size_t list(const struct con_rules *rules, const struct filter *filter,
-                   const struct con_args *args, const struct con_show *show)
+static int list(const struct con_rules *rules, const struct filter *filter,
+                const struct con_args *args, const struct con_show *show)
 {
+    bool is_json = con_args_flag(args, "json");
     size_t shown = 0;
     struct hd_buf out;
     hd_buf_init(&out, 0);
@@ -129,15 +131,19 @@ static size_t list(const struct con_rules *rules, const struct filter *filter,
             continue;
         }
         shown++;
-        if (con_args_flag(args, "json")) {
+        if (is_json) {
             list_json(rule, &out);
         } else {
             list_text(rule, show, &out);
         }
     }
-    (void)fwrite(out.ptr, 1, out.len, stdout);
+    int code = con_out_print(&out);
     hd_buf_fini(&out);
-    return shown;
+    if (!is_json) {
+        (void)fprintf(stderr, "%zu %s %zu %s\n", shown, con_show_say(show, "of", "trong"),
+                      rul_set_count(rules->set), con_show_say(show, "rules", "luật"));
+    }
+    return code;
 }
 
 int con_run_rules_list(const struct con_args *args)
@@ -154,12 +160,8 @@ int con_run_rules_list(const struct con_args *args)
         code = con_rules_verdict(&rules);
     }
     if (rules.set != NULL) {
-        size_t shown = list(&rules, &filter, args, &show);
-        if (!con_args_flag(args, "json")) {
-            (void)fprintf(stderr, "%zu %s %zu %s\n", shown,
-                          con_show_say(&show, "of", "trong"), rul_set_count(rules.set),
-                          con_show_say(&show, "rules", "luật"));
-        }
+        int listed = list(&rules, &filter, args, &show);
+        code = code == HD_EXIT_OK ? listed : code;
     }
     con_show_fini(&show);
     con_rules_fini(&rules);

@@ -7,13 +7,11 @@
 #include <haidang/clock.h>
 #include <haidang/json.h>
 
-#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
 
+#include "console/out.h"
 #include "console/rules/load.h"
 #include "rules/correlate/correlate.h"
 #include "rules/explain.h"
@@ -35,16 +33,8 @@ struct match {
 
 static void flush(struct match *m)
 {
-    size_t done = 0;
-    while (done < m->out.len && m->err == 0) {
-        ssize_t n = write(STDOUT_FILENO, m->out.ptr + done, m->out.len - done);
-        if (n < 0 && errno != EINTR) {
-            m->err = hd_err_from_errno(errno);
-        }
-        done += n > 0 ? (size_t)n : 0;
-    }
-    m->err = m->err == 0 ? m->out.err : m->err;
-    hd_buf_clear(&m->out);
+    int err = con_out_flush(&m->out);
+    m->err = m->err == 0 ? err : m->err;
 }
 
 static struct hd_json begin_hit(struct match *m, const struct rul_rule *rule)
@@ -222,6 +212,10 @@ static int account(const struct match *m, const struct con_rules *rules, bool is
         {correlate.evicted, "groups of correlations were given up for want of memory"},
     };
     bool is_clean = true;
+    if (match.held_back > 0) {
+        (void)fprintf(stderr, "haidang: %" PRIu64 " hits were held back by filters\n",
+                      match.held_back);
+    }
     for (size_t i = 0; i < sizeof(counts) / sizeof(counts[0]); i++) {
         if (counts[i].n > 0) {
             (void)fprintf(stderr, "haidang: %" PRIu64 " %s\n", counts[i].n,

@@ -15,6 +15,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "console/out.h"
 #include "console/rules/documents.h"
 #include "console/rules/load.h"
 #include "console/rules/steps.h"
@@ -24,6 +25,7 @@
 #define RULES_MAX     16U
 #define PARTS_MAX     64U
 #define DEFAULT_LIMIT 20U
+#define OUT_FLUSH     ((size_t)64 << 10)
 #define STEPS_SHOWN   8U /* comparisons of a search that hold, and that do not */
 #define VALUE_SHOWN   160U
 
@@ -405,11 +407,8 @@ static void take_event(struct trial *t)
 
 static void flush(struct trial *t)
 {
-    t->err = t->err == 0 ? t->out.err : t->err;
-    if (fwrite(t->out.ptr, 1, t->out.len, stdout) != t->out.len || fflush(stdout) != 0) {
-        t->err = t->err == 0 ? HD_EIO : t->err;
-    }
-    hd_buf_clear(&t->out);
+    int err = con_out_flush(&t->out);
+    t->err = t->err == 0 ? err : t->err;
 }
 
 static void sum_up(struct trial *t)
@@ -433,6 +432,9 @@ static int run(struct trial *t)
     while (t->err == 0 && (more = con_lines_fill(&t->events.lines)) > 0) {
         while (t->err == 0 && con_events_next(&t->events)) {
             take_event(t);
+            if (t->out.len > OUT_FLUSH) {
+                flush(t);
+            }
         }
         flush(t);
     }

@@ -157,6 +157,16 @@ detection: {selection: {user.name: root, event.outcome: failure}, condition: sel
         self.assertRegex(result.err, r"rules.yml:\d+:\d+: error: .*nonsense")
         self.assertEqual(self.match(broken, "", *WINDOWS, "--strict").code, CONFIG)
 
+    def test_what_filters_hold_back_is_said(self):
+        filtered = PROCESS + """---
+title: Not An
+logsource: {product: windows}
+filter: {rules: any, selection: {User: an}, condition: not selection}
+"""
+        result = self.match(filtered, event(Image="a", User="An") + event(Image="a", User="Binh"), *WINDOWS, "--strict")
+        self.assertEqual([h["event"] for h in result.objects()], [2])
+        self.assertEqual((result.code, result.err), (OK, "haidang: 1 hits were held back by filters\n"))
+
     def test_wrong_usage(self):
         path = self.write("rules.yml", PROCESS)
         cases = [
