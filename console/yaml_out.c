@@ -3,6 +3,10 @@
 
 #include <haidang/json.h>
 
+#define KEY_MAX                                                                          \
+    128U /* bytes of a key that needs no "?"; YAML ends at 1024 characters               \
+          */
+
 static void indent(struct hd_buf *out, unsigned level)
 {
     for (unsigned i = 0; i < 2 * level; i++) {
@@ -64,10 +68,9 @@ static size_t special(struct hd_slice rest, unsigned *code)
     static const struct {
         struct hd_slice bytes;
         unsigned code;
-    } marks[] = {{HD_SLICE("\x7f"), 0x7f},
-                 {HD_SLICE("\xe2\x80\xa8"), 0x2028},
-                 {HD_SLICE("\xe2\x80\xa9"), 0x2029},
-                 {HD_SLICE("\xef\xbb\xbf"), 0xfeff}};
+    } marks[] = {{HD_SLICE("\x7f"), 0x7f},           {HD_SLICE("\xe2\x80\xa8"), 0x2028},
+                 {HD_SLICE("\xe2\x80\xa9"), 0x2029}, {HD_SLICE("\xef\xbb\xbf"), 0xfeff},
+                 {HD_SLICE("\xef\xbf\xbe"), 0xfffe}, {HD_SLICE("\xef\xbf\xbf"), 0xffff}};
     for (size_t i = 0; i < sizeof(marks) / sizeof(marks[0]); i++) {
         if (hd_slice_starts(rest, marks[i].bytes)) {
             *code = marks[i].code;
@@ -122,10 +125,19 @@ static void write_single_quotes(struct hd_buf *out, struct hd_slice text)
     hd_buf_byte(out, '\'');
 }
 
+/* What was plain inside brackets need not be so outside. */
+static bool fits_plain(struct hd_slice text)
+{
+    bool is_mark =
+        text.len > 0 && (text.ptr[0] == '-' || text.ptr[0] == '?' || text.ptr[0] == ':');
+    return hd_slice_find_byte(text, '\n') == HD_NPOS && !has_special(text) &&
+           !(is_mark && (text.len == 1 || hd_is_space(text.ptr[1])));
+}
+
 /* In one line. */
 static void write_inline(struct hd_buf *out, const struct hd_yaml *node)
 {
-    if (node->is_plain && hd_slice_find_byte(node->text, '\n') == HD_NPOS) {
+    if (node->is_plain && fits_plain(node->text)) {
         hd_buf_slice_add(out, node->text);
     } else if (fits_single_quotes(node->text) && !has_special(node->text)) {
         write_single_quotes(out, node->text);
@@ -159,8 +171,17 @@ static void write_value(struct hd_buf *out, const struct hd_yaml *node, unsigned
 void con_yaml_write_member(struct hd_buf *out, const struct hd_yaml *value,
                            unsigned level)
 {
+    const struct hd_yaml *key = value->key;
+    bool is_null = key->is_plain && key->text.len == 0;
     indent(out, level);
-    write_inline(out, value->key);
+    if (is_null || key->text.len > KEY_MAX) {
+        hd_buf_str(out, "? ");
+    }
+    write_inline(out, key);
+    if (is_null || key->text.len > KEY_MAX) {
+        hd_buf_byte(out, '\n');
+        indent(out, level);
+    }
     hd_buf_byte(out, ':');
     write_value(out, value, level + 1);
 }
@@ -169,7 +190,7 @@ void con_yaml_write(struct hd_buf *out, const struct hd_yaml *node, unsigned lev
 {
     if (node->kind == HD_YAML_SCALAR || node->n == 0) {
         indent(out, level);
-        write_value(out, node, level);
+        write_value(out, node, level + 1);
         return;
     }
     for (const struct hd_yaml *c = node->first; c != NULL; c = c->next) {
