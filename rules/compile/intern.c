@@ -78,7 +78,8 @@ static void make_key(struct rul_interner *in, const struct rul_atom *atom, uint1
     hd_buf_byte(key, atom->cased);
     hd_buf_byte(key, (uint8_t)atom->re_flags);
     hd_buf_le16(key, field);
-    if (atom->op >= RUL_OP_LT && atom->op <= RUL_OP_GTE) {
+    if (atom->op >= RUL_OP_LT && atom->op <= RUL_OP_NUMBER) {
+        hd_buf_byte(key, (uint8_t)atom->part);
         hd_buf_bytes(key, &atom->number, sizeof(atom->number));
     } else if (atom->op == RUL_OP_CIDR) {
         hd_buf_bytes(key, atom->net.base.byte, sizeof(atom->net.base.byte));
@@ -167,6 +168,7 @@ static int fill_pred(struct rul_interner *in, const struct rul_atom *atom,
     case RUL_OP_LTE:
     case RUL_OP_GT:
     case RUL_OP_GTE:
+    case RUL_OP_NUMBER:
         return fill_number(in->p, atom, &pred->aux);
     case RUL_OP_REF_EQ:
     case RUL_OP_REF_CONTAINS:
@@ -209,8 +211,10 @@ static int add_pred(struct rul_interner *in, const struct rul_atom *atom, uint16
     if (err == 0) {
         err = rul_grow(&in->pred_key, p->n_preds, sizeof(*in->pred_key));
     }
-    struct rul_pred pred = {
-        .op = (uint8_t)atom->op, .cased = atom->cased, .field = field};
+    struct rul_pred pred = {.op = (uint8_t)atom->op,
+                            .cased = atom->cased,
+                            .part = (uint8_t)atom->part,
+                            .field = field};
     if (err == 0) {
         err = fill_pred(in, atom, &pred);
     }
@@ -258,11 +262,14 @@ static int intern_atom(struct rul_interner *in, const struct rul_atom *atom,
 static unsigned cost_of(const struct rul_program *p, uint32_t ref)
 {
     static const uint8_t costs[] = {
-        [RUL_OP_EQ] = 2,         [RUL_OP_CONTAINS] = 10, [RUL_OP_STARTS] = 2,
-        [RUL_OP_ENDS] = 2,       [RUL_OP_GLOB] = 20,     [RUL_OP_PRESENT] = 1,
-        [RUL_OP_NULL] = 1,       [RUL_OP_RE] = 60,       [RUL_OP_CIDR] = 8,
-        [RUL_OP_LT] = 5,         [RUL_OP_LTE] = 5,       [RUL_OP_GT] = 5,
-        [RUL_OP_GTE] = 5,        [RUL_OP_REF_EQ] = 4,    [RUL_OP_REF_CONTAINS] = 12,
+        [RUL_OP_EQ] = 2,         [RUL_OP_CONTAINS] = 10,
+        [RUL_OP_STARTS] = 2,     [RUL_OP_ENDS] = 2,
+        [RUL_OP_GLOB] = 20,      [RUL_OP_PRESENT] = 1,
+        [RUL_OP_NULL] = 1,       [RUL_OP_RE] = 60,
+        [RUL_OP_CIDR] = 8,       [RUL_OP_LT] = 5,
+        [RUL_OP_LTE] = 5,        [RUL_OP_GT] = 5,
+        [RUL_OP_GTE] = 5,        [RUL_OP_NUMBER] = 5,
+        [RUL_OP_REF_EQ] = 4,     [RUL_OP_REF_CONTAINS] = 12,
         [RUL_OP_REF_STARTS] = 4, [RUL_OP_REF_ENDS] = 4,
     };
     if ((ref & RUL_REF_PRED) != 0) {

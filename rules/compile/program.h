@@ -23,6 +23,7 @@
 struct rul_pred {
     uint8_t op; /* enum rul_op */
     bool cased;
+    uint8_t part; /* enum rul_time_part */
     uint16_t field;
     uint32_t aux; /* index of glob, expression, network, number; or the other field */
     struct hd_slice text;
@@ -119,13 +120,10 @@ struct rul_program {
     uint32_t *kids;
     uint32_t n_kids;
     struct rul_glob *globs;
-    uint32_t n_globs;
     struct rul_expression *expressions;
-    uint32_t n_expressions;
     struct hd_cidr *networks;
-    uint32_t n_networks;
     double *numbers;
-    uint32_t n_numbers;
+    uint32_t n_globs, n_expressions, n_networks, n_numbers;
     uint32_t *roots; /* per rule of the set; UINT32_MAX = no detection */
     uint32_t n_roots;
     struct rul_filter_use *filter_uses; /* by rule */

@@ -75,7 +75,10 @@ static bool compare_number(const struct rul_program *p, const struct rul_pred *p
                            struct hd_slice value)
 {
     double number = 0, bound = p->numbers[pred->aux];
-    if (hd_num_double(value, &number) != 0) {
+    bool is_number = pred->part == RUL_PART_NONE
+                         ? hd_num_double(value, &number) == 0
+                         : rul_time_part(value, pred->part, &number);
+    if (!is_number) {
         return false;
     }
     switch (pred->op) {
@@ -85,6 +88,8 @@ static bool compare_number(const struct rul_program *p, const struct rul_pred *p
         return number <= bound;
     case RUL_OP_GT:
         return number > bound;
+    case RUL_OP_NUMBER:
+        return number >= bound && number <= bound;
     default:
         return number >= bound;
     }
@@ -211,6 +216,7 @@ static bool eval_fresh(const struct rul_matcher *m, uint32_t index,
     case RUL_OP_LTE:
     case RUL_OP_GT:
     case RUL_OP_GTE:
+    case RUL_OP_NUMBER:
         return compare_number(m->p, pred, m->ev->values[pred->field]);
     case RUL_OP_REF_EQ:
     case RUL_OP_REF_CONTAINS:

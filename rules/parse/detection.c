@@ -47,7 +47,7 @@ static int read_map(struct rul_reader *r, const struct hd_yaml *map,
     return result;
 }
 
-/* A map (and), a list of maps or keywords (or), or one keyword. */
+/* A map (and), one keyword, or a list of these or of lists (or). */
 static int read_search(struct rul_reader *r, const struct hd_yaml *node,
                        struct rul_expr **out)
 {
@@ -67,11 +67,7 @@ static int read_search(struct rul_reader *r, const struct hd_yaml *node,
     int result = 0;
     for (const struct hd_yaml *v = node->first; v != NULL && result != HD_ENOMEM;
          v = v->next) {
-        struct rul_expr **kid = &any->kids[any->n++];
-        int err = v->kind == HD_YAML_LIST
-                      ? rul_refuse(r, v, "a list inside a list has no meaning")
-                  : v->kind == HD_YAML_MAP ? read_map(r, v, kid)
-                                           : rul_item_read(r, NULL, v, kid);
+        int err = read_search(r, v, &any->kids[any->n++]);
         result = err != 0 ? err : result;
     }
     *out = result == 0 ? only_child(any) : any;

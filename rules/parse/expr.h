@@ -7,6 +7,8 @@
 #include <haidang/inet.h>
 #include <haidang/slice.h>
 
+#include "rules/match/time_part.h"
+
 #define RUL_ATOMS_MAX 20000U /* of one rule, expansions included */
 #define RUL_REGEX_MAX 4096U  /* bytes of one expression */
 
@@ -24,6 +26,7 @@ enum rul_op {
     RUL_OP_LTE,
     RUL_OP_GT,
     RUL_OP_GTE,
+    RUL_OP_NUMBER, /* equal to a number: only of a part of a time */
     RUL_OP_REF_EQ, /* compare with another field of the event */
     RUL_OP_REF_CONTAINS,
     RUL_OP_REF_STARTS,
@@ -48,6 +51,7 @@ struct rul_atom {
     size_t n_parts;
     struct hd_cidr net;
     double number;
+    enum rul_time_part part; /* what of the field is compared with the number */
     unsigned line, column;
 };
 

@@ -39,7 +39,12 @@ enum mod {
     MOD_GTE,
     MOD_FIELDREF,
     MOD_EXPAND,
-    MOD_REFUSED
+    MOD_MINUTE,
+    MOD_HOUR,
+    MOD_DAY,
+    MOD_WEEK,
+    MOD_MONTH,
+    MOD_YEAR
 };
 
 static const struct {
@@ -63,6 +68,9 @@ static const struct {
     {"i", MOD_RE_I},
     {"m", MOD_RE_M},
     {"s", MOD_RE_S},
+    {"ignorecase", MOD_RE_I}, /* pySigma's long names */
+    {"multiline", MOD_RE_M},
+    {"dotall", MOD_RE_S},
     {"cidr", MOD_CIDR},
     {"exists", MOD_EXISTS},
     {"lt", MOD_LT},
@@ -71,12 +79,12 @@ static const struct {
     {"gte", MOD_GTE},
     {"fieldref", MOD_FIELDREF},
     {"expand", MOD_EXPAND},
-    {"minute", MOD_REFUSED},
-    {"hour", MOD_REFUSED},
-    {"day", MOD_REFUSED},
-    {"week", MOD_REFUSED},
-    {"month", MOD_REFUSED},
-    {"year", MOD_REFUSED},
+    {"minute", MOD_MINUTE},
+    {"hour", MOD_HOUR},
+    {"day", MOD_DAY},
+    {"week", MOD_WEEK},
+    {"month", MOD_MONTH},
+    {"year", MOD_YEAR},
 };
 #define MODS_KNOWN (sizeof(mods_table) / sizeof(mods_table[0]))
 
@@ -138,10 +146,6 @@ static int add_modifier(const struct rul_reader *r, struct item *item,
             continue;
         }
         enum mod mod = mods_table[i].mod;
-        if (mod == MOD_REFUSED) {
-            return rul_refuse(r, item->key, "modifier '%s' is not supported",
-                              mods_table[i].name);
-        }
         if (has(item, mod)) {
             return rul_refuse(r, item->key, "modifier '%s' is given twice",
                               mods_table[i].name);
@@ -160,7 +164,10 @@ static int add_modifier(const struct rul_reader *r, struct item *item,
 #define ANY_SET    (BIT(MOD_ALL) | BIT(MOD_NEQ) | BIT(MOD_EXPAND))
 #define RE_SET     (BIT(MOD_RE) | BIT(MOD_RE_I) | BIT(MOD_RE_M) | BIT(MOD_RE_S))
 #define NUMBER_SET (BIT(MOD_LT) | BIT(MOD_LTE) | BIT(MOD_GT) | BIT(MOD_GTE))
-#define PLACE_SET  (BIT(MOD_CONTAINS) | BIT(MOD_STARTS) | BIT(MOD_ENDS))
+#define TIME_SET                                                                         \
+    (BIT(MOD_MINUTE) | BIT(MOD_HOUR) | BIT(MOD_DAY) | BIT(MOD_WEEK) | BIT(MOD_MONTH) |   \
+     BIT(MOD_YEAR))
+#define PLACE_SET (BIT(MOD_CONTAINS) | BIT(MOD_STARTS) | BIT(MOD_ENDS))
 
 /* Which modifiers may stand together. */
 static int check_modifiers(const struct rul_reader *r, const struct item *item)
@@ -173,8 +180,10 @@ static int check_modifiers(const struct rul_reader *r, const struct item *item)
         {BIT(MOD_CIDR), BIT(MOD_CIDR) | ANY_SET,
          "'cidr' goes only with all, neq and expand"},
         {BIT(MOD_EXISTS), BIT(MOD_EXISTS), "'exists' stands alone"},
-        {NUMBER_SET, NUMBER_SET | BIT(MOD_ALL) | BIT(MOD_EXPAND),
-         "a number comparison goes only with all and expand"},
+        {TIME_SET, TIME_SET | NUMBER_SET | ANY_SET,
+         "a part of a time goes only with lt, lte, gt, gte, neq, all and expand"},
+        {NUMBER_SET, NUMBER_SET | TIME_SET | ANY_SET,
+         "a number comparison goes only with parts of a time, neq, all and expand"},
         {BIT(MOD_FIELDREF), BIT(MOD_FIELDREF) | ANY_SET | PLACE_SET | BIT(MOD_CASED),
          "'fieldref' goes only with contains, startswith, endswith, cased, all, neq, "
          "expand"},
@@ -186,7 +195,8 @@ static int check_modifiers(const struct rul_reader *r, const struct item *item)
         }
     }
     if (__builtin_popcount(item->has & PLACE_SET) > 1 ||
-        __builtin_popcount(item->has & NUMBER_SET) > 1) {
+        __builtin_popcount(item->has & NUMBER_SET) > 1 ||
+        __builtin_popcount(item->has & TIME_SET) > 1) {
         return rul_refuse(r, item->key, "these modifiers exclude each other");
     }
     if ((item->has & RE_SET) != 0 && !has(item, MOD_RE)) {
@@ -402,17 +412,44 @@ static int fill_regex(struct rul_reader *r, const struct item *item,
     return err;
 }
 
+static const struct {
+    enum mod mod;
+    enum rul_time_part part;
+    double min, max;
+} time_parts[] = {
+    {MOD_MINUTE, RUL_PART_MINUTE, 0, 59}, {MOD_HOUR, RUL_PART_HOUR, 0, 23},
+    {MOD_DAY, RUL_PART_DAY, 1, 31},       {MOD_WEEK, RUL_PART_WEEK, 1, 53},
+    {MOD_MONTH, RUL_PART_MONTH, 1, 12},   {MOD_YEAR, RUL_PART_YEAR, 0, 9999},
+};
+
+static int fill_time_part(struct rul_reader *r, const struct item *item,
+                          const struct hd_yaml *value, struct rul_atom *atom)
+{
+    for (size_t i = 0; i < sizeof(time_parts) / sizeof(time_parts[0]); i++) {
+        if (!has(item, time_parts[i].mod)) {
+            continue;
+        }
+        atom->part = time_parts[i].part;
+        if (atom->number < time_parts[i].min || atom->number > time_parts[i].max) {
+            return rul_refuse(r, value, "a number from %g to %g was expected here",
+                              time_parts[i].min, time_parts[i].max);
+        }
+    }
+    return 0;
+}
+
 static int fill_number(struct rul_reader *r, const struct item *item,
                        const struct hd_yaml *value, struct rul_atom *atom)
 {
     atom->op = has(item, MOD_LT)    ? RUL_OP_LT
                : has(item, MOD_LTE) ? RUL_OP_LTE
                : has(item, MOD_GT)  ? RUL_OP_GT
-                                    : RUL_OP_GTE;
+               : has(item, MOD_GTE) ? RUL_OP_GTE
+                                    : RUL_OP_NUMBER;
     if (hd_num_double(atom->text, &atom->number) != 0) {
         return rul_refuse(r, value, "a number was expected here");
     }
-    return 0;
+    return fill_time_part(r, item, value, atom);
 }
 
 static int fill_reference(struct rul_reader *r, const struct item *item,
@@ -423,8 +460,11 @@ static int fill_reference(struct rul_reader *r, const struct item *item,
                : has(item, MOD_ENDS)   ? RUL_OP_REF_ENDS
                                        : RUL_OP_REF_EQ;
     atom->text = without_spaces(r->load, atom->text);
-    return atom->text.len == 0 ? rul_refuse(r, value, "a field name was expected here")
-                               : 0;
+    bool has_wildcard = hd_slice_find_byte(atom->text, '*') != HD_NPOS ||
+                        hd_slice_find_byte(atom->text, '?') != HD_NPOS;
+    return atom->text.len == 0 || has_wildcard
+               ? rul_refuse(r, value, "a field name without wildcards was expected here")
+               : 0;
 }
 
 static int fill_network(struct rul_reader *r, const struct hd_yaml *value,
@@ -513,8 +553,8 @@ static int read_value(struct rul_reader *r, const struct item *item,
     if (hd_yaml_is_null(value)) {
         return read_null(r, item, value, out);
     }
-    uint32_t special =
-        RE_SET | BIT(MOD_CIDR) | BIT(MOD_EXISTS) | NUMBER_SET | BIT(MOD_FIELDREF);
+    uint32_t special = RE_SET | BIT(MOD_CIDR) | BIT(MOD_EXISTS) | NUMBER_SET | TIME_SET |
+                       BIT(MOD_FIELDREF);
     return (item->has & special) != 0 ? read_special(r, item, value, out)
                                       : read_text(r, item, value, out);
 }

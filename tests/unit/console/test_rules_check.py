@@ -15,7 +15,7 @@ detection:
     C|cidr: 1.2.3.4/33
   other:
     - D|lt: abc
-    - [x]
+    - []
   condition: sel and other and (nothing or
 ---
 title: Good

@@ -15,20 +15,12 @@
 #include <haidang/utf8.h>
 
 #include "tests/support/support.h"
+#include "tests/unit/rules/oracle_text.h"
 
-#define ONE      256 /* "?" in a pattern */
-#define MANY     257 /* "*" */
-#define TEXT_MAX 8192
-#define DASHES   5
+#define DASHES 5
 
 struct oracle_rule {
     yaml_document_t doc;
-};
-
-/* A written value as symbols: bytes, ONE, MANY. */
-struct symbols {
-    size_t n;
-    uint16_t at[TEXT_MAX];
 };
 
 struct query { /* one key of a detection */
@@ -315,18 +307,32 @@ static bool eval_re(const struct query *q, const yaml_node_t *value)
     return ok;
 }
 
+static const char *part_of(const struct query *q)
+{
+    static const char *const parts[] = {"minute", "hour", "day", "week", "month", "year"};
+    for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
+        if (has_mod(q, parts[i])) {
+            return parts[i];
+        }
+    }
+    return NULL;
+}
+
 static bool eval_number(const struct query *q, const yaml_node_t *value)
 {
     const struct oracle_text *have = find_field(q->event, q->field);
+    const char *part = part_of(q);
     double a = 0, b = 0;
     assert_int_equal(hd_num_double(hd_slice_str(text_of(value)), &b), 0);
-    if (have == NULL || hd_num_double(have->raw, &a) != 0) {
+    if (have == NULL || (part == NULL ? hd_num_double(have->raw, &a) != 0
+                                      : !oracle_time_part(have->raw, part, &a))) {
         return false;
     }
     return has_mod(q, "lt")    ? a < b
            : has_mod(q, "lte") ? a <= b
            : has_mod(q, "gt")  ? a > b
-                               : a >= b;
+           : has_mod(q, "gte") ? a >= b
+                               : a >= b && a <= b;
 }
 
 static bool eval_reference(const struct query *q, const yaml_node_t *value)
@@ -441,46 +447,6 @@ static bool eval_placeholders(const struct query *q, const struct symbols *s, si
     return ok;
 }
 
-static void to_wide(struct symbols *s)
-{
-    static struct symbols out;
-    out.n = 0;
-    for (size_t i = 0; i < s->n; i++) {
-        assert_true(s->at[i] < 0x80 || s->at[i] > 255); /* ASCII is all that is used */
-        out.at[out.n++] = s->at[i];
-        if (s->at[i] < 256) {
-            out.at[out.n++] = 0;
-        }
-    }
-    *s = out;
-}
-
-/* Base64 bit by bit; only the whole characters that depend on the text alone when
- * `partial`. */
-static void to_base64(struct symbols *s, size_t shift, bool partial)
-{
-    static const char digits[] =
-        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    static struct symbols out;
-    size_t from = shift * 8, to = from + s->n * 8;
-    out.n = 0;
-    for (size_t bit = 0; bit < to; bit += 6) {
-        if (partial && (bit < from || bit + 6 > to)) {
-            continue;
-        }
-        unsigned digit = 0;
-        for (size_t k = bit; k < bit + 6; k++) {
-            bool set = k >= from && k < to && (s->at[(k - from) / 8] >> (7 - k % 8) & 1);
-            digit = digit * 2 + set;
-        }
-        out.at[out.n++] = (uint8_t)digits[digit];
-    }
-    while (!partial && out.n % 4 != 0) {
-        out.at[out.n++] = '=';
-    }
-    *s = out;
-}
-
 static bool eval_offsets(const struct query *q, const struct symbols *s, size_t mod)
 {
     bool ok = false;
@@ -488,7 +454,7 @@ static bool eval_offsets(const struct query *q, const struct symbols *s, size_t 
         struct symbols *t = malloc(sizeof(*t));
         assert_non_null(t);
         *t = *s;
-        to_base64(t, shift, true);
+        oracle_to_base64(t, shift, true);
         ok = eval_forms(q, t, mod + 1);
         free(t);
     }
@@ -519,9 +485,9 @@ static bool eval_forms(const struct query *q, struct symbols *s, size_t mod)
         } else if (strcmp(name, "base64offset") == 0) {
             return eval_offsets(q, s, mod);
         } else if (strcmp(name, "base64") == 0) {
-            to_base64(s, 0, false);
-        } else if (strcmp(name, "wide") == 0) {
-            to_wide(s);
+            oracle_to_base64(s, 0, false);
+        } else if (strcmp(name, "wide") == 0 || strncmp(name, "utf16", 5) == 0) {
+            oracle_to_wide(s, strcmp(name, "utf16") == 0, strcmp(name, "utf16be") == 0);
         } else if (strcmp(name, "contains") == 0) {
             surround(s, true, true);
         } else if (strcmp(name, "startswith") == 0) {
@@ -565,7 +531,8 @@ static bool eval_value(const struct query *q, const yaml_node_t *value)
         return (find_field(q->event, q->field) != NULL) ==
                (strcmp(text_of(value), "true") == 0);
     }
-    if (has_mod(q, "lt") || has_mod(q, "lte") || has_mod(q, "gt") || has_mod(q, "gte")) {
+    if (has_mod(q, "lt") || has_mod(q, "lte") || has_mod(q, "gt") || has_mod(q, "gte") ||
+        part_of(q) != NULL) {
         return eval_number(q, value);
     }
     if (has_mod(q, "fieldref")) {
@@ -746,16 +713,28 @@ static bool read_or(struct reading *r)
     return value;
 }
 
+static bool eval_condition(struct reading *r, const yaml_node_t *condition)
+{
+    r->at = text_of(condition);
+    bool value = read_or(r);
+    assert_int_equal(r->at[strspn(r->at, " \n")], 0);
+    return value;
+}
+
 bool oracle_matches(const struct oracle_rule *rule, const struct oracle_event *event)
 {
     struct query q = {.rule = rule, .event = event};
     struct reading r = {.q = &q, .detection = searches_of(rule)};
     yaml_node_t *condition = member(rule, r.detection, "condition");
-    assert_int_equal(condition->type, YAML_SCALAR_NODE);
-    r.at = text_of(condition);
-    bool value = read_or(&r);
-    assert_int_equal(r.at[strspn(r.at, " \n")], 0);
-    return value;
+    if (condition->type == YAML_SCALAR_NODE) {
+        return eval_condition(&r, condition);
+    }
+    bool any = false;
+    for (yaml_node_item_t *i = condition->data.sequence.items.start;
+         i < condition->data.sequence.items.top; i++) {
+        any |= eval_condition(&r, node_at(rule, *i));
+    }
+    return any;
 }
 
 /* ---- for making events ---- */

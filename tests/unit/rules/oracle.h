@@ -40,6 +40,9 @@ const char *oracle_id(const struct oracle_rule *rule);
 const char *oracle_logsource(const struct oracle_rule *rule, const char *part);
 bool oracle_matches(const struct oracle_rule *rule, const struct oracle_event *event);
 
+/* One part of a time, "hour"; false when the value is none. */
+bool oracle_time_part(struct hd_slice value, const char *part, double *out);
+
 /* Every (field, modifiers, value) of the rule's searches, for making events. Field is ""
  * for keywords. */
 typedef void (*oracle_each)(void *ctx, const char *key, const char *value);
