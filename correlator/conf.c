@@ -166,6 +166,9 @@ static const struct hd_conf_item archive_items[] = {
 static const struct hd_conf_item alerts_items[] = {
     JOURNAL_ITEMS("/var/lib/haidang/correlator/alerts", "0", "0s")};
 
+const char *const cor_conf_levels[] = {"informational", "low",      "medium",
+                                       "high",          "critical", NULL};
+
 static const struct hd_conf_item rules_items[] = {
     {.key = "decoders",
      .type = HD_CONF_PATH,
@@ -195,6 +198,18 @@ static const struct hd_conf_item rules_items[] = {
      .max = 64,
      .def = "Asia/Ho_Chi_Minh",
      .help = "Of lines whose time has none (RFC 3164)."},
+    {.key = "min_level",
+     .type = HD_CONF_ENUM,
+     AT_RUL(min_level),
+     .names = cor_conf_levels,
+     .def = "informational",
+     .help = "Rules of a lower level are left out, unless a correlation counts them."},
+    {.key = "statuses",
+     .type = HD_CONF_STRINGS,
+     AT_RUL(statuses),
+     .count_offset = offsetof(struct cor_conf_rules, n_statuses),
+     .help = "Only rules with one of these statuses (stable, test, experimental, "
+             "deprecated, unsupported) or without any; none given: all rules."},
     {.key = "keep_going",
      .type = HD_CONF_BOOL,
      AT_RUL(keep_going),

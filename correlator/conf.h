@@ -31,6 +31,9 @@ struct cor_conf {
     struct cor_conf_journal archive, alerts;
     struct cor_conf_rules {
         char *decoders, *library, *local, *placeholders, *time_zone;
+        int min_level; /* index into names, see conf.c */
+        char **statuses;
+        size_t n_statuses;
         bool keep_going;
     } rules;
     struct cor_conf_detect {
@@ -49,4 +52,5 @@ struct cor_conf {
     } enrich;
 };
 
+extern const char *const cor_conf_levels[]; /* of rules.min_level; ended by NULL */
 extern const struct hd_conf_schema cor_conf_schema;

@@ -23,6 +23,9 @@ int cor_load_rules(const struct cor_conf *conf, struct rul_set **out,
         .n_rules = conf->rules.local == NULL ? 1 : 2,
         .time_zone = conf->rules.time_zone,
         .placeholders_dir = conf->rules.placeholders,
+        .min_level = cor_conf_levels[conf->rules.min_level],
+        .statuses = (const char *const *)conf->rules.statuses,
+        .n_statuses = conf->rules.n_statuses,
         .keep_going = conf->rules.keep_going,
     };
     unsigned before = diags->errors;

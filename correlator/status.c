@@ -193,6 +193,7 @@ static void put_detect(const struct cor_program *p, struct hd_json *j)
     hd_json_end(j, '}');
     hd_json_object(j, "rules");
     hd_json_u64(j, "count", rul_set_count(p->loaded.set));
+    hd_json_u64(j, "left_out", rul_set_left_out(p->loaded.set));
     hd_json_time(j, "loaded", p->rules_loaded_ns, 3);
     hd_json_cstr(j, "hash", rul_set_hash(p->loaded.set));
     put_filters(p->loaded.set, j);

@@ -12,7 +12,9 @@
 #include <haidang/hash.h>
 
 #include "rules/declared.h"
+#include "rules/parse/collection.h"
 #include "rules/parse/placeholder.h"
+#include "rules/select.h"
 #include "rules/snapshot.h"
 
 #define DIR_DEPTH_MAX 16U
@@ -48,15 +50,20 @@ static int add_hash(struct loader *l, struct hd_slice text)
     return err != 0 ? err : l->hashes.err;
 }
 
-static int add_document(struct loader *l, struct rul_reader *r,
+static int add_document(struct loader *l, struct rul_reader *r, struct rul_collection *c,
                         const struct hd_yaml *root)
 {
     struct rul_doc *doc = NULL;
+    const struct hd_yaml *rule = NULL;
     if (hd_yaml_is_null(root)) { /* nothing between two lines of "---" */
         return 0;
     }
     int err = l->n_docs == DOCS_MAX ? rul_refuse(r, root, "too many rules")
-                                    : rul_doc_read(r, root, &doc);
+                                    : rul_collection_next(r, c, root, &rule);
+    if (err == 0 && rule == NULL) {
+        return 0;
+    }
+    err = err != 0 ? err : rul_doc_read(r, rule, &doc);
     if (l->load.failed || l->set->keep.failed) {
         return HD_ENOMEM;
     }
@@ -94,12 +101,13 @@ static int read_file(struct loader *l, const char *path)
     const struct hd_yaml_source src = {
         .file = r.file, .diags = l->diags, .has_aliases = true};
     const struct hd_yaml *docs = NULL;
+    struct rul_collection collection = {0};
     err = add_hash(l, hd_buf_slice(&text));
     if (err == 0) {
         err = hd_yaml_parse(&src, hd_buf_slice(&text), &l->load, &docs);
     }
     for (; err == 0 && docs != NULL; docs = docs->next) {
-        err = add_document(l, &r, docs);
+        err = add_document(l, &r, &collection, docs);
     }
     hd_buf_fini(&text);
     if (err == HD_EPARSE) {
@@ -371,7 +379,8 @@ static int take_rules(struct loader *l, struct rul_doc **docs)
     return err != 0 ? err : take_correlations(l, docs);
 }
 
-/* A rule that only feeds correlations without `generate` raises no alert of its own. */
+/* A rule that only feeds correlations without `generate`, or that is there only for them,
+ * raises no alert of its own. */
 static void settle_alerts(struct rul_set *set, struct rul_doc *const *docs)
 {
     for (uint32_t i = 0; i < set->n_rules; i++) {
@@ -382,6 +391,9 @@ static void settle_alerts(struct rul_set *set, struct rul_doc *const *docs)
         for (uint32_t k = 0; k < corr->n_refs; k++) {
             set->rules[corr->refs[k].rule].alerts |= docs[corr->rule]->corr->generate;
         }
+    }
+    for (uint32_t i = 0; i < set->n_rules; i++) {
+        set->rules[i].alerts &= !docs[i]->is_only_needed;
     }
 }
 
@@ -430,6 +442,9 @@ static int load_all(struct loader *l)
     }
     for (size_t i = 0; i < l->opts->n_rules && err == 0; i++) {
         err = read_path(l, l->opts->rules[i], true);
+    }
+    if (err == 0) {
+        err = rul_select(&l->first, l->opts, &l->set->n_left_out, l->diags);
     }
     if (err == 0 && !has_decoders) {
         err = make_classes(l);

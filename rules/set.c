@@ -75,6 +75,11 @@ size_t rul_set_count(const struct rul_set *set)
     return set->n_rules;
 }
 
+size_t rul_set_left_out(const struct rul_set *set)
+{
+    return set->n_left_out;
+}
+
 const struct rul_rule *rul_set_rule(const struct rul_set *set, size_t index)
 {
     return index < set->n_rules ? &set->rules[index] : NULL;

@@ -20,6 +20,11 @@ struct rul_set_opts {
     size_t n_rules;
     const char *time_zone;
     const char *placeholders_dir; /* values of "%name%" (parse/placeholder.h), or NULL */
+    /* Only rules of this level at least, and with one of these statuses; none given: all.
+     * See select.h. */
+    const char *min_level;
+    const char *const *statuses;
+    size_t n_statuses;
     bool keep_going; /* bad rules are left out (and reported); otherwise the load fails */
     bool no_self_test;
     /* Without decoders (decoders_dir NULL): one class for each log source that the rules
@@ -79,6 +84,8 @@ struct rul_rule {   /* immutable; texts are NUL-terminated UTF-8, "" when absent
     uint64_t hash; /* over the rule's meaning: state survives a reload when unchanged */
 };
 size_t rul_set_count(const struct rul_set *set);
+/* Rules that were read and left out because of their level or status. */
+size_t rul_set_left_out(const struct rul_set *set);
 const struct rul_rule *rul_set_rule(const struct rul_set *set, size_t index);
 const struct rul_rule *rul_set_find(const struct rul_set *set,
                                     struct hd_slice id_or_name);

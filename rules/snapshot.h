@@ -69,6 +69,7 @@ struct rul_set {
     struct rul_rule *rules;
     struct rul_example **examples; /* per rule */
     uint32_t n_rules;
+    uint32_t n_left_out;
     struct rul_names *names; /* ids and names -> rule */
     struct rul_corr *corrs;
     uint32_t n_corrs;

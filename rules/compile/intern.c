@@ -9,6 +9,7 @@
 #include <haidang/hash.h>
 
 #include "rules/compile/build.h"
+#include "rules/match/regex_cost.h"
 
 struct rul_interner {
     struct rul_program *p;
@@ -125,9 +126,14 @@ static int fill_expression(struct rul_program *p, const struct rul_atom *atom,
         return err;
     }
     const char *cstr = hd_arena_str(&p->arena, atom->text);
-    p->expressions[p->n_expressions++] = (struct rul_expression){
+    struct rul_expression *e = &p->expressions[p->n_expressions++];
+    *e = (struct rul_expression){
         .pattern = hd_slice(cstr, atom->text.len), .cstr = cstr, .flags = atom->re_flags};
-    return 0;
+    if (!rul_regex_is_costly(e->pattern)) {
+        return 0;
+    }
+    e->mode = RUL_RE_SLOW;
+    return rul_regex_new(e->pattern, e->flags, &e->pcre);
 }
 
 static int fill_network(struct rul_program *p, const struct rul_atom *atom,

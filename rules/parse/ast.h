@@ -97,6 +97,7 @@ struct rul_doc {
     } * filters;
     struct rul_example *examples;
     unsigned column;
+    bool is_only_needed; /* not chosen itself, see select.h */
 };
 
 struct rul_placeholders;

@@ -210,11 +210,6 @@ static int find_body(struct rul_reader *r, const struct hd_yaml *root,
     if (root->kind != HD_YAML_MAP) {
         return rul_refuse(r, root, "a rule must be a map");
     }
-    const struct hd_yaml *action = hd_yaml_get(root, "action");
-    if (action != NULL) {
-        return rul_refuse(r, action->key,
-                          "rule collections ('action') are not part of Sigma any more");
-    }
     for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
         const struct hd_yaml *body = hd_yaml_get(root, kinds[i]);
         if (body != NULL && *out != NULL) {

@@ -10,6 +10,7 @@
 #include <haidang/num.h>
 
 #include "rules/match/regex.h"
+#include "rules/match/regex_cost.h"
 #include "rules/parse/value.h"
 
 #define MODS_MAX 8U
@@ -405,6 +406,11 @@ static int fill_regex(struct rul_reader *r, const struct item *item,
     char why[160];
     size_t offset = 0;
     int err = rul_regex_check(atom->text, atom->re_flags, &offset, why);
+    if (err == 0 && rul_regex_is_costly(atom->text)) {
+        hd_diag_warn(r->diags, r->file, value->line, value->column,
+                     "this expression is too much for Hyperscan (long or nested repeats) "
+                     "and is tried alone: write it with fewer of them");
+    }
     if (err == HD_EPARSE) {
         return rul_refuse(r, value, "regular expression, at its byte %zu: %s", offset,
                           why);

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Target functions: rul_doc_read (and all below it: keys, modifiers,
+ * Target functions: rul_collection_next, rul_doc_read (and all below it: keys, modifiers,
  * placeholders, values, conditions, correlations, examples), rul_program_build without
  * databases.
  */
 #include <stdlib.h>
 
+#include "rules/parse/collection.h"
 #include "rules/parse/placeholder.h"
 #include "rules/snapshot.h"
 
@@ -35,8 +36,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (hd_yaml_parse(&src, hd_slice(data, size), &load, &root) != 0) {
         root = NULL;
     }
+    struct rul_collection collection = {0};
     for (; root != NULL && n < DOCS_MAX; root = root->next) {
-        n += rul_doc_read(&r, root, &docs[n]) == 0;
+        const struct hd_yaml *rule = NULL;
+        if (rul_collection_next(&r, &collection, root, &rule) == 0 && rule != NULL) {
+            n += rul_doc_read(&r, rule, &docs[n]) == 0;
+        }
     }
     struct rul_fields *fields = NULL;
     if (n > 0 && rul_fields_new(&fields) == 0) {

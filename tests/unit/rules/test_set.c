@@ -188,7 +188,6 @@ static const struct {
      "filter: {rules: any, s: {F: x}, condition: not s}\nhaidang: {examples: {match: "
      "[a]}}\n",
      ":3:9:", "a filter has no examples"},
-    {"action: global\ntitle: t\n", ":1:1:", "rule collections"},
     {"title: t\ncorrelation: {type: session, rules: a, timespan: 1m}\n",
      ":2:21:", "this type of correlation is not known"},
     {"title: t\ncorrelation: {rules: a, timespan: 1m, condition: {gte: 1}}\n",
