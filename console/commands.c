@@ -61,9 +61,15 @@ static const struct con_option decode_options[] = {
 
 #define RULES_OPTIONS                                                                    \
     DECODERS_OPTION,                                                                     \
+        {"placeholders",                                                                 \
+         'p',                                                                            \
+         CON_VALUE,                                                                      \
+         "DIR",                                                                          \
+         "directory with the values of %placeholders% (default: none)",                  \
+         "@dirs"},                                                                       \
     {                                                                                    \
-        "placeholders", 'p', CON_VALUE, "DIR",                                           \
-            "directory with the values of %placeholders% (default: none)", "@dirs"       \
+        "logsources", 0, CON_VALUE, "FILE",                                              \
+            "other names of log sources (default: none)", "@files"                       \
     }
 
 static const struct con_option backtest_options[] = {

@@ -184,6 +184,11 @@ static const struct hd_conf_item rules_items[] = {
      .type = HD_CONF_PATH,
      AT_RUL(local),
      .help = "File or directory of Sigma rules: your own."},
+    {.key = "logsources",
+     .type = HD_CONF_PATH,
+     AT_RUL(logsources),
+     .help = "File of other names of log sources: a list of `events` (product, category, "
+             "service, as decoders say) and `also` (as rules may say)."},
     {.key = "placeholders",
      .type = HD_CONF_PATH,
      AT_RUL(placeholders),

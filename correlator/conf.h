@@ -30,7 +30,7 @@ struct cor_conf {
     } intake;
     struct cor_conf_journal archive, alerts;
     struct cor_conf_rules {
-        char *decoders, *library, *local, *placeholders, *time_zone;
+        char *decoders, *library, *local, *logsources, *placeholders, *time_zone;
         int min_level; /* index into names, see conf.c */
         char **statuses;
         size_t n_statuses;

@@ -11,6 +11,7 @@
 #include <haidang/fs.h>
 #include <haidang/hash.h>
 
+#include "rules/aliases.h"
 #include "rules/declared.h"
 #include "rules/parse/collection.h"
 #include "rules/parse/placeholder.h"
@@ -254,6 +255,31 @@ static int make_classes(struct loader *l)
     return set->keep.failed ? HD_ENOMEM : 0;
 }
 
+/* Other names that the site gives to log sources; the decoders' classes stay theirs. */
+static int alias_classes(struct loader *l)
+{
+    struct rul_set *set = l->set;
+    struct rul_class *classes =
+        hd_arena_alloc(&set->keep, set->n_classes, sizeof(*classes));
+    struct hd_buf text;
+    if (classes == NULL) {
+        return HD_ENOMEM;
+    }
+    memcpy(classes, set->classes, set->n_classes * sizeof(*classes));
+    set->classes = classes;
+    int err = rul_aliases_apply(l->opts->logsources, classes, set->n_classes, &set->keep,
+                                l->diags);
+    l->refused += err == HD_EPARSE;
+    if (err != 0) {
+        return err == HD_EPARSE ? 0 : err;
+    }
+    hd_buf_init(&text, 0);
+    err = hd_fs_read(l->opts->logsources, HD_YAML_BYTES_MAX, &text);
+    err = err != 0 ? err : add_hash(l, hd_buf_slice(&text));
+    hd_buf_fini(&text);
+    return err;
+}
+
 /* ---- documents -> rules ---- */
 
 /* HD_EPARSE: some other rule has the id or name. */
@@ -421,7 +447,8 @@ static int compile_rules(struct loader *l)
     const struct rul_compile_opts opts = {.fields = set->fields,
                                           .classes = set->classes,
                                           .n_classes = set->n_classes,
-                                          .no_self_test = l->opts->no_self_test};
+                                          .no_self_test = l->opts->no_self_test,
+                                          .no_databases = l->opts->only_read};
     return rul_program_build(&set->program, &opts, docs, set->n_rules, l->diags);
 }
 
@@ -448,6 +475,9 @@ static int load_all(struct loader *l)
     }
     if (err == 0 && !has_decoders) {
         err = make_classes(l);
+    }
+    if (err == 0 && l->opts->logsources != NULL) {
+        err = alias_classes(l);
     }
     if (err == 0) {
         err = compile_rules(l);

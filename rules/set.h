@@ -19,6 +19,7 @@ struct rul_set_opts {
     const char *const *rules; /* files and directories (searched for *.yml), in order */
     size_t n_rules;
     const char *time_zone;
+    const char *logsources;       /* file of other names of log sources, or NULL */
     const char *placeholders_dir; /* values of "%name%" (parse/placeholder.h), or NULL */
     /* Only rules of this level at least, and with one of these statuses; none given: all.
      * See select.h. */
@@ -27,6 +28,7 @@ struct rul_set_opts {
     size_t n_statuses;
     bool keep_going; /* bad rules are left out (and reported); otherwise the load fails */
     bool no_self_test;
+    bool only_read; /* for looking at rules: no databases, such a set matches nothing */
     /* Without decoders (decoders_dir NULL): one class for each log source that the rules
      * name, see rul_set_class_of. For tools that make events themselves. */
     /* Instead of decoders: every event has these log sources and the fields of its JSON

@@ -39,7 +39,8 @@ int con_run_rules_check(const struct con_args *args)
 {
     bool is_json = con_args_flag(args, "json");
     struct con_rules rules = {.diags = {.emit = is_json ? print_json : hd_diag_print,
-                                        .ctx = is_json ? stdout : stderr}};
+                                        .ctx = is_json ? stdout : stderr},
+                              .only_read = true};
     con_rules_load(&rules, args, &(struct con_sources){.n = 0});
     sum_up(&rules, is_json);
     int code = con_rules_verdict(&rules);

@@ -148,7 +148,8 @@ static int list(const struct con_rules *rules, const struct filter *filter,
 
 int con_run_rules_list(const struct con_args *args)
 {
-    struct con_rules rules = {.diags = {.emit = hd_diag_print, .ctx = stderr}};
+    struct con_rules rules = {.diags = {.emit = hd_diag_print, .ctx = stderr},
+                              .only_read = true};
     struct con_show show = {0};
     struct filter filter;
     int code = parse_filter(&filter, args);

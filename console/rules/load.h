@@ -24,6 +24,7 @@ int con_sources_parse(struct con_sources *sources,
 struct con_rules {
     struct rul_set *set; /* NULL: nothing could be loaded */
     struct hd_diags diags;
+    bool only_read; /* set by the caller: nothing will be matched */
     int err;
     int64_t took_ms;
 };

@@ -61,7 +61,7 @@ int rul_program_build(struct rul_program *p, const struct rul_compile_opts *opts
     }
     p->n_roots = n_docs;
     int err = intern_rules(p, opts->fields, docs, diags);
-    if (err == 0) {
+    if (err == 0 && !opts->no_databases) {
         err = rul_dispatch_build(p, opts, docs, diags);
     }
     if (err != 0) {

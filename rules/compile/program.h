@@ -138,6 +138,7 @@ struct rul_compile_opts {
     const struct rul_class *classes;
     uint16_t n_classes;
     bool no_self_test;
+    bool no_databases; /* no dispatch either: nothing is matched */
 };
 
 /* docs[i] becomes root i. Reports what it refuses (HD_EPARSE), HD_ECORRUPT when the

@@ -55,6 +55,7 @@ class Samples:
             shutil.copy(self.path("ca", name), self.path("etc/tls", name))
             shutil.copy(self.path("ca", name), self.path("etc/tls", "centre-" + name))
         shutil.copy(f"{self.source}/packaging/etc/inventory.csv", self.path("etc"))
+        self.write("etc/logsources.yml", "- {events: {product: fortigate}, also: {category: firewall}}\n")
         self.write("etc/forwarder.token", "token\n", 0o600)
 
     def rewrite(self, text):
