@@ -59,17 +59,25 @@ static const struct con_option decode_options[] = {
     {0},
 };
 
-#define RULES_OPTIONS                                                                    \
-    DECODERS_OPTION,                                                                     \
-        {"placeholders",                                                                 \
-         'p',                                                                            \
-         CON_VALUE,                                                                      \
-         "DIR",                                                                          \
-         "directory with the values of %placeholders% (default: none)",                  \
-         "@dirs"},                                                                       \
-    {                                                                                    \
-        "logsources", 0, CON_VALUE, "FILE",                                              \
-            "other names of log sources (default: none)", "@files"                       \
+#define RULES_OPTIONS                                                                      \
+    DECODERS_OPTION,                                                                       \
+        {"placeholders",                                                                   \
+         'p',                                                                              \
+         CON_VALUE,                                                                        \
+         "DIR",                                                                            \
+         "directory with the values of %placeholders% (default: none)",                    \
+         "@dirs"},                                                                         \
+        {"logsources", 0, CON_VALUE, "FILE", "other names of log sources (default: none)", \
+         "@files"},                                                                        \
+        {"min-level",                                                                      \
+         0,                                                                                \
+         CON_VALUE,                                                                        \
+         "LEVEL",                                                                          \
+         "leave out rules of lower levels",                                                \
+         "informational low medium high critical"},                                        \
+    {                                                                                      \
+        "statuses", 0, CON_VALUE, "WORDS",                                                 \
+            "only rules of these statuses, joined by commas (default: all)", NULL          \
     }
 
 static const struct con_option backtest_options[] = {

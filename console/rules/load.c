@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include <haidang/clock.h>
@@ -11,7 +12,9 @@
 #include "rules/explain.h"
 
 /* events of any age are what these commands are for */
-#define ANY_AGE (INT64_C(200) * 365 * 86400 * HD_NS_PER_SEC)
+#define ANY_AGE      (INT64_C(200) * 365 * 86400 * HD_NS_PER_SEC)
+
+#define STATUSES_MAX 8U
 
 /* ---- --logsource ---- */
 
@@ -60,17 +63,41 @@ int con_sources_parse(struct con_sources *sources, const struct con_args *args)
 
 /* ---- rules ---- */
 
+/* "stable,test" -> words, in `room`; what is none is told when the set is loaded. */
+static size_t split_statuses(const char *text, char *room, size_t cap,
+                             const char *out[STATUSES_MAX])
+{
+    size_t n = 0;
+    (void)snprintf(room, cap, "%s", text == NULL ? "" : text);
+    for (char *word = room; word != NULL && *word != 0 && n < STATUSES_MAX;) {
+        char *comma = strchr(word, ',');
+        out[n++] = word;
+        if (comma != NULL) {
+            *comma++ = 0;
+        }
+        word = comma;
+    }
+    return n;
+}
+
 void con_rules_load(struct con_rules *rules, const struct con_args *args,
                     const struct con_sources *declared)
 {
     struct con_data_path decoders_room, rules_room;
     const char *installed = con_data_rules(&rules_room);
+    const char *statuses[STATUSES_MAX];
+    char room[128];
+    size_t n_statuses =
+        split_statuses(con_args_value(args, "statuses"), room, sizeof(room), statuses);
     const struct rul_set_opts opts = {
         .decoders_dir = con_data_decoders(args, &decoders_room),
         .rules = args->n_operands > 0 ? args->operands : &installed,
         .n_rules = args->n_operands > 0 ? args->n_operands : 1,
         .time_zone = con_args_value(args, "zone"),
         .placeholders_dir = con_args_value(args, "placeholders"),
+        .min_level = con_args_value(args, "min-level"),
+        .statuses = statuses,
+        .n_statuses = n_statuses,
         .logsources = con_args_value(args, "logsources"),
         .keep_going = true,
         .only_read = rules->only_read,

@@ -109,6 +109,8 @@ class List(console.Case):
                 (("-L", "product=Windows,category=process_creation"), ["One"]),
                 (("-L", "service=sshd", "-L", "category=process_creation"), ["One", "Two"]),
                 (("--tag", "attack.t1059"), ["One"]),
+                (("--min-level", "medium", "--statuses", "stable"), ["One", "Three"]),
+                (("--statuses", "test,deprecated"), ["Two", "Three"]),
                 (("--tag", "attack.t1059.001", "--level", "critical"), [])):
             with self.subTest(args=args):
                 self.assertEqual(self.titles(*args), titles)
