@@ -262,9 +262,19 @@ static const struct hd_conf_item detect_items[] = {
      .min = 0,
      .max = 7 * DAY,
      .def = "10m",
+     .help = "So much of the archive is read again at start: for the evidence of alerts, "
+             "and, when there is no snapshot, to fill the windows of correlations. 0s = "
+             "none."},
+    {.key = "snapshot",
+     .type = HD_CONF_DURATION,
+     AT_DET(snapshot),
+     .min = SECOND,
+     .max = DAY,
+     .def = "10s",
      .help =
-         "So much of the archive is read again at start to fill the windows of "
-         "correlations; the longest timespan of the rules is a good value. 0s = none."},
+         "So often what correlations and the suppression of repeats remember is saved "
+         "in state_dir; after a crash detection goes on from there and examines "
+         "again what has come since."},
     {.key = "lag_alarm",
      .type = HD_CONF_DURATION,
      AT_DET(lag_alarm),
@@ -368,7 +378,8 @@ static const struct hd_conf_item items[] = {
      .type = HD_CONF_PATH,
      AT(state_dir),
      .def = "/var/lib/haidang/correlator",
-     .help = "Small files of its own: the table of agents, copies of databases."},
+     .help = "Small files of its own: the table of agents, copies of databases; and what "
+             "correlations remember, which may be as large as detect.memory."},
     {.key = "status",
      .type = HD_CONF_STRING,
      AT(status),

@@ -39,7 +39,7 @@ struct cor_conf {
     struct cor_conf_detect {
         int64_t threads;
         uint64_t memory, rule_memory;
-        int64_t lateness, warm_up, lag_alarm;
+        int64_t lateness, warm_up, snapshot, lag_alarm;
         int64_t remember;
     } detect;
     struct cor_conf_suppress {

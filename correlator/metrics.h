@@ -99,6 +99,10 @@
       "Events that a limit of correlations kept from being counted exactly")             \
     X(COR_M_UNTOLD, COUNTER, COR_NAME("correlation_lost_total"),                         \
       "Detections that the correlations counting them did not get: memory was short")    \
+    X(COR_M_SNAPSHOTS, COUNTER, COR_NAME("snapshots_total"),                             \
+      "Times that what correlations remember was saved")                                 \
+    X(COR_M_SNAPSHOTS_FAILED, COUNTER, COR_NAME("snapshots_failed_total"),               \
+      "Times that it could not be saved; a crash would examine more again")              \
     X(COR_M_GEO_ERRORS, COUNTER, COR_NAME("geo_errors_total"),                           \
       "Look-ups that a broken database could not answer")                                \
     X(COR_M_RULES, GAUGE, COR_NAME("rules"), "Rules in force")                           \

@@ -24,6 +24,7 @@
 #define FILES_OF_OUR_OWN 256U
 #define RATE_MS          5000U
 #define SNAPSHOT         "agents.json"
+#define MEMORY           "detect.state"
 #define STATE_MODE       0750
 
 int cor_program_new(struct cor_program **out)
@@ -54,6 +55,7 @@ void cor_program_free(struct cor_program *p)
     cor_loaded_fini(&p->loaded);
     hd_tls_free(p->tls);
     free(p->snapshot);
+    free(p->memory);
     free(p);
 }
 
@@ -102,6 +104,16 @@ static struct hd_journal_opts journal_opts(const struct cor_conf_journal *conf)
                                     .retain_unread = conf->retain_unread};
 }
 
+static char *in_state_dir(const struct cor_program *p, const char *name)
+{
+    size_t cap = strlen(p->conf->state_dir) + 1 + strlen(name) + 1;
+    char *path = malloc(cap);
+    if (path != NULL) {
+        (void)snprintf(path, cap, "%s/%s", p->conf->state_dir, name);
+    }
+    return path;
+}
+
 static int open_intake(struct cor_program *p, char why[256])
 {
     const struct cor_conf_intake *conf = &p->conf->intake;
@@ -111,13 +123,12 @@ static int open_intake(struct cor_program *p, char why[256])
                        hd_err_text(err));
         return err;
     }
-    size_t cap = strlen(p->conf->state_dir) + sizeof("/" SNAPSHOT);
-    p->snapshot = malloc(cap);
-    if (p->snapshot == NULL) {
+    p->snapshot = in_state_dir(p, SNAPSHOT);
+    p->memory = in_state_dir(p, MEMORY);
+    if (p->snapshot == NULL || p->memory == NULL) {
         (void)snprintf(why, 256, "out of memory");
         return HD_ENOMEM;
     }
-    (void)snprintf(p->snapshot, cap, "%s/" SNAPSHOT, p->conf->state_dir);
     struct cor_intake_opts opts = {
         .loop = p->loop,
         .tls = p->tls,
@@ -144,6 +155,10 @@ static int open_state(struct cor_program *p, char why[256])
         .correlate = {.memory_max = p->conf->detect.memory,
                       .rule_max = p->conf->detect.rule_memory,
                       .lateness_ns = p->conf->detect.lateness},
+        .snapshot = p->memory,
+        .archive_dir = p->conf->archive.dir,
+        .snapshot_ns = p->conf->detect.snapshot,
+        .detectors = (unsigned)p->conf->detect.threads,
     };
     const int64_t windows[COR_SUPPRESS_SEVERITIES] = {0, sup->low, sup->medium, sup->high,
                                                       sup->critical};
@@ -160,6 +175,7 @@ static int open_detectors(struct cor_program *p)
                                      .warm_up_ns = p->conf->detect.warm_up};
     for (; opts.index < opts.count; opts.index++) {
         struct cor_detector *d = NULL;
+        opts.has_start = cor_state_resume(p->state, opts.index, &opts.start);
         int err = cor_detector_new(&opts, p->loaded.set, &d);
         if (err != HD_OK) {
             return err;

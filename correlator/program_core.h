@@ -32,7 +32,8 @@ struct cor_program {
     struct cor_detector *detectors[COR_DETECTORS_MAX];
     unsigned n_detectors;
     struct hd_metrics_server *server;
-    char *snapshot; /* path */
+    char *snapshot; /* path of the table of agents */
+    char *memory;   /* path of what correlations remember */
     uint64_t lines_sampled, detect_rate;
 
     uv_work_t load_work; /* reload.c */

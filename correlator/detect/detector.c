@@ -99,6 +99,9 @@ static int make_parts(struct cor_detector *d, struct rul_set *set)
     char name[32];
     (void)snprintf(name, sizeof(name), "detect-%u", d->opts.index);
     int err = hd_journal_reader_open(d->opts.archive_dir, name, &d->reader);
+    if (err == HD_OK && d->opts.has_start) {
+        err = hd_journal_reader_seek(d->reader, &d->opts.start);
+    }
     err = err != HD_OK ? err : hd_batch_reader_new(&d->batch);
     err = err != HD_OK ? err : rul_decode_scratch_new(&d->decode);
     err = err != HD_OK ? err : tools_init(&d->tools, set);

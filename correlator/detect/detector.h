@@ -2,12 +2,13 @@
  *
  * A detector: a thread that reads the archive as the named reader "detect-N", decodes and
  * matches every record and hands hits to the state thread. Its cursor is saved only when
- * the state thread says that everything before it is durable in the alert journal.
+ * the state thread says that everything before it is durable: in the alert journal and,
+ * where one is kept, in the snapshot of what correlations remember.
  *
  * With several detectors each takes the agents whose name hashes to it. At start the
  * entries of the last `warm_up_ns` before the cursor are read again, marked as such: they
- * fill the windows of correlations and publish nothing, so that an attack that a restart
- * cuts in two is still seen as one.
+ * are the evidence of later alerts, and without a snapshot they fill the windows of
+ * correlations. They publish nothing.
  */
 #pragma once
 #include <haidang/ring.h>
@@ -20,6 +21,8 @@ struct cor_detector_opts {
     unsigned index, count;
     const char *archive_dir; /* borrowed */
     int64_t warm_up_ns;
+    bool has_start; /* begin at `start` instead of the reader's own cursor */
+    struct hd_journal_cursor start;
 };
 
 /* Opens the reader; the thread begins with cor_detector_run. */

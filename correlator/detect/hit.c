@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include <haidang/buf.h>
+#include <haidang/num.h>
 
 #define SEQ_DIGITS 20
 
@@ -45,6 +46,23 @@ int cor_event_new(const struct cor_origin *o, struct rul_event_copy *copy,
     e->bytes = bytes_of(e);
     *out = e;
     return HD_OK;
+}
+
+struct cor_event *cor_event_rebuild(struct hd_slice position,
+                                    const struct rul_event_copy *kept)
+{
+    struct hd_slice rest = position;
+    struct cor_origin origin = {0};
+    struct rul_event_copy *copy = NULL;
+    struct cor_event *event = NULL;
+    if (!hd_slice_split(&rest, '/', &origin.agent) ||
+        !hd_slice_split(&rest, '/', &origin.boot) ||
+        hd_num_u64(rest, UINT64_MAX, &origin.seq) != HD_OK ||
+        rul_event_copy_dup(kept, &copy) != HD_OK ||
+        cor_event_new(&origin, copy, &event) != HD_OK) {
+        return NULL;
+    }
+    return event;
 }
 
 struct cor_event *cor_event_ref(struct cor_event *e)

@@ -10,7 +10,6 @@
 #include <haidang/clock.h>
 #include <haidang/log.h>
 #include <haidang/loop.h>
-#include <haidang/num.h>
 
 #include "correlator/metrics.h"
 #include "correlator/publish/alert_build.h"
@@ -29,7 +28,9 @@ struct feed { /* one detector */
     struct cor_detector *detector;
     struct hd_ring *hits;
     struct hd_journal_cursor cursor; /* behind what was taken, not yet durable */
-    bool has_cursor;
+    bool has_cursor;                 /* it has moved */
+    bool is_placed;                  /* there is one */
+    bool is_inside;                  /* some of the next batch was taken, too */
     bool is_attached, is_over;
     int64_t watermark_ns;
 };
@@ -40,11 +41,12 @@ struct cor_state {
     uv_thread_t thread;
     struct hd_owner owner;
     uv_timer_t retry;
-    uv_async_t stop_async;
+    uv_async_t wake_async;
+    uv_timer_t save_timer;
     atomic_bool is_stopping;
     _Atomic int trouble;
     struct feed feeds[COR_DETECTORS_MAX];
-    unsigned n_feeds, n_over;
+    unsigned n_feeds, n_ended, n_over;
     struct hd_ring *enrich_ring;
 
     struct rul_set *set;
@@ -56,6 +58,11 @@ struct cor_state {
     struct cor_evidence *evidence;
     struct cor_publish *publish;
     struct hd_buf group; /* scratch */
+
+    struct cor_saver *saver; /* NULL: nothing outlives the process */
+    struct cor_cursors resume;
+    bool is_resumed;
+    bool wants_save, is_changed, is_ending;
 
     const struct cor_event *event; /* the hit at hand */
     bool is_warm_up;
@@ -98,11 +105,11 @@ static void publish(struct cor_state *s, struct cor_alert_input *in)
     }
 }
 
-static uint64_t key_of(const struct cor_alert_input *in)
+static uint64_t key_of(const struct cor_state *s, const struct cor_alert_input *in)
 {
     struct hd_slice parts[COR_ALERT_KEY_PARTS];
     size_t n = cor_alert_key_of_input(in, parts);
-    return cor_suppress_key(in->rule->id, parts, n);
+    return cor_suppress_key(s->suppress, in->rule->id, parts, n);
 }
 
 /* A rule has fired: is it news? */
@@ -118,7 +125,7 @@ static void consider(struct cor_state *s, const struct rul_rule *rule,
                                  .evidence = lines,
                                  .n_evidence = 1};
     int64_t time = detection == NULL ? s->event->copy->time_ns : detection->last_ns;
-    uint64_t key = key_of(&in);
+    uint64_t key = key_of(s, &in);
     /* Most of a flood ends here, before anything dear. */
     if (cor_suppress_repeat(s->suppress, key, rule->severity, time)) {
         COR_COUNT(COR_M_SUPPRESSED, 1);
@@ -131,12 +138,13 @@ static void consider(struct cor_state *s, const struct rul_rule *rule,
         COR_COUNT(COR_M_INVALID, 1);
         return;
     }
-    if (cor_recent_has(s->recent, id)) {
-        COR_COUNT(COR_M_REPLAYED, 1);
-        return;
-    }
+    /* Before the look at ids: a replay has to leave the table as it was left. */
     if (!cor_suppress_pass(s->suppress, key, rule->severity, time, &in.repeats)) {
         COR_COUNT(COR_M_SUPPRESSED, 1);
+        return;
+    }
+    if (cor_recent_has(s->recent, id)) {
+        COR_COUNT(COR_M_REPLAYED, 1);
         return;
     }
     if (detection != NULL) {
@@ -157,28 +165,6 @@ static const struct cor_event *newest_of(struct cor_state *s,
     return n == 0 ? NULL : lines[n - 1];
 }
 
-/* What the correlator kept, when the event itself is no longer among the evidence: a
- * window may have been open for days. NULL: memory is short. */
-static struct cor_event *rebuild(const struct rul_detection *detection,
-                                 const struct rul_event_copy *last)
-{
-    struct hd_slice rest = detection->last_position, agent, boot, seq = HD_SLICE_EMPTY;
-    struct cor_origin origin = {0};
-    struct rul_event_copy *copy = NULL;
-    struct cor_event *event = NULL;
-    if (hd_slice_split(&rest, '/', &agent) && hd_slice_split(&rest, '/', &boot)) {
-        origin.agent = agent;
-        origin.boot = boot;
-        seq = rest;
-    }
-    if (hd_num_u64(seq, UINT64_MAX, &origin.seq) != HD_OK ||
-        rul_event_copy_dup(last, &copy) != HD_OK ||
-        cor_event_new(&origin, copy, &event) != HD_OK) {
-        return NULL;
-    }
-    return event;
-}
-
 static void on_detection(void *ctx, const struct rul_detection *detection,
                          const struct rul_event_copy *last)
 {
@@ -191,8 +177,8 @@ static void on_detection(void *ctx, const struct rul_detection *detection,
     if (at_hand == NULL || at_hand->copy != last) {
         s->event = newest_of(s, detection); /* a window has ended */
     }
-    if (s->event == NULL) {
-        s->event = rebuilt = rebuild(detection, last);
+    if (s->event == NULL) { /* a window may have been open for days */
+        s->event = rebuilt = cor_event_rebuild(detection->last_position, last);
     }
     if (s->event != NULL) {
         consider(s, detection->rule, detection);
@@ -215,6 +201,9 @@ static void take_hit(struct cor_state *s, const struct rul_rule *rule,
     s->event = event;
     if (rule->feeds && is_of_set) {
         cor_evidence_keep(s->evidence, rule, event);
+    }
+    /* What is remembered of the process before covers all that a warm-up reads. */
+    if (rule->feeds && is_of_set && !(s->is_warm_up && s->is_resumed)) {
         int err = rul_correlate(s->correlator, rule, event->copy, event->position,
                                 on_detection, s);
         if (err != HD_OK) {
@@ -284,10 +273,12 @@ static void take_message(struct feed *f, struct cor_hits *hits)
     s->event = NULL;
     f->watermark_ns = hits->watermark_ns;
     advance(s);
+    f->is_inside = !hits->has_cursor && !hits->is_warm_up;
     if (hits->has_cursor) {
         f->cursor = hits->cursor;
-        f->has_cursor = true;
+        f->has_cursor = f->is_placed = true;
     }
+    s->is_changed = true;
     cor_hits_free(hits);
 }
 
@@ -336,7 +327,7 @@ static bool flush(struct cor_state *s)
         HD_LOG(INFO, "state", "alerts can be published again");
         atomic_store(&s->trouble, HD_OK);
     }
-    for (unsigned i = 0; i < s->n_feeds; i++) {
+    for (unsigned i = 0; s->saver == NULL && i < s->n_feeds; i++) {
         struct feed *f = &s->feeds[i];
         if (f->has_cursor) {
             cor_detector_durable(f->detector, &f->cursor);
@@ -345,6 +336,77 @@ static bool flush(struct cor_state *s)
     }
     count(s);
     return true;
+}
+
+/* ---- what outlives the process ---- */
+
+/* What was taken ends with a batch. */
+static bool is_between(const struct feed *f)
+{
+    return f->is_placed && !f->is_inside;
+}
+
+/* Everything taken is published, and no batch was taken in part. */
+static bool can_save(const struct cor_state *s, struct cor_cursors *cursors)
+{
+    bool ok = s->saver != NULL && !cor_saver_is_busy(s->saver) && !is_blocked(s) &&
+              cor_publish_queued(s->publish) == 0;
+    cursors->n = s->n_feeds;
+    for (unsigned i = 0; i < s->n_feeds; i++) {
+        ok = ok && is_between(&s->feeds[i]);
+        cursors->at[i] = s->feeds[i].cursor;
+    }
+    return ok;
+}
+
+static void not_saved(int err)
+{
+    COR_COUNT(COR_M_SNAPSHOTS_FAILED, 1);
+    HD_LOG(
+        WARN, "state",
+        "what correlations remember was not saved; after a crash more is examined again",
+        HD_KV_ERR(err));
+}
+
+static void try_save(struct cor_state *s)
+{
+    struct cor_cursors cursors;
+    if (can_save(s, &cursors)) {
+        s->wants_save = s->is_changed = false;
+        int err = cor_saver_begin(s->saver, &cursors, s->suppress, s->correlator);
+        if (err != HD_OK) {
+            not_saved(err);
+        }
+    }
+}
+
+static void detach_all(struct cor_state *s);
+static void end_all(struct cor_state *s);
+
+static void on_saved(void *ctx, int err, const struct cor_cursors *cursors)
+{
+    struct cor_state *s = ctx;
+    if (err != HD_OK) {
+        not_saved(err);
+    }
+    for (unsigned i = 0; err == HD_OK && i < cursors->n; i++) {
+        cor_detector_durable(s->feeds[i].detector, &cursors->at[i]);
+    }
+    COR_COUNT(COR_M_SNAPSHOTS, err == HD_OK);
+    if (s->is_ending) {
+        detach_all(s);
+    } else if (s->n_ended == s->n_feeds) {
+        end_all(s);
+    }
+}
+
+static void on_save_timer(uv_timer_t *timer)
+{
+    struct cor_state *s = HD_CONTAINER(timer, struct cor_state, save_timer);
+    s->wants_save = s->is_changed;
+    if (s->wants_save) {
+        try_save(s);
+    }
 }
 
 /* ---- draining ---- */
@@ -362,12 +424,37 @@ static void feed_detached(void *ctx)
     }
 }
 
+static void detach_all(struct cor_state *s)
+{
+    for (unsigned i = 0; i < s->n_feeds; i++) {
+        hd_ring_detach(s->feeds[i].hits, feed_detached, &s->feeds[i]);
+    }
+}
+
+/* All detectors have ended. One that is being written must not be the last word. */
+static void end_all(struct cor_state *s)
+{
+    if (s->saver != NULL && cor_saver_is_busy(s->saver)) {
+        return; /* on_saved comes back */
+    }
+    s->is_ending = true;
+    if (s->is_changed) {
+        try_save(s);
+    }
+    if (s->saver == NULL || !cor_saver_is_busy(s->saver)) {
+        detach_all(s);
+    }
+}
+
 /* The detector has ended and everything of it is durable, or given up. */
 static void end_feed(struct feed *f)
 {
+    struct cor_state *s = f->state;
     if (!f->is_over) {
         f->is_over = true;
-        hd_ring_detach(f->hits, feed_detached, f);
+        if (++s->n_ended == s->n_feeds) {
+            end_all(s);
+        }
     }
 }
 
@@ -390,14 +477,20 @@ static void drain(struct feed *f)
     struct cor_state *s = f->state;
     while (!f->is_over && !is_blocked(s)) {
         bool ended = hd_ring_is_closed(f->hits); /* before the look that counts */
-        struct cor_hits *hits = NULL;
+        struct cor_hits *hits;
         unsigned n = 0;
-        while (n < FLUSH_MESSAGES && (hits = hd_ring_pop(f->hits)) != NULL) {
-            take_message(f, hits);
-            n++;
-        }
+        do {
+            hits = hd_ring_pop(f->hits);
+            if (hits != NULL) {
+                take_message(f, hits);
+            }
+        } while (hits != NULL && ++n < FLUSH_MESSAGES &&
+                 !(s->wants_save && is_between(f)));
         if (!flush(s)) {
             break;
+        }
+        if (s->wants_save) {
+            try_save(s);
         }
         if (hits == NULL) {
             if (ended) {
@@ -433,12 +526,9 @@ static void on_retry(uv_timer_t *timer)
     }
 }
 
-static void on_stop(uv_async_t *async)
+static void on_wake(uv_async_t *async)
 {
-    struct cor_state *s = HD_CONTAINER(async, struct cor_state, stop_async);
-    if (atomic_load(&s->is_stopping)) {
-        drain_all(s);
-    }
+    drain_all(HD_CONTAINER(async, struct cor_state, wake_async));
 }
 
 static void on_enrich(void *ctx)
@@ -462,9 +552,55 @@ static void seed(void *ctx, const json_t *alert)
         hd_alert_time(alert, "time.last", &time) != HD_OK) {
         return;
     }
+    if (s->is_resumed) {
+        return;
+    }
     size_t n = cor_alert_key_of_json(alert, parts);
-    cor_suppress_seed(s->suppress,
-                      cor_suppress_key(hd_alert_text(alert, "rule.id"), parts, n), time);
+    cor_suppress_seed(
+        s->suppress,
+        cor_suppress_key(s->suppress, hd_alert_text(alert, "rule.id"), parts, n), time);
+}
+
+/* Tables that remember nothing yet. */
+static int make_memory(struct cor_state *s, const struct cor_state_opts *opts)
+{
+    int err = cor_suppress_new(&opts->suppress, &s->suppress);
+    err = err != HD_OK ? err : rul_correlator_new(&opts->correlate, &s->correlator);
+    return err != HD_OK ? err : rul_correlator_use(s->correlator, s->set);
+}
+
+/* What the process before remembered. Damaged: as if there were nothing. */
+static int resume(struct cor_state *s, const struct cor_state_opts *opts)
+{
+    if (opts->snapshot == NULL) {
+        return HD_OK;
+    }
+    s->resume.n = opts->detectors;
+    int err = cor_snapshot_read(opts->snapshot, opts->archive_dir, s->suppress,
+                                s->correlator, &s->resume);
+    s->is_resumed = err == HD_OK;
+    if (err == HD_OK || err == HD_ENOENT || err == HD_ENOMEM) {
+        return err == HD_ENOENT ? HD_OK : err;
+    }
+    HD_LOG(WARN, "state",
+           "what correlations remembered does not fit here; windows are filled again "
+           "from the archive, as far as detect.warm_up goes",
+           HD_KV_STR("file", opts->snapshot), HD_KV_ERR(err));
+    cor_suppress_free(s->suppress);
+    rul_correlator_free(s->correlator);
+    s->suppress = NULL;
+    s->correlator = NULL;
+    return make_memory(s, opts);
+}
+
+bool cor_state_resume(const struct cor_state *s, unsigned index,
+                      struct hd_journal_cursor *cursor)
+{
+    if (s->is_resumed && index < s->resume.n) {
+        *cursor = s->resume.at[index];
+        return true;
+    }
+    return false;
 }
 
 static int make_parts(struct cor_state *s, const struct cor_state_opts *opts,
@@ -472,9 +608,8 @@ static int make_parts(struct cor_state *s, const struct cor_state_opts *opts,
 {
     (void)snprintf(why, 256, "the state thread cannot be set up");
     int err = cor_recent_new(opts->remember, &s->recent);
-    err = err != HD_OK ? err : cor_suppress_new(&opts->suppress, &s->suppress);
-    err = err != HD_OK ? err : rul_correlator_new(&opts->correlate, &s->correlator);
-    err = err != HD_OK ? err : rul_correlator_use(s->correlator, s->set);
+    err = err != HD_OK ? err : make_memory(s, opts);
+    err = err != HD_OK ? err : resume(s, opts);
     err = err != HD_OK ? err
                        : cor_evidence_new(
                              &(struct cor_evidence_opts){EVIDENCE_EVENTS, EVIDENCE_BYTES},
@@ -492,23 +627,31 @@ static int make_parts(struct cor_state *s, const struct cor_state_opts *opts,
     return err;
 }
 
-static int make_loop(struct cor_state *s)
+static int make_loop(struct cor_state *s, const struct cor_state_opts *opts)
 {
     int status = uv_loop_init(&s->loop);
     if (status != 0) {
         return hd_err_from_uv(status);
     }
-    status = uv_async_init(&s->loop, &s->stop_async, on_stop);
+    status = uv_async_init(&s->loop, &s->wake_async, on_wake);
     if (status != 0) {
         (void)uv_loop_close(&s->loop);
         return hd_err_from_uv(status);
     }
     s->has_loop = true;
     hd_owner_init(&s->owner, NULL, NULL); /* whoever joins the thread frees */
-    hd_owner_add(&s->owner, (uv_handle_t *)&s->stop_async);
+    hd_owner_add(&s->owner, (uv_handle_t *)&s->wake_async);
     (void)uv_timer_init(&s->loop, &s->retry);
     hd_owner_add(&s->owner, (uv_handle_t *)&s->retry);
-    return hd_ring_attach(s->enrich_ring, &s->loop, on_enrich, s);
+    (void)uv_timer_init(&s->loop, &s->save_timer);
+    hd_owner_add(&s->owner, (uv_handle_t *)&s->save_timer);
+    int err = HD_OK;
+    if (opts->snapshot != NULL) {
+        uint64_t every_ms = (uint64_t)(opts->snapshot_ns / HD_NS_PER_MS);
+        err = cor_saver_new(&s->loop, opts->snapshot, on_saved, s, &s->saver);
+        (void)uv_timer_start(&s->save_timer, on_save_timer, every_ms, every_ms);
+    }
+    return err != HD_OK ? err : hd_ring_attach(s->enrich_ring, &s->loop, on_enrich, s);
 }
 
 int cor_state_new(const struct cor_state_opts *opts, struct rul_set *set,
@@ -524,7 +667,7 @@ int cor_state_new(const struct cor_state_opts *opts, struct rul_set *set,
     hd_buf_init(&s->group, GROUP_TEXT_MAX);
     int err = make_parts(s, opts, why);
     if (err == HD_OK) {
-        err = make_loop(s);
+        err = make_loop(s, opts);
     }
     if (err != HD_OK) {
         cor_state_free(s);
@@ -553,7 +696,8 @@ static void close_all(struct cor_state *s)
 {
     hd_ring_detach(s->enrich_ring, NULL, NULL);
     hd_owner_close(&s->owner, (uv_handle_t *)&s->retry);
-    hd_owner_close(&s->owner, (uv_handle_t *)&s->stop_async);
+    hd_owner_close(&s->owner, (uv_handle_t *)&s->save_timer);
+    hd_owner_close(&s->owner, (uv_handle_t *)&s->wake_async);
 }
 
 static void thread_main(void *arg)
@@ -582,7 +726,7 @@ int cor_state_use(struct cor_state *s, struct cor_enrich *enrich)
 void cor_state_stop(struct cor_state *s)
 {
     atomic_store(&s->is_stopping, true);
-    (void)uv_async_send(&s->stop_async);
+    (void)uv_async_send(&s->wake_async);
 }
 
 int cor_state_trouble(const struct cor_state *s)
@@ -621,6 +765,7 @@ void cor_state_free(struct cor_state *s)
     }
     close_loop(s);
     hd_ring_free(s->enrich_ring, drop_enrich);
+    cor_saver_free(s->saver);
     cor_publish_close(s->publish);
     rul_correlator_free(s->correlator);
     cor_suppress_free(s->suppress);

@@ -9,10 +9,7 @@
 #include "correlator/detect/detector.h"
 #include "correlator/enrich/enrich.h"
 #include "correlator/publish/publish.h"
-#include "correlator/state/suppress.h"
-#include "rules/correlate/correlate.h"
-
-#define COR_DETECTORS_MAX 16U
+#include "correlator/state/snapshot.h"
 
 struct cor_state;
 
@@ -21,12 +18,22 @@ struct cor_state_opts {
     uint32_t remember; /* ids of published alerts */
     struct cor_suppress_opts suppress;
     struct rul_correlator_opts correlate;
+    /* What is remembered is written to `snapshot` so often, and found there again by the
+     * next process. NULL: it ends with this one. */
+    const char *snapshot;    /* borrowed until the state is freed */
+    const char *archive_dir; /* that detectors read; borrowed for the call */
+    int64_t snapshot_ns;
+    unsigned detectors; /* how many will be added */
 };
 
 /* Opens the alert journal and reads its newest alerts (blocking). `why`: what failed. */
 int cor_state_new(const struct cor_state_opts *opts, struct rul_set *set,
                   struct cor_enrich *enrich, struct cor_state **out,
                   char why[256]) HD_MUST_USE;
+/* Where a detector has to begin, since what is remembered stands there. False: at its own
+ * cursor, and what came before it fills the windows. */
+bool cor_state_resume(const struct cor_state *state, unsigned index,
+                      struct hd_journal_cursor *cursor);
 /* Before run; borrowed until the state is freed. */
 int cor_state_add_detector(struct cor_state *state, struct cor_detector *d) HD_MUST_USE;
 int cor_state_run(struct cor_state *state) HD_MUST_USE;

@@ -19,6 +19,7 @@ struct entry {
 
 struct cor_suppress {
     struct cor_suppress_opts opts;
+    uint64_t seed; /* of keys: nobody else can choose two that are alike */
     struct cor_index index;
     struct entry *entries;
     uint32_t n;
@@ -38,7 +39,8 @@ int cor_suppress_new(const struct cor_suppress_opts *opts, struct cor_suppress *
     s->opts = *opts;
     s->newest = s->oldest = NONE;
     s->entries = calloc(opts->entries, sizeof(*s->entries));
-    if (s->entries == NULL || cor_index_init(&s->index, 64) != HD_OK) {
+    if (s->entries == NULL || hd_random(&s->seed, sizeof(s->seed)) != HD_OK ||
+        cor_index_init(&s->index, 64) != HD_OK) {
         cor_suppress_free(s);
         return HD_ENOMEM;
     }
@@ -55,12 +57,13 @@ void cor_suppress_free(struct cor_suppress *s)
     }
 }
 
-uint64_t cor_suppress_key(const char *rule_id, const struct hd_slice *parts, size_t n)
+uint64_t cor_suppress_key(const struct cor_suppress *s, const char *rule_id,
+                          const struct hd_slice *parts, size_t n)
 {
-    uint64_t key = hd_hash(hd_slice_str(rule_id));
+    uint64_t key = hd_hash_stable(hd_slice_str(rule_id), s->seed);
     for (size_t i = 0; i < n; i++) {
-        uint64_t pair[2] = {key, hd_hash(parts[i])};
-        key = hd_hash(hd_slice(pair, sizeof(pair)));
+        uint64_t pair[2] = {key, hd_hash_stable(parts[i], s->seed)};
+        key = hd_hash_stable(hd_slice(pair, sizeof(pair)), s->seed);
     }
     return key;
 }
@@ -177,6 +180,9 @@ bool cor_suppress_pass(struct cor_suppress *s, uint64_t key, enum hd_severity se
     if (e == NULL) {
         return true;
     }
+    if (!is_new && e->is_seeded && distance_of(e, time_ns) == 0) {
+        return true;
+    }
     if (!is_new && distance_of(e, time_ns) < window_of(s, severity)) {
         e->repeats++;
         return false;
@@ -198,6 +204,51 @@ void cor_suppress_seed(struct cor_suppress *s, uint64_t key, int64_t time_ns)
         e->published_ns = time_ns;
         e->is_seeded = true;
     }
+}
+
+int cor_suppress_save(const struct cor_suppress *s, struct hd_buf *out)
+{
+    hd_buf_le64(out, s->seed);
+    hd_buf_le32(out, s->n);
+    for (uint32_t at = s->oldest; at != NONE; at = s->entries[at].newer) {
+        const struct entry *e = &s->entries[at];
+        hd_buf_le64(out, e->key);
+        hd_buf_le64(out, (uint64_t)e->published_ns);
+        hd_buf_le64(out, e->repeats);
+        hd_buf_byte(out, e->is_seeded);
+    }
+    return out->err;
+}
+
+static int load_entry(struct cor_suppress *s, struct hd_bytes *in)
+{
+    bool is_new;
+    uint64_t key = hd_bytes_le64(in);
+    int64_t published_ns = (int64_t)hd_bytes_le64(in);
+    uint64_t repeats = hd_bytes_le64(in);
+    bool is_seeded = hd_bytes_u8(in) != 0;
+    if (hd_bytes_failed(in) || published_ns < 0) {
+        return HD_ECORRUPT;
+    }
+    struct entry *e = find_or_add(s, key, &is_new);
+    if (e == NULL) {
+        return HD_ENOMEM;
+    }
+    e->published_ns = published_ns;
+    e->repeats = repeats;
+    e->is_seeded = is_seeded;
+    return HD_OK;
+}
+
+int cor_suppress_load(struct cor_suppress *s, struct hd_bytes *in)
+{
+    s->seed = hd_bytes_le64(in);
+    uint32_t n = hd_bytes_le32(in);
+    int err = hd_bytes_failed(in) ? HD_ECORRUPT : HD_OK;
+    for (uint32_t i = 0; i < n && err == HD_OK; i++) {
+        err = load_entry(s, in);
+    }
+    return err;
 }
 
 uint64_t cor_suppress_evicted(const struct cor_suppress *s)

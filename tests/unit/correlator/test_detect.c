@@ -6,9 +6,11 @@
 
 #include <inttypes.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <haidang/clock.h>
@@ -63,8 +65,21 @@ static const char other_rules_text[] = "title: Session\n"
                                        "  condition: selection\n"
                                        "level: low\n";
 
+#define SLOW_RULE                                                                        \
+    "---\n"                                                                              \
+    "title: Slow\n"                                                                      \
+    "id: ecfd1fcd-d465-49ce-a04e-c5d55affd632\n"                                         \
+    "status: test\n"                                                                     \
+    "correlation:\n"                                                                     \
+    "  type: event_count\n"                                                              \
+    "  rules: [failed]\n"                                                                \
+    "  group-by: [source.ip]\n"                                                          \
+    "  timespan: 1h\n"                                                                   \
+    "  condition: {gte: 6}\n"                                                            \
+    "level: high\n"
+
 static struct world {
-    char archive_dir[512], alerts_dir[512], rules[512], other_rules[512];
+    char archive_dir[512], alerts_dir[512], rules[512], other_rules[512], snapshot[512];
     struct hd_journal *archive;
     struct rul_set *set, *other;
     struct cor_enrich *enrich;
@@ -109,6 +124,7 @@ static int setup(void **state)
     (void)snprintf(w.archive_dir, sizeof(w.archive_dir), "%s/archive", dir);
     (void)snprintf(w.alerts_dir, sizeof(w.alerts_dir), "%s/alerts", dir);
     (void)snprintf(w.rules, sizeof(w.rules), "%s/rules.yml", dir);
+    (void)snprintf(w.snapshot, sizeof(w.snapshot), "%s/detect.state", dir);
     (void)snprintf(w.other_rules, sizeof(w.other_rules), "%s/other.yml", dir);
     assert_int_equal(hd_fs_write_atomic(w.rules, hd_slice_str(rules_text), 0600), HD_OK);
     assert_int_equal(
@@ -197,13 +213,16 @@ static void archive(const char *agent, unsigned n, const char *what, const char 
 static void start(unsigned n)
 {
     char why[256];
+    w.opts.archive_dir = w.archive_dir;
+    w.opts.detectors = n;
     assert_int_equal(cor_state_new(&w.opts, w.set, w.enrich, &w.state, why), HD_OK);
     w.n_detectors = n;
     for (unsigned i = 0; i < n; i++) {
-        const struct cor_detector_opts opts = {.index = i,
-                                               .count = n,
-                                               .archive_dir = w.archive_dir,
-                                               .warm_up_ns = w.warm_up_ns};
+        struct cor_detector_opts opts = {.index = i,
+                                         .count = n,
+                                         .archive_dir = w.archive_dir,
+                                         .warm_up_ns = w.warm_up_ns};
+        opts.has_start = cor_state_resume(w.state, i, &opts.start);
         assert_int_equal(cor_detector_new(&opts, w.set, &w.detectors[i]), HD_OK);
         assert_int_equal(cor_state_add_detector(w.state, w.detectors[i]), HD_OK);
     }
@@ -483,6 +502,163 @@ static void what_is_broken_is_passed_over(void **state)
     expect_alerts(0, 1);
 }
 
+/* ---- crashes: what is remembered outlives them ---- */
+
+/* From now on snapshots are taken so often. */
+static void remember(int64_t every_ns)
+{
+    w.opts.snapshot = w.snapshot;
+    w.opts.snapshot_ns = every_ns;
+}
+
+/* An attack slower than any warm-up. */
+static void use_slow_rule(void)
+{
+    char text[4096];
+    (void)snprintf(text, sizeof(text), "%s" SLOW_RULE, rules_text);
+    assert_int_equal(hd_fs_write_atomic(w.rules, hd_slice_str(text), 0600), HD_OK);
+    rul_set_unref(w.set);
+    w.set = load(w.rules);
+    w.now_ns = hd_clock_wall_ns() - 3500 * HD_NS_PER_SEC;
+    w.warm_up_ns = 60 * HD_NS_PER_SEC;
+}
+
+static void expect_slow(unsigned n)
+{
+    struct alerts a = read_alerts();
+    assert_int_equal(count_of(&a, "Slow"), n);
+    drop(&a);
+}
+
+/* In the child: tells when the lines are examined, their alerts published and, if asked
+ * for, a snapshot is durable; then waits for its end. */
+static void run_to_be_killed(int tell, uint64_t lines, uint64_t alerts, bool saved)
+{
+    uint64_t snapshots = COR_READ(COR_M_SNAPSHOTS) + saved;
+    uint64_t published = COR_READ(COR_M_PUBLISHED) + alerts, before = lines_now();
+    start(1);
+    examined(before, lines);
+    while (COR_READ(COR_M_PUBLISHED) < published ||
+           COR_READ(COR_M_SNAPSHOTS) < snapshots) {
+        (void)poll(NULL, 0, 2);
+    }
+    assert_int_equal(write(tell, "x", 1), 1);
+    for (;;) {
+        (void)pause();
+    }
+}
+
+/* One detector, killed when it has done all that. */
+static void detect_and_kill(uint64_t lines, uint64_t alerts, bool saved)
+{
+    int ends[2], status;
+    char byte;
+    assert_int_equal(pipe(ends), 0);
+    pid_t pid = fork();
+    assert_true(pid >= 0);
+    if (pid == 0) {
+        (void)close(ends[0]);
+        run_to_be_killed(ends[1], lines, alerts, saved);
+    }
+    (void)close(ends[1]);
+    assert_int_equal(read(ends[0], &byte, 1), 1);
+    (void)close(ends[0]);
+    assert_int_equal(kill(pid, SIGKILL), 0);
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_true(WIFSIGNALED(status));
+}
+
+static void a_slow_attack_cut_by_kill_9_is_seen_once(void **state)
+{
+    (void)state;
+    use_slow_rule();
+    remember(HD_NS_PER_MS * 10);
+    archive("web1", 4, "Failed", "203.0.113.9");
+    detect_and_kill(4, 0, true);
+    w.now_ns += 3000 * HD_NS_PER_SEC;
+    /* this one is killed after the alert, and before what it has seen is saved */
+    remember(3600 * HD_NS_PER_SEC);
+    archive("web1", 2, "Failed", "203.0.113.9");
+    detect_and_kill(2, 1, false);
+    expect_slow(1);
+    uint64_t replayed = COR_READ(COR_M_REPLAYED);
+    detect(2);
+    assert_int_equal(COR_READ(COR_M_REPLAYED), replayed + 1);
+    expect_slow(1);
+    archive("web1", 3, "Failed", "203.0.113.9");
+    detect(3);
+    expect_slow(1);
+}
+
+/* Without the snapshot the same attack passes: the test above sees what it is to see. */
+static void a_warm_up_is_not_enough_for_that(void **state)
+{
+    (void)state;
+    use_slow_rule();
+    archive("web1", 4, "Failed", "203.0.113.9");
+    detect(4);
+    w.now_ns += 3000 * HD_NS_PER_SEC;
+    archive("web1", 2, "Failed", "203.0.113.9");
+    detect(2);
+    expect_slow(0);
+}
+
+static void repeats_outlive_kill_9(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < COR_SUPPRESS_SEVERITIES; i++) {
+        w.opts.suppress.window_ns[i] = 30 * HD_NS_PER_SEC;
+    }
+    remember(HD_NS_PER_MS * 10);
+    archive("web1", 5, "Accepted", "203.0.113.9");
+    detect_and_kill(5, 1, true);
+    w.now_ns += 31 * HD_NS_PER_SEC;
+    archive("web1", 1, "Accepted", "203.0.113.9");
+    detect(1);
+    struct alerts a = read_alerts();
+    assert_int_equal(a.n, 2);
+    assert_int_equal(hd_alert_int(a.all[1], "suppressed", -1), 4);
+    drop(&a);
+}
+
+static void an_orderly_end_saves_the_last_line(void **state)
+{
+    (void)state;
+    use_slow_rule();
+    remember(3600 * HD_NS_PER_SEC);
+    archive("web1", 5, "Failed", "203.0.113.9");
+    detect(5);
+    w.now_ns += 3000 * HD_NS_PER_SEC;
+    archive("web1", 1, "Failed", "203.0.113.9");
+    detect(1);
+    expect_slow(1);
+}
+
+/* Damaged, of other detectors, of another archive: as if there were none. */
+static void a_snapshot_that_does_not_fit_is_passed_over(void **state)
+{
+    (void)state;
+    remember(3600 * HD_NS_PER_SEC);
+    archive("web1", 4, "Failed", "203.0.113.9");
+    detect(4);
+    struct hd_buf file;
+    hd_buf_init(&file, 0);
+    assert_int_equal(hd_fs_read(w.snapshot, 1 << 20, &file), HD_OK);
+    file.ptr[file.len / 2] ^= 1;
+    assert_int_equal(hd_fs_write_atomic(w.snapshot, hd_buf_slice(&file), 0600), HD_OK);
+    archive("web1", 2, "Failed", "203.0.113.9");
+    detect(6); /* four of them in the warm-up */
+    expect_alerts(1, 0);
+    start(2);
+    stop();
+    file.ptr[file.len / 2] ^= 1; /* older than the reader's own cursor */
+    assert_int_equal(hd_fs_write_atomic(w.snapshot, hd_buf_slice(&file), 0600), HD_OK);
+    archive("web1", 1, "Accepted", "203.0.113.9");
+    detect(7);
+    expect_alerts(1, 1);
+    hd_buf_fini(&file);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
@@ -496,6 +672,11 @@ int main(void)
         TEST(new_rules_work_from_the_next_batch_on),
         TEST(alerts_that_cannot_be_written_come_later),
         TEST(what_is_broken_is_passed_over),
+        TEST(a_slow_attack_cut_by_kill_9_is_seen_once),
+        TEST(a_warm_up_is_not_enough_for_that),
+        TEST(repeats_outlive_kill_9),
+        TEST(an_orderly_end_saves_the_last_line),
+        TEST(a_snapshot_that_does_not_fit_is_passed_over),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

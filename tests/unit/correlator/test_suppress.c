@@ -89,12 +89,45 @@ static void keys_depend_on_every_part(void **state)
     struct hd_slice ab[] = {HD_SLICE("a"), HD_SLICE("b")};
     struct hd_slice ba[] = {HD_SLICE("b"), HD_SLICE("a")};
     struct hd_slice joined[] = {HD_SLICE("ab"), HD_SLICE("")};
-    uint64_t key = cor_suppress_key("r", ab, 2);
-    assert_true(key == cor_suppress_key("r", ab, 2));
-    assert_true(key != cor_suppress_key("r", ba, 2));
-    assert_true(key != cor_suppress_key("r", joined, 2));
-    assert_true(key != cor_suppress_key("q", ab, 2));
-    assert_true(key != cor_suppress_key("r", ab, 1));
+    struct cor_suppress *s = table(1);
+    uint64_t key = cor_suppress_key(s, "r", ab, 2);
+    assert_true(key == cor_suppress_key(s, "r", ab, 2));
+    assert_true(key != cor_suppress_key(s, "r", ba, 2));
+    assert_true(key != cor_suppress_key(s, "r", joined, 2));
+    assert_true(key != cor_suppress_key(s, "q", ab, 2));
+    assert_true(key != cor_suppress_key(s, "r", ab, 1));
+    cor_suppress_free(s);
+}
+
+/* A process that finds what another left decides alike, and knows the same things. */
+static void outlives_the_process(void **state)
+{
+    (void)state;
+    struct hd_slice part = HD_SLICE("a");
+    struct cor_suppress *s = table(3), *next = table(2), *broken = table(3);
+    struct hd_buf saved;
+    uint64_t n, key = cor_suppress_key(s, "r", &part, 1);
+    hd_buf_init(&saved, 0);
+    assert_true(cor_suppress_pass(s, 7, HD_SEV_LOW, 100 * S, &n));
+    assert_true(cor_suppress_pass(s, 8, HD_SEV_LOW, 100 * S, &n));
+    assert_true(cor_suppress_pass(s, key, HD_SEV_LOW, 100 * S, &n));
+    assert_false(cor_suppress_pass(s, key, HD_SEV_LOW, 110 * S, &n));
+    assert_int_equal(cor_suppress_save(s, &saved), HD_OK);
+    struct hd_bytes in = hd_bytes(hd_buf_slice(&saved));
+    assert_int_equal(cor_suppress_load(next, &in), HD_OK);
+    assert_int_equal(hd_bytes_left(&in), 0);
+    assert_true(cor_suppress_key(next, "r", &part, 1) == key);
+    assert_int_equal(cor_suppress_count(next), 2); /* there is less room */
+    assert_true(cor_suppress_pass(next, key, HD_SEV_LOW, 160 * S, &n));
+    assert_int_equal(n, 1);
+    assert_false(cor_suppress_pass(next, 8, HD_SEV_LOW, 150 * S, &n));
+    assert_true(cor_suppress_pass(next, 7, HD_SEV_LOW, 150 * S, &n)); /* it had to go */
+    in = hd_bytes(hd_slice(saved.ptr, saved.len - 1));
+    assert_int_equal(cor_suppress_load(broken, &in), HD_ECORRUPT);
+    hd_buf_fini(&saved);
+    cor_suppress_free(s);
+    cor_suppress_free(next);
+    cor_suppress_free(broken);
 }
 
 static const char *id(unsigned n)
@@ -175,6 +208,7 @@ int main(void)
         cmocka_unit_test(asking_early_decides_alike),
         cmocka_unit_test(an_alert_of_the_past_is_no_repeat_of_itself),
         cmocka_unit_test(keys_depend_on_every_part),
+        cmocka_unit_test(outlives_the_process),
         cmocka_unit_test(remembers_the_newest_ids),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

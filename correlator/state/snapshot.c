@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ *     file = magic crc body        crc: CRC-32C of the body; numbers little-endian
+ *     body = n (index segment offset)* suppressed correlated
+ */
+#include "correlator/state/snapshot.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <haidang/fs.h>
+#include <haidang/hash.h>
+#include <haidang/loop.h>
+
+#define MAGIC     UINT64_C(0x31535443454448) /* "HDECTS1" */
+#define HEAD      12U
+#define BYTES_MAX ((size_t)1 << 40) /* detect.memory bounds it */
+#define MODE      0640
+
+/* ---- reading ---- */
+
+/* A snapshot is not older than the reader's own cursor, which moved after it, and not
+ * beyond the end of the archive; if it is, archive and snapshot are strangers. */
+static bool fits(const char *archive_dir, const struct cor_cursors *cursors)
+{
+    bool ok = true;
+    for (unsigned i = 0; i < cursors->n && ok; i++) {
+        char name[32];
+        struct hd_journal_reader *reader = NULL;
+        struct hd_journal_cursor saved, end;
+        (void)snprintf(name, sizeof(name), "detect-%u", i);
+        if (hd_journal_reader_open(archive_dir, name, &reader) != HD_OK) {
+            return false;
+        }
+        hd_journal_reader_tell(reader, &saved);
+        ok = hd_journal_reader_seek_end(reader) == HD_OK;
+        hd_journal_reader_tell(reader, &end);
+        ok = ok && saved.index <= cursors->at[i].index &&
+             cursors->at[i].index <= end.index;
+        hd_journal_reader_close(reader);
+    }
+    return ok;
+}
+
+static int decode(struct hd_slice file, const char *archive_dir, struct cor_suppress *s,
+                  struct rul_correlator *c, struct cor_cursors *cursors)
+{
+    struct hd_bytes in = hd_bytes(file);
+    uint64_t magic = hd_bytes_le64(&in);
+    uint32_t crc = hd_bytes_le32(&in);
+    struct hd_slice body = hd_slice_from(file, HEAD);
+    unsigned want = cursors->n;
+    cursors->n = hd_bytes_le32(&in);
+    if (hd_bytes_failed(&in) || magic != MAGIC ||
+        crc != hd_crc32c(0, body.ptr, body.len) || cursors->n != want) {
+        return HD_ECORRUPT;
+    }
+    for (unsigned i = 0; i < cursors->n; i++) {
+        cursors->at[i].index = hd_bytes_le64(&in);
+        cursors->at[i].segment = hd_bytes_le64(&in);
+        cursors->at[i].offset = hd_bytes_le64(&in);
+    }
+    if (hd_bytes_failed(&in) || !fits(archive_dir, cursors)) {
+        return HD_ECORRUPT;
+    }
+    int err = cor_suppress_load(s, &in);
+    return err != HD_OK ? err
+                        : rul_correlator_load(c, hd_bytes_view(&in, hd_bytes_left(&in)));
+}
+
+int cor_snapshot_read(const char *path, const char *archive_dir, struct cor_suppress *s,
+                      struct rul_correlator *c, struct cor_cursors *cursors)
+{
+    struct hd_buf file;
+    hd_buf_init(&file, 0);
+    int err = hd_fs_read(path, BYTES_MAX, &file);
+    if (err == HD_OK) {
+        err = decode(hd_buf_slice(&file), archive_dir, s, c, cursors);
+    }
+    hd_buf_fini(&file);
+    return err;
+}
+
+/* ---- encoding ---- */
+
+int cor_snapshot_encode(const struct cor_cursors *cursors, const struct cor_suppress *s,
+                        const struct rul_correlator *c, struct hd_buf *out)
+{
+    hd_buf_clear(out);
+    hd_buf_le64(out, MAGIC);
+    hd_buf_le32(out, 0);
+    hd_buf_le32(out, cursors->n);
+    for (unsigned i = 0; i < cursors->n; i++) {
+        hd_buf_le64(out, cursors->at[i].index);
+        hd_buf_le64(out, cursors->at[i].segment);
+        hd_buf_le64(out, cursors->at[i].offset);
+    }
+    int err = cor_suppress_save(s, out);
+    err = err != HD_OK ? err : rul_correlator_save(c, out);
+    if (err == HD_OK) {
+        struct hd_buf crc = hd_buf_fixed(out->ptr + HEAD - 4, 4);
+        hd_buf_le32(&crc, hd_crc32c(0, out->ptr + HEAD, out->len - HEAD));
+    }
+    return err;
+}
+
+/* ---- writing ---- */
+
+struct cor_saver {
+    uv_loop_t *loop;
+    uv_work_t work;
+    const char *path;
+    cor_on_saved done;
+    void *ctx;
+    struct cor_cursors cursors;
+    struct hd_buf bytes;
+    bool is_busy;
+    int err;
+};
+
+int cor_saver_new(uv_loop_t *loop, const char *path, cor_on_saved done, void *ctx,
+                  struct cor_saver **out)
+{
+    struct cor_saver *saver = calloc(1, sizeof(*saver));
+    if (saver == NULL) {
+        return HD_ENOMEM;
+    }
+    saver->loop = loop;
+    saver->path = path;
+    saver->done = done;
+    saver->ctx = ctx;
+    hd_buf_init(&saver->bytes, BYTES_MAX);
+    *out = saver;
+    return HD_OK;
+}
+
+void cor_saver_free(struct cor_saver *saver)
+{
+    if (saver != NULL) {
+        hd_buf_fini(&saver->bytes);
+        free(saver);
+    }
+}
+
+bool cor_saver_is_busy(const struct cor_saver *saver)
+{
+    return saver->is_busy;
+}
+
+static void write_aside(uv_work_t *work)
+{
+    struct cor_saver *saver = HD_CONTAINER(work, struct cor_saver, work);
+    saver->err = hd_fs_write_atomic(saver->path, hd_buf_slice(&saver->bytes), MODE);
+}
+
+static void after_write(uv_work_t *work, int status)
+{
+    struct cor_saver *saver = HD_CONTAINER(work, struct cor_saver, work);
+    saver->is_busy = false;
+    saver->done(saver->ctx, status != 0 ? hd_err_from_uv(status) : saver->err,
+                &saver->cursors);
+}
+
+int cor_saver_begin(struct cor_saver *saver, const struct cor_cursors *cursors,
+                    const struct cor_suppress *s, const struct rul_correlator *c)
+{
+    int err = cor_snapshot_encode(cursors, s, c, &saver->bytes);
+    if (err != HD_OK) {
+        return err;
+    }
+    saver->cursors = *cursors;
+    saver->is_busy = true;
+    int status = uv_queue_work(saver->loop, &saver->work, write_aside, after_write);
+    saver->is_busy = status == 0;
+    return hd_err_from_uv(status);
+}

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What the state thread remembers, as a file: the groups of correlations and the repeats
+ * that were suppressed, together with the cursors up to which they stand. Detection goes
+ * on from there after a crash, so the file and the cursors are one thing: readers' own
+ * cursors move only when a snapshot is durable. Encoding is the state thread's, writing
+ * is a worker's.
+ */
+#pragma once
+#include <uv.h>
+
+#include <haidang/journal.h>
+
+#include "correlator/state/suppress.h"
+#include "rules/correlate/correlate.h"
+
+#define COR_DETECTORS_MAX 16U
+
+struct cor_cursors { /* of each detector */
+    unsigned n;
+    struct hd_journal_cursor at[COR_DETECTORS_MAX];
+};
+
+/* Into empty tables. HD_ENOENT: there is none. HD_ECORRUPT: damaged, or of other
+ * detectors or another archive than these; the tables may hold some of it then. */
+int cor_snapshot_read(const char *path, const char *archive_dir, struct cor_suppress *s,
+                      struct rul_correlator *c, struct cor_cursors *cursors) HD_MUST_USE;
+int cor_snapshot_encode(const struct cor_cursors *cursors, const struct cor_suppress *s,
+                        const struct rul_correlator *c, struct hd_buf *out) HD_MUST_USE;
+
+/* ---- writing ---- */
+
+struct cor_saver;
+
+/* On the loop's thread: the snapshot with these cursors is durable, or is not (err). */
+typedef void (*cor_on_saved)(void *ctx, int err, const struct cor_cursors *cursors);
+
+/* `path` is borrowed. */
+int cor_saver_new(uv_loop_t *loop, const char *path, cor_on_saved done, void *ctx,
+                  struct cor_saver **out) HD_MUST_USE;
+/* Not while it is busy. */
+void cor_saver_free(struct cor_saver *saver);
+bool cor_saver_is_busy(const struct cor_saver *saver);
+/* Encodes now, writes aside, then calls. Not while it is busy. */
+int cor_saver_begin(struct cor_saver *saver, const struct cor_cursors *cursors,
+                    const struct cor_suppress *s,
+                    const struct rul_correlator *c) HD_MUST_USE;
