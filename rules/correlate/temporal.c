@@ -14,8 +14,8 @@
 struct order {
     int64_t settled_ns; /* everything earlier is in the marks; RUL_NEVER = nothing */
     struct rul_ring pending;
-    struct rul_ring starts; /* of windows to be tested */
-    struct rul_mark marks[];
+    struct rul_ring starts;  /* of windows to be tested */
+    struct rul_mark marks[]; /* what is settled; while sliding, `tip` behind it */
 };
 
 static void init_marks(struct rul_mark *marks, size_t n)
@@ -93,7 +93,8 @@ const struct rul_window_ops rul_window_seen = {
 
 static size_t order_size(const struct rul_corr *corr)
 {
-    return sizeof(struct order) + n_marks(corr) * MARK;
+    size_t parts = corr->timing == RUL_SLIDING ? 2 : 1;
+    return sizeof(struct order) + parts * n_marks(corr) * MARK;
 }
 
 static void order_init(const struct rul_window *w)
@@ -240,6 +241,46 @@ static int order_load(const struct rul_window *w, struct rul_loading *in)
 
 /* ---- temporal_ordered, sliding ---- */
 
+/* Marks with all that is pending but the newest run: most events are of the newest time
+ * or later, and only late ones need a look at what is before. */
+static struct rul_mark *tip_of(const struct rul_window *w)
+{
+    struct order *o = w->state;
+    return o->marks + n_marks(w->corr);
+}
+
+static void step_run(const struct rul_window *w, struct rul_mark *marks, uint32_t from)
+{
+    struct rul_step run[RUL_PENDING_MAX];
+    uint32_t n = copy_run(w, from, run);
+    rul_terms_step(w->corr, marks, marks + w->corr->n_refs, run, n);
+}
+
+/* Where the newest run begins; there is one. */
+static uint32_t newest_run(const struct rul_window *w)
+{
+    const struct order *o = w->state;
+    uint32_t i = o->pending.n - 1;
+    int64_t time_ns = pending_at(w, i)->mark.time_ns;
+    while (i > 0 && pending_at(w, i - 1)->mark.time_ns == time_ns) {
+        i--;
+    }
+    return i;
+}
+
+static void rebuild_tip(const struct rul_window *w)
+{
+    const struct order *o = w->state;
+    memcpy(tip_of(w), o->marks, n_marks(w->corr) * MARK);
+    uint32_t end = o->pending.n == 0 ? 0 : newest_run(w);
+    for (uint32_t i = 0; i < end; i++) {
+        if (i == 0 ||
+            pending_at(w, i - 1)->mark.time_ns != pending_at(w, i)->mark.time_ns) {
+            step_run(w, tip_of(w), i);
+        }
+    }
+}
+
 static void chain_expire(const struct rul_window *w, int64_t edge_ns)
 {
     struct order *o = w->state;
@@ -256,23 +297,36 @@ static int chain_add(const struct rul_window *w, const struct rul_sample *sample
            pending_at(w, 0)->mark.time_ns < w->watermark_ns) {
         err = settle_run(w);
     }
-    return err != 0 ? err : order_add(w, sample);
+    int64_t newest_ns =
+        o->pending.n == 0 ? RUL_NEVER : pending_at(w, o->pending.n - 1)->mark.time_ns;
+    if (o->pending.n > 0 && sample->mark.time_ns > newest_ns) {
+        step_run(w, tip_of(w), newest_run(w));
+    }
+    err = err != 0 ? err : order_add(w, sample);
+    if (o->pending.n <= 1 || sample->mark.time_ns < newest_ns) {
+        rebuild_tip(w);
+    }
+    return err;
 }
 
 static bool chain_holds(const struct rul_window *w, int64_t edge_ns,
                         struct rul_tally *tally)
 {
     const struct order *o = w->state;
-    struct rul_step run[RUL_PENDING_MAX];
     struct rul_mark marks[RUL_REFS_MAX + RUL_CHAINS_MAX];
-    struct rul_mark *starts = marks + w->corr->n_refs;
-    memcpy(marks, o->marks, n_marks(w->corr) * MARK);
-    for (uint32_t i = 0; i < o->pending.n;) {
-        uint32_t n = copy_run(w, i, run);
-        rul_terms_step(w->corr, marks, starts, run, n);
-        i += n;
+    const struct rul_mark *from = o->pending.n == 0 ? o->marks : tip_of(w);
+    memcpy(marks, from, n_marks(w->corr) * MARK);
+    if (o->pending.n > 0) {
+        step_run(w, marks, newest_run(w));
     }
-    return rul_terms_hold(w->corr, marks, starts, edge_ns, tally);
+    return rul_terms_hold(w->corr, marks, marks + w->corr->n_refs, edge_ns, tally);
+}
+
+static int chain_load(const struct rul_window *w, struct rul_loading *in)
+{
+    int err = order_load(w, in);
+    rebuild_tip(w);
+    return err;
 }
 
 const struct rul_window_ops rul_window_chain = {
@@ -284,7 +338,7 @@ const struct rul_window_ops rul_window_chain = {
     .add = chain_add,
     .holds = chain_holds,
     .save = order_save,
-    .load = order_load,
+    .load = chain_load,
 };
 
 /* ---- tested at their end ---- */

@@ -67,6 +67,31 @@ static void extend_chains(struct run *run, const uint8_t *order, uint32_t n,
     }
 }
 
+/* One event alone can only be the next of what was there before. */
+static void extend_by(const struct rul_step *event, const uint8_t *order, uint32_t n,
+                      struct rul_mark *starts)
+{
+    for (uint32_t p = 0; p < n; p++) {
+        if (event->ref == order[p]) {
+            const struct rul_mark *from = p == 0 ? &event->mark : &starts[p - 1];
+            starts[p] = is_later(from, &starts[p]) ? *from : starts[p];
+            return;
+        }
+    }
+}
+
+static void extend_by_run(const struct rul_corr *corr, struct rul_mark *starts,
+                          const struct rul_step *events, uint32_t n)
+{
+    struct run run;
+    run.events = events;
+    run.n = n;
+    for (uint32_t i = 0; i < corr->n_terms; i++) {
+        const struct rul_term *term = &corr->terms[i];
+        extend_chains(&run, corr->order + term->first, term->n, starts + term->first);
+    }
+}
+
 void rul_terms_step(const struct rul_corr *corr, struct rul_mark *last,
                     struct rul_mark *starts, const struct rul_step *events, uint32_t n)
 {
@@ -76,10 +101,13 @@ void rul_terms_step(const struct rul_corr *corr, struct rul_mark *last,
             *mark = events[i].mark;
         }
     }
-    struct run run = {.events = events, .n = n};
+    if (n > 1 && corr->n_starts > 0) {
+        extend_by_run(corr, starts, events, n);
+        return;
+    }
     for (uint32_t i = 0; corr->n_starts > 0 && i < corr->n_terms; i++) {
         const struct rul_term *term = &corr->terms[i];
-        extend_chains(&run, corr->order + term->first, term->n, starts + term->first);
+        extend_by(events, corr->order + term->first, term->n, starts + term->first);
     }
 }
 
