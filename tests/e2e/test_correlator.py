@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """The correlator as a process: exit codes of a wrong start, /status, reload of good and of bad files,
-garbage on its port."""
+garbage on its port, an attack that kill -9 cuts into pieces."""
 import os
 import shutil
 import signal
 import socket
 
+import install
+import rogue
 from world import SOURCE, Failure, World, find_port, main, program, wait_until
 
 RULE = """title: One
@@ -17,6 +19,13 @@ detection:
   selection: {{event.action: ssh-login}}
   condition: selection
 level: low
+"""
+SLOW = RULE.format(number="02") + """---
+title: Slow Guessing
+id: ecfd1fcd-d465-49ce-a04e-c5d55affd603
+status: test
+correlation: {type: event_count, rules: [one02], group-by: [source.ip], timespan: 1h, condition: {gte: 6}}
+level: high
 """
 INVENTORY = "id,name,level,hosts\nportal,Cổng,3,web1\n"
 
@@ -144,4 +153,35 @@ def garbage_hurts_nobody():
         expect(process.kill(signal.SIGTERM) == 0, "did not end in order")
 
 
-main(wrong_starts_have_their_exit_codes, status_has_its_members, reload_takes_all_or_nothing, garbage_hurts_nobody)
+def examined_all(w, lines):
+    """Every line is in the archive, and the detector stands behind the last of them."""
+    status = w.status("correlator")
+    return (status and len(list(w.archive_lines(w.path("correlator", "archive")))) == lines
+            and w.metric("correlator", "detect_lines_total") > 0 and status["detect"]["lag_bytes"] == 0)
+
+
+def an_attack_cut_by_kills_is_seen_once():
+    """Whether a piece is in the snapshot or comes after it: six log-ins within an hour are one alert."""
+    with World() as w:
+        w.make_ca()
+        os.makedirs(w.path("logs"))
+        w.write("rules/slow.yml", SLOW)
+        text = install.correlator_config(w, library=w.path("rules"), extra="detect: {warm_up: 0s, snapshot: 1s}")
+        process = install.run_correlator(w, text)
+        install.agent(w, install.file_source(w.path("logs", "*.log")), uplink="  retry_first: 50ms\n  retry_max: 200ms")
+        for piece in range(5):
+            with open(w.path("logs", "a.log"), "a", encoding="utf-8") as log:
+                log.write("".join(rogue.sshd_line(f"user{piece}{i}") for i in range(2)))
+            wait_until(f"piece {piece} to be examined", lambda n=2 * piece + 2: examined_all(w, n))
+            if piece == 1:
+                wait_until("a snapshot", lambda: w.metric("correlator", "snapshots_total") > 0)
+            process.kill()
+            process = install.run_correlator(w, text)
+        wait_until("the last look", lambda: w.status("correlator")["detect"]["lag_bytes"] == 0)
+        expect(process.kill(signal.SIGTERM) == 0, "did not end in order")
+        found = w.journal_text(w.path("correlator", "alerts")).count(b'"title":"Slow Guessing"')
+        expect(found == 1, f"{found} alerts, not 1")
+
+
+main(wrong_starts_have_their_exit_codes, status_has_its_members, reload_takes_all_or_nothing, garbage_hurts_nobody,
+     an_attack_cut_by_kills_is_seen_once)

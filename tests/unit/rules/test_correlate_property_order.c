@@ -272,7 +272,7 @@ static void test_windows(struct reference *r, const struct row *row, int group,
         int n = collect(r, group, s, s + row->span, window);
         bool holds = row->holds(window, n, &first);
         bool is_fresh = last == INT64_MIN || s - last >= row->span;
-        armed |= is_fresh || !holds || s - fired >= row->span;
+        armed |= is_fresh || !holds || fired <= s - row->span;
         suppressed = is_fresh || !holds ? 0 : suppressed;
         last = s;
         if (holds && armed) {
