@@ -68,9 +68,9 @@ static void use(struct rul_correlator *c, const struct rul_set *set)
         int n = snprintf(position, sizeof(position), "a/b/%d", i);
         ev->time_ns = (1000 + i) * SEC;
         ev->n = 2;
-        ev->values[0] = (struct rul_value){RUL_F_USER_NAME, hd_slice("abcd" + i % 4, 1)};
+        ev->values[0] = (struct rul_value){RUL_F_USER_NAME, hd_slice(&"abcd"[i % 4], 1)};
         ev->values[1] =
-            (struct rul_value){RUL_F_SOURCE_PORT, hd_slice("1234" + i % 4, 1)};
+            (struct rul_value){RUL_F_SOURCE_PORT, hd_slice(&"1234"[i % 4], 1)};
         if (rul_correlate(c, rul_set_rule(set, i % 3 == 0), ev,
                           hd_slice(position, (size_t)n), on_detection, NULL) != 0) {
             abort();
