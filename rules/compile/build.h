@@ -38,6 +38,17 @@ int rul_slot_compile_literals(struct rul_slot *slot, const struct hd_slice *lite
                               uint32_t n) HD_MUST_USE;
 int rul_slot_compile_expressions(struct rul_program *p,
                                  struct rul_slot *slot) HD_MUST_USE;
-/* HD_ECORRUPT: `why` says what was missed. */
+
+struct rul_share; /* databases of the program being built */
+int rul_share_new(struct rul_share **out) HD_MUST_USE;
+void rul_share_free(struct rul_share *share);
+/* As rul_slot_compile_*, unless an earlier slot has the same database. The literals and
+ * slots live as long as the share. */
+int rul_share_literals(struct rul_share *share, struct rul_slot *slot,
+                       const struct hd_slice *literals, uint32_t n) HD_MUST_USE;
+int rul_share_expressions(struct rul_share *share, struct rul_program *p,
+                          struct rul_slot *slot) HD_MUST_USE;
+
+/* Of the databases that the slot owns. HD_ECORRUPT: `why` says what was missed. */
 int rul_slot_self_test(const struct rul_program *p, const struct rul_dispatch *d,
                        const struct rul_slot *slot, char why[256]) HD_MUST_USE;

@@ -25,6 +25,7 @@ struct entry {
 struct plan { /* one class being built */
     struct rul_program *p;
     struct rul_dispatch *d;
+    struct rul_share *share;
     struct entry *entries;
     uint32_t n_entries;
     uint32_t n_uses, n_refs;
@@ -247,7 +248,9 @@ static int lay_literals(struct plan *plan, struct rul_slot *slot,
             from = to;
         }
     }
-    return n == 0 ? 0 : rul_slot_compile_literals(slot, plan->literals, plan->n_literals);
+    return n == 0
+               ? 0
+               : rul_share_literals(plan->share, slot, plan->literals, plan->n_literals);
 }
 
 static int lay_equal(struct plan *plan, struct rul_slot *slot, const struct entry *from,
@@ -304,7 +307,7 @@ static int lay_expressions(struct plan *plan, struct rul_slot *slot,
         }
         from = to;
     }
-    return n == 0 ? 0 : rul_slot_compile_expressions(plan->p, slot);
+    return n == 0 ? 0 : rul_share_expressions(plan->share, plan->p, slot);
 }
 
 /* Rules that are candidates whenever the field is there: what no database can find, and
@@ -423,12 +426,13 @@ int rul_dispatch_build(struct rul_program *p, const struct rul_compile_opts *opt
     struct plan plan = {.p = p};
     p->dispatch = calloc((size_t)opts->n_classes + 1, sizeof(*p->dispatch));
     plan.access = calloc(RUL_ATOMS_MAX, sizeof(*plan.access));
-    if (p->dispatch == NULL || plan.access == NULL) {
+    int err = rul_share_new(&plan.share);
+    if (p->dispatch == NULL || plan.access == NULL || err != 0) {
+        rul_share_free(plan.share);
         free(plan.access);
         return HD_ENOMEM;
     }
     p->n_classes = opts->n_classes;
-    int err = 0;
     for (uint16_t i = 0; i < opts->n_classes && err == 0; i++) {
         plan.d = &p->dispatch[i];
         err = build_class(&plan, &opts->classes[i], docs);
@@ -436,6 +440,7 @@ int rul_dispatch_build(struct rul_program *p, const struct rul_compile_opts *opt
             err = self_test(p, plan.d, diags);
         }
     }
+    rul_share_free(plan.share);
     free(plan.access);
     free(plan.entries);
     return err;
@@ -444,8 +449,9 @@ int rul_dispatch_build(struct rul_program *p, const struct rul_compile_opts *opt
 void rul_dispatch_fini(struct rul_dispatch *d)
 {
     for (uint32_t i = 0; i < d->n_slots; i++) {
-        (void)hs_free_database(d->slots[i].literals);
-        (void)hs_free_database(d->slots[i].expressions);
+        const struct rul_slot *slot = &d->slots[i];
+        (void)hs_free_database(slot->owns_literals ? slot->literals : NULL);
+        (void)hs_free_database(slot->owns_expressions ? slot->expressions : NULL);
     }
     free(d->uses);
     free(d->rule_refs);

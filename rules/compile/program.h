@@ -5,9 +5,8 @@
  * Immutable once built; shared by threads.
  *
  * Glossary. access set: predicates of a rule of which at least one holds whenever the
- * rule does; only they are looked for in every event. candidate: a rule with one of its
- * access predicates found; candidates are evaluated exactly. slot: what a class looks for
- * in one field.
+ * rule does; only they are looked for. candidate: a rule with an access predicate found,
+ * to be evaluated exactly. slot: what a class looks for in one field.
  */
 #pragma once
 #include <stdatomic.h>
@@ -84,7 +83,8 @@ struct rul_slot {
     uint32_t *re_preds;         /* ascending; all expressions of the class in the field */
     uint32_t *re_uses;          /* beside: use + 1, 0 = no access predicate */
     uint32_t n_re;
-    bool re_eager;     /* some expression is an access predicate */
+    bool re_eager;                        /* some expression is an access predicate */
+    bool owns_literals, owns_expressions; /* else they are another slot's */
     uint32_t *present; /* rules that are candidates when the field is there */
     uint32_t n_present;
 };

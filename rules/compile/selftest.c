@@ -335,10 +335,10 @@ int rul_slot_self_test(const struct rul_program *p, const struct rul_dispatch *d
          hs_alloc_scratch(slot->expressions, &scratch) != HS_SUCCESS)) {
         err = HD_ENOMEM;
     }
-    if (err == 0 && slot->literals != NULL) {
+    if (err == 0 && slot->owns_literals && slot->literals != NULL) {
         err = test_literals(p, d, slot, scratch, why);
     }
-    if (err == 0 && slot->expressions != NULL) {
+    if (err == 0 && slot->owns_expressions && slot->expressions != NULL) {
         err = test_expressions(p, slot, scratch, why);
     }
     (void)hs_free_scratch(scratch);

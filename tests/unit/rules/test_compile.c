@@ -214,6 +214,42 @@ static void test_self_test_expressions(void **state)
     kit_free(&kit);
 }
 
+/* Two classes that look for the same in a field have one database; and it is theirs alone
+ * when one of them looks for more. */
+static void test_sharing(void **state)
+{
+    (void)state;
+    struct kit kit;
+    load(&kit, RULE("a", "s: {F|contains: [abcdef, ghijkl], G|re: 'a.b', H|contains: x}, "
+                         "condition: s") "title: b\n"
+                                         "logsource: {product: p, category: c}\n"
+                                         "detection: {s: {H|contains: xyz, "
+                                         "F|contains: y}, condition: s}\n");
+    const struct rul_slot *one = kit.set->program.dispatch[1].slots;
+    const struct rul_slot *other = kit.set->program.dispatch[2].slots;
+    uint16_t h = rul_fields_find(kit.set->fields, HD_SLICE("H"));
+    assert_int_equal(one->field, other->field);
+    assert_ptr_equal(one->literals, other->literals);
+    assert_true(one->owns_literals != other->owns_literals);
+    assert_ptr_equal(one[1].expressions, other[1].expressions);
+    assert_true(one[1].owns_expressions != other[1].owns_expressions);
+    assert_int_equal(kit.set->program.dispatch[1].n_slots, 2);
+    assert_int_equal(kit.set->program.dispatch[2].n_slots, 3);
+    assert_int_equal(other[2].field, h);
+    assert_true(other[2].owns_literals);
+    kit_event(&kit, "p", "c", "");
+    kit_set(&kit, "F", "yABCDEF");
+    kit_set(&kit, "G", "aab");
+    kit_set(&kit, "H", "xyz");
+    assert_string_equal(kit_match(&kit), "a b");
+    kit_event(&kit, "p", "", "");
+    kit_set(&kit, "F", "yABCDEF");
+    kit_set(&kit, "G", "aab");
+    kit_set(&kit, "H", "xyz");
+    assert_string_equal(kit_match(&kit), "a");
+    kit_free(&kit);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -224,6 +260,7 @@ int main(void)
         cmocka_unit_test(test_hostile_expression),
         cmocka_unit_test(test_self_test),
         cmocka_unit_test(test_self_test_expressions),
+        cmocka_unit_test(test_sharing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
