@@ -141,6 +141,7 @@ void rul_event_clear(struct rul_event *ev)
     ev->decoder = NULL;
     ev->pattern = NULL;
     ev->raw = HD_SLICE_EMPTY;
+    ev->tree = HD_SLICE_EMPTY;
     ev->made = HD_SLICE_EMPTY;
     ev->n = 0;
     ev->lost = 0;

@@ -84,14 +84,14 @@ struct rul_class {                /* owned by the decoders of the set */
 /* ---- the event ---- */
 
 struct rul_event {
-    int64_t time_ns; /* event time, UTC; the receive time when the line has none or is far
-                        off */
+    int64_t time_ns; /* event time, UTC; the receive time when there is none near it */
     int64_t recv_ns;
     bool has_own_time;
     uint16_t class_id;
-    const char *decoder; /* "sshd", borrowed from the set; NULL = no decoder knew it */
-    const char *pattern; /* "failed-password" */
-    struct hd_slice raw; /* the whole line */
+    const char *decoder;  /* "sshd", borrowed from the set; NULL = no decoder knew it */
+    const char *pattern;  /* "failed-password" */
+    struct hd_slice raw;  /* the whole line */
+    struct hd_slice tree; /* JSON or XML in it: keywords are sought there unescaped */
     /* Where the decoder keeps values made from the line (unescaped); others outside of
      * raw are its constants. ptr NULL: unknown. */
     struct hd_slice made;

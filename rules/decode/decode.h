@@ -45,6 +45,11 @@ struct rul_record {
 void rul_decode(const struct rul_decoders *decoders, struct rul_decode_scratch *scratch,
                 const struct rul_record *record, struct rul_event *ev);
 
+/* For keywords: an event's `tree` as a whole, its escapes undone; never longer than it.
+ * Returns the length written. */
+bool rul_tree_has_escapes(struct hd_slice tree);
+size_t rul_tree_unescape(struct hd_slice tree, uint8_t *out);
+
 /* Examples inside the decoder files: runs each, reports those that fail, returns their
  * count. */
 unsigned rul_decoders_test(const char *dir, struct hd_diags *diags, unsigned *examples);

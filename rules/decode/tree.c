@@ -94,6 +94,7 @@ static void read_json_event(struct rul_fill *f, const struct rul_decoder *dec,
     struct rul_event *ev = f->ev;
     rul_fill_map(f, dec, &dec->map);
     rul_fill_time_fields(f, dec);
+    ev->tree = text;
     ev->decoder = dec->name;
     rul_fill_consts(f, dec->set, dec->n_set);
     ev->class_id = rul_when_apply(f, dec, dec->class_id);
@@ -124,6 +125,18 @@ static bool scan(struct rul_fill *f, struct hd_slice text)
         return rul_event_xml_scan(text, paths, take_leaf, &taking) == HD_PARSE_OK;
     }
     return false;
+}
+
+bool rul_tree_has_escapes(struct hd_slice tree)
+{
+    return tree.len > 0 &&
+           hd_slice_find_byte(tree, tree.ptr[0] == '{' ? '\\' : '&') != HD_NPOS;
+}
+
+size_t rul_tree_unescape(struct hd_slice tree, uint8_t *out)
+{
+    return tree.ptr[0] == '{' ? rul_json_unescape(tree, out)
+                              : rul_event_xml_unescape(tree, out);
 }
 
 bool rul_tree_read(struct rul_fill *f, struct hd_slice text)

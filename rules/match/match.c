@@ -330,6 +330,20 @@ static void add_text(struct rul_scratch *s, struct hd_slice raw)
     s->texts[s->n_texts++] = (struct rul_keyword_text){.raw = raw};
 }
 
+/* Also members that no rule names are part of the event. */
+static void add_unescaped(struct rul_scratch *s, struct hd_slice tree)
+{
+    if (!rul_tree_has_escapes(tree)) {
+        return;
+    }
+    uint8_t *room = hd_arena_bytes(&s->folds, tree.len);
+    if (room == NULL) {
+        s->stats.no_memory++;
+        return;
+    }
+    add_text(s, hd_slice(room, rul_tree_unescape(tree, room)));
+}
+
 static bool is_view(struct hd_slice whole, struct hd_slice part)
 {
     uintptr_t from = (uintptr_t)whole.ptr, at = (uintptr_t)part.ptr;
@@ -375,6 +389,7 @@ bool rul_matcher_begin(struct rul_matcher *m, const struct rul_set *set,
         if (ev->raw.len > 0) {
             add_text(s, ev->raw);
         }
+        add_unescaped(s, ev->tree);
         add_made_texts(s, ev);
     }
     return true;

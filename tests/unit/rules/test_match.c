@@ -357,6 +357,13 @@ static void test_keywords_raw(void **state)
     assert_string_equal(kit_match(&kit), "hit");
     kit.ev->made = hd_slice_head(made, 0);
     assert_string_equal(kit_match(&kit), "");
+    /* JSON: members that no rule names, too */
+    kit.ev->tree = HD_SLICE("{\"x\":\"a \\u0042ad\\u0020Thing\"}");
+    assert_string_equal(kit_match(&kit), "hit");
+    kit.ev->tree = HD_SLICE("{\"x\":\"a bad\\tthing\"}");
+    assert_string_equal(kit_match(&kit), "");
+    kit.ev->tree = HD_SLICE("<x>a bad&#32;thing</x>");
+    assert_string_equal(kit_match(&kit), "hit");
     kit_free(&kit);
 }
 
