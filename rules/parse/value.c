@@ -62,16 +62,46 @@ int rul_text_parse(struct hd_arena *arena, struct hd_slice written, struct rul_t
 
 /* ---- windash: each dash or slash that starts a word, in all five forms ---- */
 
+#define DASH_MAX 3U /* bytes */
+
+static const char *const dashes[] = {"-", "/", "\xe2\x80\x93", "\xe2\x80\x94",
+                                     "\xe2\x80\x95"};
+#define DASHES (sizeof(dashes) / sizeof(dashes[0]))
+
+/* Bytes of the dash or slash that `s` starts with, 0 when there is none. */
+static size_t dash_len(struct hd_slice s)
+{
+    for (size_t i = 0; i < DASHES; i++) {
+        if (hd_slice_starts(s, hd_slice_str(dashes[i]))) {
+            return strlen(dashes[i]);
+        }
+    }
+    return 0;
+}
+
 static bool is_word_byte(uint8_t c)
 {
     return hd_is_alnum(c) || c == '_' || c >= 0x80;
 }
 
-static bool is_dash(struct hd_slice s, size_t i)
+static bool starts_word(struct hd_slice s)
 {
-    return (s.ptr[i] == '-' || s.ptr[i] == '/') &&
-           (i == 0 || !is_word_byte(s.ptr[i - 1])) && i + 1 < s.len &&
-           is_word_byte(s.ptr[i + 1]);
+    return s.len > 0 && is_word_byte(s.ptr[0]) && dash_len(s) == 0;
+}
+
+static bool ends_word(struct hd_slice s)
+{
+    bool is_dash = s.len >= DASH_MAX && dash_len(hd_slice_from(s, s.len - DASH_MAX)) == 3;
+    return s.len > 0 && is_word_byte(s.ptr[s.len - 1]) && !is_dash;
+}
+
+/* Bytes of a dash at `i` that starts a word, or 0. */
+static size_t dash_at(struct hd_slice s, size_t i)
+{
+    size_t len = dash_len(hd_slice_from(s, i));
+    bool opens = len > 0 && !ends_word(hd_slice_head(s, i)) &&
+                 starts_word(hd_slice_from(s, i + len));
+    return opens ? len : 0;
 }
 
 static size_t count_dashes(const struct rul_text *text)
@@ -80,35 +110,34 @@ static size_t count_dashes(const struct rul_text *text)
     for (size_t p = 0; p < text->n; p++) {
         struct hd_slice s = text->parts[p].text;
         for (size_t i = 0; i < s.len; i++) {
-            n += is_dash(s, i);
+            n += dash_at(s, i) > 0;
         }
     }
     return n;
 }
 
-/* `choice` in base 5 says which form each dash takes, first dash = lowest digit. */
+/* `choice` in base DASHES says which form each dash takes, first dash = lowest digit. */
 static struct rul_text *with_dashes(struct hd_arena *arena, const struct rul_text *from,
                                     size_t choice)
 {
-    static const char *const forms[] = {"-", "/", "\xe2\x80\x93", "\xe2\x80\x94",
-                                        "\xe2\x80\x95"};
     struct rul_text *text = new_text(arena, from->n);
     for (size_t p = 0; text != NULL && p < from->n; p++) {
         struct hd_slice s = from->parts[p].text;
-        uint8_t *buf = hd_arena_bytes(arena, 3 * s.len);
+        uint8_t *buf = hd_arena_bytes(arena, DASH_MAX * s.len);
         if (buf == NULL) {
             return NULL;
         }
         size_t len = 0;
-        for (size_t i = 0; i < s.len; i++) {
-            if (!is_dash(s, i)) {
+        for (size_t i = 0, dash = 0; i < s.len; i += dash == 0 ? 1 : dash) {
+            dash = dash_at(s, i);
+            if (dash == 0) {
                 buf[len++] = s.ptr[i];
                 continue;
             }
-            for (const char *form = forms[choice % 5]; *form != 0; form++) {
+            for (const char *form = dashes[choice % DASHES]; *form != 0; form++) {
                 buf[len++] = (uint8_t)*form;
             }
-            choice /= 5;
+            choice /= DASHES;
         }
         add_part(text, from->parts[p].kind, hd_slice(buf, len));
     }
@@ -122,7 +151,7 @@ int rul_text_windash(struct hd_arena *arena, struct rul_text **list)
     for (const struct rul_text *t = *list; t != NULL; t = t->next) {
         size_t forms = 1;
         for (size_t n = count_dashes(t); n > 0 && forms <= RUL_EXPANSION_MAX; n--) {
-            forms *= 5;
+            forms *= DASHES;
         }
         made += forms;
         if (made > RUL_EXPANSION_MAX) {
