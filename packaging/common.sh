@@ -13,7 +13,7 @@ packages_build="gcc cmake ninja-build pkg-config libc6-dev libuv1-dev libssl-dev
   libpcre2-dev libmaxminddb-dev libcurl4-openssl-dev libcmocka-dev python3"
 packages_try="curl openssh-client sshpass openssl zstd procps"
 packages_test="clang clang-format libclang-rt-14-dev llvm-14 git binutils universal-ctags curl openssl
-  zstd openssh-client sshpass procps tshark tcpdump jq python3-jsonschema iproute2"
+  zstd openssh-client sshpass procps tshark tcpdump jq python3-jsonschema python3-yaml iproute2"
 
 say() { printf '\033[1m==>\033[0m %s\n' "$*"; }
 die() { printf 'error: %s\n' "$*" >&2; exit 1; }

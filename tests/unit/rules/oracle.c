@@ -655,7 +655,8 @@ static bool eval_selected(struct reading *r, bool all, const char *pattern)
     for (yaml_node_pair_t *p = r->detection->data.mapping.pairs.start;
          p < r->detection->data.mapping.pairs.top; p++) {
         const char *name = text_of(node_at(r->q->rule, p->key));
-        bool chosen = strcmp(pattern, "them") == 0 ? name[0] != '_' : like(pattern, name);
+        bool hidden = name[0] == '_' && pattern[0] != '_';
+        bool chosen = !hidden && (strcmp(pattern, "them") == 0 || like(pattern, name));
         if (!chosen || strcmp(name, "condition") == 0 || strcmp(name, "rules") == 0) {
             continue;
         }
