@@ -3,6 +3,8 @@
  * The examples inside rule files, run through decode, match and, for correlations, the
  * correlator: the same path that a line takes in the correlator.
  */
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include <haidang/clock.h>
@@ -21,6 +23,7 @@ struct run {
     struct rul_correlator *correlator; /* NULL: detections only */
     const struct rul_rule *rule;
     int64_t now_ns;
+    uint64_t lines;
     unsigned fired; /* the rule under test */
     int err;
 };
@@ -40,11 +43,13 @@ static void on_hit(void *ctx, const struct rul_rule *rule, const struct rul_even
         run->fired += rule == run->rule;
         return;
     }
+    char position[32];
     struct rul_event_copy *copy = NULL;
+    int n = snprintf(position, sizeof(position), "line/%" PRIu64, run->lines);
     int err = rul_event_copy(ev, &copy);
     if (err == 0) {
-        err =
-            rul_correlate(run->correlator, rule, copy, HD_SLICE_EMPTY, on_detection, run);
+        err = rul_correlate(run->correlator, rule, copy, hd_slice(position, (size_t)n),
+                            on_detection, run);
     }
     free(copy);
     run->err = run->err != 0 ? run->err : err;
@@ -59,6 +64,7 @@ static void play_line(struct run *run, const struct rul_example *ex, struct hd_s
     const struct rul_record record = {&source, run->now_ns, line};
     rul_decode(run->set->decoders, run->decode, &record, run->ev);
     run->ev->time_ns = run->now_ns;
+    run->lines++;
     rul_match(run->set, run->scratch, run->ev, on_hit, run);
     run->now_ns += ex->every_ns;
 }

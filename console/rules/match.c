@@ -101,9 +101,9 @@ static void on_detection(void *ctx, const struct rul_detection *d,
 
 static void correlate(struct match *m, const struct rul_hit *hit)
 {
-    char position[24];
+    char position[32]; /* as from one agent: lines of one time are in order */
     struct rul_event_copy *copy = NULL;
-    int n = snprintf(position, sizeof(position), "%" PRIu64, m->events.lines.number);
+    int n = snprintf(position, sizeof(position), "line/%" PRIu64, m->events.lines.number);
     int err = rul_event_copy(hit->ev, &copy);
     err = err == 0 ? rul_correlate(m->correlator, hit->rule, copy,
                                    hd_slice(position, (size_t)n), on_detection, m)

@@ -60,6 +60,21 @@ correlation:
   condition: {eq: 1}
 """
 
+TWO_RULES = """
+title: A
+name: a
+logsource: {category: login}
+detection: {selection: {x|contains: a}, condition: selection}
+---
+title: B
+name: b
+logsource: {category: login}
+detection: {selection: {x|contains: b}, condition: selection}
+---
+title: Both
+correlation: {type: %s, rules: [a, b], timespan: 1m%s}
+"""
+
 
 def event(**fields):
     return json.dumps(fields) + "\n"
@@ -137,6 +152,20 @@ detection: {selection: {user.name: root, event.outcome: failure}, condition: sel
         quiet = [h["rule"]["title"] for h in self.hits(COUNTING, events, "-L", "category=login")]
         loud = [h["rule"]["title"] for h in self.hits(COUNTING, events, "-L", "category=login", "--all")]
         self.assertEqual((quiet, loud), (["Few"], ["Failed", "Few"]))
+
+    def test_an_event_that_two_rules_match_counts_once(self):
+        rules = TWO_RULES % ("event_count", ", condition: {gte: 3}")
+        crowd = "".join(event(time="2020-05-01T10:00:00Z", x="a") for _ in range(66000))
+        late = "".join(event(time=f"2020-05-01T11:00:0{n}Z", x="ab") for n in range(3))
+        hits = self.hits(rules, crowd + late, "-L", "category=login")
+        self.assertEqual([h["event"] for h in hits], [3, 66003])
+
+    def test_lines_of_one_time_are_in_order(self):
+        rules = TWO_RULES % ("temporal_ordered", "")
+        for values, expected in (("ab", [2]), ("ba", [])):
+            events = "".join(event(time="2020-05-01T10:00:00Z", x=x) for x in values)
+            hits = self.hits(rules, events, "-L", "category=login")
+            self.assertEqual([h["event"] for h in hits], expected)
 
     def test_wrong_lines_are_named(self):
         events = '{"Image": "a"}\n{"Image": "b"\n\n[{"Image": "c"}]\n{"Image": "' + "x" * 300000 + '"}\n{"Image": "d"}\n'

@@ -39,6 +39,40 @@ static void test_examples(void **state)
     rul_set_unref(set);
 }
 
+/* An event that two of the rules match is one event, in examples as well. */
+static void test_example_of_two_rules(void **state)
+{
+    (void)state;
+    static const char text[] =
+        "title: a\nname: a\nlogsource: {service: sshd}\n"
+        "detection: {s: {message|contains: Failed}, condition: s}\n---\n"
+        "title: b\nname: b\nlogsource: {service: sshd}\n"
+        "detection: {s: {message|contains: password}, condition: s}\n---\n"
+        "title: c\ncorrelation: {type: event_count, rules: [a, b], timespan: 1m, "
+        "condition: {gte: 2}}\n"
+        "haidang:\n  examples:\n"
+        "    match: [{line: &l 'Nov 21 07:50:37 web1 sshd[1]: Failed password for an "
+        "from "
+        "192.0.2.7 port 4000 ssh2', repeat: 2}]\n"
+        "    no_match: [{line: *l}]\n";
+    struct hd_diags diags = {.emit = hd_diag_print, .ctx = stderr};
+    struct rul_set *set = NULL;
+    char path[4096];
+    unsigned examples = 0;
+    (void)snprintf(path, sizeof(path), "%s/two.yml", hd_test_tmpdir());
+    FILE *file = fopen(path, "wb");
+    assert_non_null(file);
+    assert_int_equal(fwrite(text, 1, sizeof(text) - 1, file), sizeof(text) - 1);
+    assert_int_equal(fclose(file), 0);
+    const char *rules = path;
+    const struct rul_set_opts opts = {
+        .decoders_dir = hd_test_source("rules/decoders"), .rules = &rules, .n_rules = 1};
+    assert_int_equal(rul_set_load(&opts, &set, &diags), 0);
+    assert_int_equal(rul_set_test(set, &diags, &examples), 0);
+    assert_int_equal(examples, 2);
+    rul_set_unref(set);
+}
+
 static bool has_diacritics(const char *text)
 {
     return !hd_utf8_is_ascii(hd_slice_str(text)) && hd_utf8_is_valid(hd_slice_str(text));
@@ -76,6 +110,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_examples),
+        cmocka_unit_test(test_example_of_two_rules),
         cmocka_unit_test(test_texts),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
