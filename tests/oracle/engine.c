@@ -2,7 +2,7 @@
  *
  * The engine as a filter, for comparing it with the other reading of the specification.
  *
- *     oracle_engine DECODERS RULES...    lines on stdin
+ *     oracle_engine DECODERS PLACEHOLDERS RULES...    lines on stdin
  *
  * Prints a line for each line: the ids of the rules that fired, with blanks between them.
  * Bad rules are left out, told on stderr.
@@ -22,8 +22,10 @@ struct engine {
 static void on_diag(void *ctx, const struct hd_diag *diag)
 {
     (void)ctx;
-    (void)fprintf(stderr, "%s:%u:%u: %s\n", diag->file, diag->line, diag->column,
-                  diag->text);
+    if (diag->level == HD_DIAG_ERROR) {
+        (void)fprintf(stderr, "%s:%u:%u: %s\n", diag->file, diag->line, diag->column,
+                      diag->text);
+    }
 }
 
 static int open_engine(struct engine *e, const struct rul_set_opts *opts)
@@ -69,13 +71,15 @@ static void match_line(struct engine *e, struct hd_slice line)
 int main(int argc, char **argv)
 {
     struct engine e = {0};
-    if (argc < 3) {
-        (void)fprintf(stderr, "usage: oracle_engine DECODERS RULES... <LINES\n");
+    if (argc < 4) {
+        (void)fprintf(stderr,
+                      "usage: oracle_engine DECODERS PLACEHOLDERS RULES... <LINES\n");
         return 2;
     }
     const struct rul_set_opts opts = {.decoders_dir = argv[1],
-                                      .rules = (const char *const *)argv + 2,
-                                      .n_rules = (size_t)argc - 2,
+                                      .placeholders_dir = argv[2],
+                                      .rules = (const char *const *)argv + 3,
+                                      .n_rules = (size_t)argc - 3,
                                       .keep_going = true};
     int err = open_engine(&e, &opts);
     if (err != 0) {

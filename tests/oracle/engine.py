@@ -20,14 +20,23 @@ def decoder_of(logsources):
 
 
 class Engine:
-    def __init__(self, program, logsources, rules):
+    def __init__(self, program, logsources, rules, placeholders=None):
         self.directory = tempfile.TemporaryDirectory(prefix="oracle-")
         decoders = os.path.join(self.directory.name, "decoders")
         os.mkdir(decoders)
         with open(os.path.join(decoders, "oracle.yml"), "w", encoding="utf-8") as file:
             file.write(decoder_of(logsources))
-        self.command = [program, decoders] + rules
+        self.command = [program, decoders, self.site(placeholders or {})] + rules
         self.refused = ""
+
+    def site(self, placeholders):
+        """A directory with the values of placeholders."""
+        directory = os.path.join(self.directory.name, "placeholders")
+        os.mkdir(directory)
+        for name, values in placeholders.items():
+            with open(os.path.join(directory, name + ".txt"), "w", encoding="utf-8") as file:
+                file.write("".join(value + "\n" for value in values))
+        return directory
 
     def match(self, lines):
         """Lines (bytes) -> a set of rule ids for each."""

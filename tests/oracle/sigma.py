@@ -147,8 +147,29 @@ def utf16(pattern, encoding, mark=b""):
     return out
 
 
-def transform(pattern, modifier):
+def expand(pattern, placeholders):
+    """%name% -> each of its values; \\% is a percent sign."""
+    forms, at = [[]], 0
+    while at < len(pattern):
+        text = "".join(c if isinstance(c, str) else "\n" for c in pattern[at:])
+        placeholder = re.match(r"%([A-Za-z0-9_-]+)%", text)
+        if placeholder:
+            values = placeholders.get(placeholder.group(1))
+            if not values:
+                raise Refused("no values for " + placeholder.group())
+            forms = [f + parse_pattern(v) for f in forms for v in values]
+            at += placeholder.end()
+        else:
+            at += text.startswith("\\%")
+            forms = [f + [pattern[at]] for f in forms]
+            at += 1
+    return forms
+
+
+def transform(pattern, modifier, placeholders=None):
     """One value -> the values that it stands for."""
+    if modifier == "expand":
+        return expand(pattern, placeholders or {})
     if modifier in PLACES:
         front, back = PLACES[modifier]
         return [[MANY] * front + pattern + [MANY] * back]
@@ -197,12 +218,12 @@ def on_text(field, cased, matches):
     return test
 
 
-def string_test(field, modifiers, value):
+def string_test(field, modifiers, value, placeholders):
     patterns = [parse_pattern(value)]
     for modifier in modifiers:
         if field == "" and modifier == "contains":
             continue
-        patterns = [t for p in patterns for t in transform(p, modifier)]
+        patterns = [t for p in patterns for t in transform(p, modifier, placeholders)]
     if field == "":
         patterns = [[MANY] + p + [MANY] for p in patterns]
         if any(all(c is MANY for c in p) for p in patterns):
@@ -287,10 +308,24 @@ SPECIAL = {"re": re_test, "cidr": cidr_test, "fieldref": reference_test, "exists
            "lt": number_test, "lte": number_test, "gt": number_test, "gte": number_test}
 TEXTUAL = {"contains", "startswith", "endswith", "windash", "base64", "base64offset", "wide",
            "utf16", "utf16le", "utf16be"}
-KNOWN = TEXTUAL | set(SPECIAL) | {"all", "cased", "neq", "i", "m", "s"}
+KNOWN = TEXTUAL | set(SPECIAL) | {"all", "cased", "neq", "i", "m", "s", "expand"}
 
 
-def value_test(field, modifiers, value):
+def special_test(field, modifiers, value, placeholders):
+    """Placeholders are replaced by values as they are written."""
+    kind = next(m for m in modifiers if m in SPECIAL)
+    if "expand" not in modifiers:
+        return SPECIAL[kind](field, modifiers, value)
+    names = re.findall(r"%([A-Za-z0-9_-]+)%", value)
+    if any(n not in placeholders for n in names):
+        raise Refused("a placeholder without values")
+    texts = [value]
+    for name in names:
+        texts = [t.replace("%" + name + "%", v) for t in texts for v in placeholders[name]]
+    return any_of([SPECIAL[kind](field, modifiers, text) for text in texts])
+
+
+def value_test(field, modifiers, value, placeholders):
     if not isinstance(value, str):
         raise Refused("a single value was expected")
     special = [m for m in modifiers if m in SPECIAL]
@@ -299,8 +334,8 @@ def value_test(field, modifiers, value):
             raise Refused("null goes only with a plain field")
         return lambda event: event.fields.get(field) is None
     if special:
-        return SPECIAL[special[0]](field, modifiers, value)
-    return string_test(field, modifiers, value)
+        return special_test(field, modifiers, value, placeholders)
+    return string_test(field, modifiers, value, placeholders)
 
 
 def any_of(tests):
@@ -336,7 +371,7 @@ def check_modifiers(field, modifiers):
         raise Refused("modifiers do not go together")
 
 
-def item_test(key, value):
+def item_test(key, value, placeholders):
     parts = key.split("|")
     field, modifiers = parts[0].replace(" ", ""), parts[1:]
     if field == "" and modifiers == []:
@@ -345,23 +380,23 @@ def item_test(key, value):
     values = value if isinstance(value, list) and not isinstance(value, Map) else [value]
     if values == []:
         raise Refused("an empty list")
-    tests = [value_test(field, modifiers, v) for v in values]
+    tests = [value_test(field, modifiers, v, placeholders) for v in values]
     test = all_of(tests) if "all" in modifiers else any_of(tests)
     return not_(test) if "neq" in modifiers else test
 
 
-def search_test(search):
+def search_test(search, placeholders):
     if isinstance(search, Map):
         if search == []:
             raise Refused("an empty map")
-        return all_of([item_test(key, value) for key, value in search])
+        return all_of([item_test(key, value, placeholders) for key, value in search])
     if isinstance(search, list):
         if search == []:
             raise Refused("an empty list")
         if any(isinstance(s, list) and not isinstance(s, Map) for s in search):
             raise Refused("a list inside a list")
-        return any_of([search_test(s) for s in search])
-    return value_test("", [], search)
+        return any_of([search_test(s, placeholders) for s in search])
+    return value_test("", [], search, placeholders)
 
 
 # ---- conditions ----
@@ -443,12 +478,13 @@ class Condition:
         return lambda event: sum(test(event) for test in tests) >= wanted
 
 
-def detection_test(detection):
+def detection_test(detection, placeholders):
     if not isinstance(detection, Map) or detection.get("condition") is None:
         raise Refused("a detection needs a condition")
     if detection.get("timeframe") is not None:
         raise Refused("timeframe")
-    searches = {name: search_test(search) for name, search in detection if name != "condition"}
+    searches = {name: search_test(search, placeholders) for name, search in detection
+                if name != "condition"}
     written = detection.get("condition")
     conditions = written if isinstance(written, list) else [written]
     if conditions == [] or not all(isinstance(c, str) for c in conditions):
@@ -458,19 +494,54 @@ def detection_test(detection):
 
 # ---- rules ----
 
+def logsource_of(document):
+    source = document.get("logsource")
+    if not isinstance(source, Map):
+        raise Refused("a log source is missing")
+    return tuple((source.get(part) or "").lower() for part in ("product", "category", "service"))
+
+
+def covers(general, special):
+    return all(want in ("", have) for want, have in zip(general, special))
+
+
 class Rule:
-    def __init__(self, document):
-        self.id = document.get("id") or document.get("name")
-        source = document.get("logsource")
-        if not isinstance(source, Map):
-            raise Refused("a log source is missing")
-        self.logsource = tuple((source.get(part) or "").lower()
-                               for part in ("product", "category", "service"))
+    def __init__(self, document, placeholders=None):
+        self.name = document.get("name")
+        self.id = document.get("id") or self.name
+        self.logsource = logsource_of(document)
         self.detection = document.get("detection")
-        self.matches = detection_test(self.detection)
+        self.own_test = detection_test(self.detection, placeholders or {})
+        self.filters = []
 
     def covers(self, logsource):
-        return all(want in ("", have) for want, have in zip(self.logsource, logsource))
+        return covers(self.logsource, logsource)
+
+    def matches(self, event):
+        return self.own_test(event) and all(f.test(event) for f in self.filters)
+
+
+class Filter:
+    """Joined to rules by "and", as it is written."""
+
+    def __init__(self, document):
+        self.logsource = logsource_of(document)
+        body = document.get("filter")
+        self.rules = body.get("rules")
+        if not self.rules:
+            raise Refused("a filter names its rules")
+        self.test = detection_test(Map(p for p in body if p[0] != "rules"), {})
+
+    def goes_with(self, rule):
+        named = self.rules in ("any", "all") if isinstance(self.rules, str) else \
+            rule.id in self.rules or rule.name in self.rules
+        return (named or self.rules in (rule.id, rule.name)) and \
+            covers(self.logsource, rule.logsource)
+
+
+def join(rules, filters):
+    for rule in rules:
+        rule.filters = [f for f in filters if f.goes_with(rule)]
 
 
 def load_rules(paths, refused=None):

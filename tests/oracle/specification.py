@@ -19,7 +19,9 @@ from event import Event, Number
 
 CASES = os.path.join(os.path.dirname(os.path.abspath(__file__)), "cases")
 DEFAULT = ("spec", "", "")
-EXPECTED_MIN = 300
+EXPECTED_MIN = 800
+SITE = {"Servers": ["srv*", "db1"], "One": ["x-1"], "Flag": ["-q"], "Net": ["10.0.0.0/8"],
+        "Odd": ["a\\*b", "50%"]}
 
 
 def json_of(value):
@@ -56,8 +58,11 @@ class Case:
             detection = "selection:\n" + textwrap.indent(selection, "  ") + \
                 "\ncondition: selection"
         source = self.logsource if self.logsource.startswith("{") else "{%s}" % self.logsource
-        return "title: case\nid: %s\nlogsource: %s\ndetection:\n%s\n" % (
+        rule = "title: case\nid: %s\nlogsource: %s\ndetection:\n%s\n" % (
             self.id, source, textwrap.indent(detection, "  "))
+        filters = ["---\ntitle: filter\n" + f.replace("$ID", self.id)
+                   for f in tree.get("filters", [])]
+        return rule + "\n".join(filters)
 
     def line(self, event, logsource):
         text = json_of(event) if isinstance(event, sigma.Map) else event
@@ -76,9 +81,12 @@ def read_cases():
     return cases
 
 
-def oracle_rule(case):
+def oracle_rule(case, filters):
+    """None when it is refused. Its filters are added to `filters`."""
     try:
-        return sigma.Rule(sigma.load(case.text)[0])
+        rule, *others = sigma.load(case.text)
+        filters += [sigma.Filter(other) for other in others]
+        return sigma.Rule(rule, SITE)
     except (sigma.Refused, sigma.expression.Unsupported, sigma.re.error):
         return None
 
@@ -86,7 +94,9 @@ def oracle_rule(case):
 class Specification:
     def __init__(self, program):
         self.cases = read_cases()
-        self.rules = [oracle_rule(c) for c in self.cases]
+        filters = []
+        self.rules = [oracle_rule(c, filters) for c in self.cases]
+        sigma.join([r for r in self.rules if r], filters)
         self.events = sorted({line for c in self.cases for line, _ in c.expected})
         self.logsources = sorted({source for source, _ in self.events})
         self.problems = []
@@ -95,7 +105,7 @@ class Specification:
                 path = os.path.join(directory, case.id + ".yml")
                 with open(path, "w", encoding="utf-8") as file:
                     file.write(case.text)
-            self.ask(Engine(program, self.logsources, [directory]))
+            self.ask(Engine(program, self.logsources, [directory], SITE))
 
     def ask(self, engine):
         lines = []
