@@ -253,9 +253,10 @@ const struct con_command con_commands[] = {
     {"rules check", "[PATH...]", "checks rules: every error with file, line and column",
      "kiểm tra luật: báo mọi lỗi kèm tệp, dòng và cột",
      "PATH is a Sigma rule file or a directory of them; without one, the installed "
-     "rules. With --json a problem is {\"level\",\"file\",\"line\",\"column\",\"text\"}, "
-     "the "
-     "last line\n"
+     "rules.\n"
+     "With --json a problem is {\"level\",\"file\",\"line\",\"column\",\"text\"}, the "
+     "last "
+     "line is\n"
      "{\"rules\",\"errors\",\"warnings\",\"ms\"}. Exit status 0 when all rules are good, "
      "3 "
      "when not.",

@@ -10,6 +10,8 @@
 #include "console/command.h"
 #include "console/show.h"
 
+#define HELP_INDENT 31 /* where the texts of options begin */
+
 static const char *summary(const struct con_command *command)
 {
     return con_show_env_is_vietnamese() ? command->summary_vi : command->summary;
@@ -33,6 +35,22 @@ void con_overview(FILE *out)
                 out);
 }
 
+/* Words in lines of at most `width` columns, behind the first indented. */
+static void wrap(FILE *out, const char *text, size_t width)
+{
+    size_t column = 0;
+    struct hd_slice rest = hd_slice_str(text), word;
+    while (hd_slice_split(&rest, ' ', &word)) {
+        if (column > 0 && column + 1 + word.len > width) {
+            (void)fprintf(out, "\n%*s", HELP_INDENT, "");
+            column = 0;
+        }
+        (void)fprintf(out, "%s%.*s", column > 0 ? " " : "", HD_SLICE_FMT(word));
+        column += word.len + (column > 0);
+    }
+    (void)fputc('\n', out);
+}
+
 void con_command_help(const struct con_command *command, FILE *out)
 {
     (void)fprintf(out, "usage: haidang %s%s%s%s\n\n%s\n", command->name,
@@ -45,14 +63,15 @@ void con_command_help(const struct con_command *command, FILE *out)
     if (command->options == NULL) {
         return;
     }
+    size_t width = con_show_width();
     (void)fputs("\noptions:\n", out);
     for (const struct con_option *o = command->options; o->name != NULL; o++) {
         char left[64];
         (void)snprintf(left, sizeof(left), "--%s%s%s", o->name,
                        o->value != NULL ? " " : "", o->value != NULL ? o->value : "");
-        (void)fprintf(out, "  %c%c%c %-24s %s\n", o->letter != 0 ? '-' : ' ',
-                      o->letter != 0 ? o->letter : ' ', o->letter != 0 ? ',' : ' ', left,
-                      o->help);
+        (void)fprintf(out, "  %c%c%c %-24s ", o->letter != 0 ? '-' : ' ',
+                      o->letter != 0 ? o->letter : ' ', o->letter != 0 ? ',' : ' ', left);
+        wrap(out, o->help, width > 2 * HELP_INDENT ? width - HELP_INDENT : HELP_INDENT);
     }
 }
 

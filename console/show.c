@@ -6,9 +6,11 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
-#define DEFAULT_ZONE "Asia/Ho_Chi_Minh"
+#define DEFAULT_ZONE  "Asia/Ho_Chi_Minh"
+#define DEFAULT_WIDTH 100U
 
 bool con_show_env_is_vietnamese(void)
 {
@@ -20,6 +22,13 @@ bool con_show_env_is_vietnamese(void)
         }
     }
     return false;
+}
+
+size_t con_show_width(void)
+{
+    struct winsize size;
+    bool is_known = ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0;
+    return is_known ? size.ws_col : DEFAULT_WIDTH;
 }
 
 int con_show_init(struct con_show *show, const struct con_args *args)

@@ -15,6 +15,9 @@
 /* Whether the environment (LC_ALL, LC_MESSAGES, LANG) asks for Vietnamese. */
 bool con_show_env_is_vietnamese(void);
 
+/* Columns of the terminal on standard output; 100 where there is none. */
+size_t con_show_width(void);
+
 struct con_show {
     bool is_vietnamese;
     bool has_colour;

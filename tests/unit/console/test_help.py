@@ -1,0 +1,59 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""What haidang says about itself: help, completion, manual page, each about every command."""
+import re
+import subprocess
+
+import console
+from console import OK, USAGE
+
+
+class Help(console.Case):
+    def commands(self):
+        overview = self.run_haidang("help")
+        self.assertEqual((overview.code, overview.err), (OK, ""))
+        names = re.findall(r"^  ((?:(?:ca|rules) )?\w+) ", overview.out, re.M)
+        self.assertGreater(len(names), 15)
+        return names
+
+    def test_every_command_has_help_in_two_languages(self):
+        for name in self.commands():
+            english = self.run_haidang("help", *name.split())
+            vietnamese = self.run_haidang(*name.split(), "--help", env={"LC_ALL": "vi_VN.UTF-8"})
+            self.assertTrue(english.out.startswith(f"usage: haidang {name}"), name)
+            self.assertTrue(english.out.isascii(), name)
+            self.assertFalse(vietnamese.out.isascii(), name)
+            self.assertTrue(all(len(line) <= 104 for line in english.out.splitlines()), name)
+
+    def test_the_manual_page_names_every_command(self):
+        page = self.run_haidang("man").out
+        for name in self.commands():
+            self.assertIn(f'.SS "{name}', page)
+
+    def complete(self, *words):
+        script = self.run_haidang("completion", "bash").out
+        quoted = " ".join(f"'{word}'" for word in words)
+        run = subprocess.run(["bash", "-c", f"{script}\nCOMP_WORDS=({quoted}); COMP_CWORD={len(words) - 1}; _haidang; "
+                              'printf "%s\\n" "${COMPREPLY[@]}"'], capture_output=True, text=True, check=True, cwd=self.dir)
+        self.assertEqual(run.stderr, "")
+        return set(run.stdout.split())
+
+    def test_completion_knows_commands_options_and_choices(self):
+        rules = {name.split()[1] for name in self.commands() if name.startswith("rules ")}
+        self.assertEqual(self.complete("haidang", "rules", ""), rules)
+        self.assertEqual(self.complete("haidang", "rules", "co"), {"convert", "coverage"})
+        self.assertIn("rules", self.complete("haidang", "r"))
+        self.assertLessEqual({"--events", "--logsource", "--strict"}, self.complete("haidang", "rules", "match", "--"))
+        self.assertEqual(self.complete("haidang", "rules", "list", "--level", "h"), {"high"})
+        self.write("rule.yml", "")
+        self.assertEqual(self.complete("haidang", "rules", "check", "ru"), {"rule.yml"})
+
+    def test_what_is_no_command(self):
+        for args in (("rules",), ("rules", "nothing"), ("nothing",)):
+            result = self.run_haidang(*args)
+            self.assertEqual((result.code, result.out), (USAGE, ""))
+            self.assertIn("see 'haidang help'", result.err)
+
+
+if __name__ == "__main__":
+    console.main()
