@@ -223,5 +223,6 @@ bool con_events_next(struct con_events *e)
         e->ev->time_ns = e->last_ns;
     }
     e->last_ns = e->ev->time_ns;
+    e->ev->recv_ns = e->ev->time_ns; /* nobody knows better when it came */
     return true;
 }

@@ -6,6 +6,7 @@
  */
 #include <haidang/clock.h>
 #include <haidang/json.h>
+#include <haidang/num.h>
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -37,11 +38,12 @@ static void flush(struct match *m)
     m->err = m->err == 0 ? err : m->err;
 }
 
-static struct hd_json begin_hit(struct match *m, const struct rul_rule *rule)
+static struct hd_json begin_hit(struct match *m, const struct rul_rule *rule,
+                                uint64_t event)
 {
     struct hd_json j = hd_json(&m->out);
     hd_json_object(&j, NULL);
-    hd_json_u64(&j, "event", m->events.lines.number);
+    hd_json_u64(&j, "event", event);
     hd_json_object(&j, "rule");
     hd_json_cstr(&j, "id", rule->id);
     hd_json_cstr(&j, "title", rule->title);
@@ -65,7 +67,7 @@ static void write_hit(struct match *m, const struct rul_hit *hit)
 {
     uint16_t ids[RUL_EVENT_VALUES_MAX];
     size_t n = rul_hit_fields(m->set, m->scratch, hit, ids, RUL_EVENT_VALUES_MAX);
-    struct hd_json j = begin_hit(m, hit->rule);
+    struct hd_json j = begin_hit(m, hit->rule, m->events.lines.number);
     for (size_t i = 0; i < n; i++) {
         hd_json_key(&j, rul_fields_name(rul_set_fields(m->set), ids[i]));
         hd_json_str(&j, NULL, hit->ev->values[ids[i]]);
@@ -76,6 +78,13 @@ static void write_hit(struct match *m, const struct rul_hit *hit)
 
 /* ---- correlations ---- */
 
+/* Positions are numbers of lines here. */
+static uint64_t event_at(struct hd_slice position)
+{
+    uint64_t number = 0;
+    return hd_num_u64(position, UINT64_MAX, &number) == 0 ? number : 0;
+}
+
 static void on_detection(void *ctx, const struct rul_detection *d,
                          const struct rul_event_copy *last)
 {
@@ -84,7 +93,7 @@ static void on_detection(void *ctx, const struct rul_detection *d,
     if (!d->rule->alerts && !m->shows_all) {
         return;
     }
-    struct hd_json j = begin_hit(m, d->rule);
+    struct hd_json j = begin_hit(m, d->rule, event_at(d->last_position));
     for (size_t i = 0; i < d->n_group; i++) {
         hd_json_key(&j, hd_slice_str(d->group[i].field));
         hd_json_str(&j, NULL, d->group[i].value);
@@ -93,6 +102,7 @@ static void on_detection(void *ctx, const struct rul_detection *d,
     hd_json_object(&j, "correlation");
     hd_json_u64(&j, "count", d->count);
     hd_json_u64(&j, "suppressed", d->suppressed);
+    hd_json_u64(&j, "first_event", event_at(d->first_position));
     hd_json_time(&j, "first", d->first_ns, 6);
     hd_json_time(&j, "last", d->last_ns, 6);
     hd_json_end(&j, '}');
