@@ -145,6 +145,8 @@ void rul_event_clear(struct rul_event *ev)
     ev->made = HD_SLICE_EMPTY;
     ev->n = 0;
     ev->lost = 0;
+    ev->lists.n = 0;
+    ev->lists.n_items = 0;
 }
 
 static bool is_within(struct hd_slice whole, struct hd_slice part)

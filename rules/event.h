@@ -11,11 +11,9 @@
  * one decoder pattern gives its events; rules are dispatched by class.
  */
 #pragma once
-#include <stdbool.h>
-#include <stdint.h>
-
 #include <haidang/err.h>
-#include <haidang/slice.h>
+
+#include "rules/lists.h"
 
 #define RUL_FIELDS_MAX 4096U /* names in one set */
 /* values in one event; more are counted and left out */
@@ -84,22 +82,23 @@ struct rul_class {                /* owned by the decoders of the set */
 /* ---- the event ---- */
 
 struct rul_event {
-    int64_t time_ns; /* event time, UTC; the receive time when there is none near it */
+    int64_t time_ns; /* event time, UTC; receive time when it has none or is far off */
     int64_t recv_ns;
     bool has_own_time;
     uint16_t class_id;
-    const char *decoder;  /* "sshd", borrowed from the set; NULL = no decoder knew it */
+    const char *decoder;  /* "sshd", of the set; NULL = no decoder knew it */
     const char *pattern;  /* "failed-password" */
     struct hd_slice raw;  /* the whole line */
     struct hd_slice tree; /* JSON or XML in it: keywords are sought there unescaped */
-    /* Where the decoder keeps values made from the line (unescaped); others outside of
-     * raw are its constants. ptr NULL: unknown. */
+    /* Values that the decoder made from the line (unescaped); others outside of raw are
+     * its constants. ptr NULL: unknown. */
     struct hd_slice made;
     uint16_t n;                         /* values present */
     uint16_t lost;                      /* values above RUL_EVENT_VALUES_MAX */
     uint16_t ids[RUL_EVENT_VALUES_MAX]; /* in order of arrival */
     uint64_t present[RUL_FIELDS_MAX / 64];
     struct hd_slice values[RUL_FIELDS_MAX]; /* valid where present */
+    struct rul_lists lists;
 };
 
 static inline bool rul_event_has(const struct rul_event *ev, uint16_t id)
@@ -115,6 +114,9 @@ static inline struct hd_slice rul_event_get(const struct rul_event *ev, uint16_t
 /* The first value of a field wins; setting it again replaces it. */
 static inline void rul_event_set(struct rul_event *ev, uint16_t id, struct hd_slice value)
 {
+    if (ev->lists.n > 0) {
+        rul_lists_drop(&ev->lists, id);
+    }
     if (!rul_event_has(ev, id)) {
         if (ev->n == RUL_EVENT_VALUES_MAX) {
             ev->lost++;
@@ -128,8 +130,8 @@ static inline void rul_event_set(struct rul_event *ev, uint16_t id, struct hd_sl
 
 void rul_event_clear(struct rul_event *ev);
 
-/* A compact copy of an event that outlives the record (for hits). own: the caller frees
- * with free(). Views inside it point into the same block. */
+/* A compact copy that outlives the record (for hits). own: the caller frees with free().
+ * Views inside it point into the same block. */
 struct rul_event_copy {
     int64_t time_ns, recv_ns;
     uint16_t class_id, n;

@@ -46,14 +46,22 @@ void rul_fill_consts(struct rul_fill *f, const struct rul_const *set, uint16_t n
     }
 }
 
-/* Sends a value along its outlet. is_mapping: the value itself is in the event already,
+static bool is_same(struct hd_slice a, struct hd_slice b)
+{
+    return a.ptr == b.ptr && a.len == b.len;
+}
+
+/* Sends a value along its outlet. When `list_field` has several values, filters see the
+ * first, plain targets get all. is_mapping: the value itself is in the event already,
  * and what is there is not replaced. */
 static void fill_outlet(struct rul_fill *f, const struct rul_decoder *dec,
                         const struct rul_outlet *outlet, struct hd_slice value,
-                        bool is_mapping)
+                        uint16_t list_field, bool is_mapping)
 {
     struct hd_slice made[RUL_OUTLET_TARGETS_MAX];
     uint32_t done = 0; /* bit k: target k has a value */
+    const struct rul_list *list = rul_lists_find(&f->ev->lists, list_field);
+    struct hd_slice first = list != NULL ? f->ev->lists.items[list->first].value : value;
     if (dec->null.len > 0 && hd_slice_eq(value, dec->null)) {
         return;
     }
@@ -63,6 +71,9 @@ static void fill_outlet(struct rul_fill *f, const struct rul_decoder *dec,
             continue;
         }
         struct hd_slice from = target->from == 0 ? value : made[target->from - 1U];
+        if (target->filter != RUL_FILTER_COPY && is_same(from, value)) {
+            from = first;
+        }
         if (!rul_filter_apply((enum rul_filter)target->filter, from, &f->scratch->arena,
                               &made[i])) {
             continue;
@@ -70,6 +81,9 @@ static void fill_outlet(struct rul_fill *f, const struct rul_decoder *dec,
         done |= UINT32_C(1) << i;
         if (!is_mapping || !rul_event_has(f->ev, target->field)) {
             rul_event_set(f->ev, target->field, made[i]);
+            if (is_same(made[i], value)) {
+                rul_lists_share(&f->ev->lists, list_field, target->field);
+            }
         }
     }
 }
@@ -97,6 +111,9 @@ static void add_word(struct rul_fill *f, uint16_t field, struct rul_pairs *pairs
 {
     struct rul_decode_arena *arena = &f->scratch->arena;
     struct hd_slice line = rul_event_get(f->ev, field);
+    if (pair->value.len == 0) {
+        return;
+    }
     bool is_first = line.len == 0;
     size_t before = is_first ? 0 : 1;
     if (is_first) {
@@ -140,7 +157,8 @@ static void fill_pairs(struct rul_fill *f, const struct rul_decoder *dec,
         }
         uint16_t entry = dec->map_of == NULL ? RUL_NONE : dec->map_of[field];
         if (entry != RUL_NONE) {
-            fill_outlet(f, dec, &dec->map.entries[entry].outlet, pair.value, false);
+            fill_outlet(f, dec, &dec->map.entries[entry].outlet, pair.value,
+                        RUL_FIELD_NONE, false);
         } else if (dec->null.len == 0 || !hd_slice_eq(pair.value, dec->null)) {
             rul_event_set(f->ev, field, pair.value);
         }
@@ -177,7 +195,7 @@ void rul_fill_captures(struct rul_fill *f, const struct rul_decoder *dec,
         if (rul_capture_is_pairs(type)) {
             fill_pairs(f, dec, value, type);
         }
-        fill_outlet(f, dec, &text->outlets[i], value, false);
+        fill_outlet(f, dec, &text->outlets[i], value, RUL_FIELD_NONE, false);
     }
 }
 
@@ -212,7 +230,8 @@ void rul_fill_map(struct rul_fill *f, const struct rul_decoder *dec,
     for (uint16_t i = 0; i < map->n; i++) {
         const struct rul_map_entry *entry = &map->entries[i];
         if (rul_event_has(f->ev, entry->field)) {
-            fill_outlet(f, dec, &entry->outlet, f->ev->values[entry->field], true);
+            fill_outlet(f, dec, &entry->outlet, f->ev->values[entry->field], entry->field,
+                        true);
         }
     }
 }

@@ -7,7 +7,7 @@
 
 #include "rules/decode/event_xml.h"
 
-/* Elements of an array make one value, ", " between them. */
+/* The text of all elements of an array, ", " between them, for people. */
 static bool join_values(struct rul_decode_arena *arena, struct hd_slice *value,
                         struct hd_slice more)
 {
@@ -30,6 +30,21 @@ static bool join_values(struct rul_decode_arena *arena, struct hd_slice *value,
     return true;
 }
 
+/* One more element of a field that has a value. False: no room. */
+static bool add_element(struct rul_fill *f, uint16_t field, struct hd_slice value)
+{
+    struct rul_event *ev = f->ev;
+    struct rul_list *list = rul_lists_find(&ev->lists, field);
+    struct hd_slice joined = ev->values[field];
+    bool fits = list != NULL ? rul_lists_append(&ev->lists, list, value)
+                             : rul_lists_start(&ev->lists, field, joined, value);
+    if (!fits || !join_values(&f->scratch->arena, &joined, value)) {
+        return false;
+    }
+    ev->values[field] = joined;
+    return true;
+}
+
 struct taking {
     struct rul_fill *f;
     size_t (*unescape)(struct hd_slice raw, uint8_t *out);
@@ -43,7 +58,6 @@ static void take_leaf(void *ctx, const struct rul_json_leaf *leaf)
     struct hd_slice value = leaf->text;
     struct rul_decode_arena *arena = &f->scratch->arena;
     bool is_joined = leaf->is_in_array && rul_event_has(f->ev, field);
-    size_t before = arena->used;
     if (leaf->has_escapes) {
         uint8_t *room = rul_decode_arena_room(arena, value.len);
         if (room == NULL) {
@@ -55,13 +69,7 @@ static void take_leaf(void *ctx, const struct rul_json_leaf *leaf)
     }
     if (!is_joined) {
         rul_event_set(f->ev, field, value);
-        return;
-    }
-    struct hd_slice joined = f->ev->values[field];
-    if (join_values(arena, &joined, value)) {
-        rul_event_set(f->ev, field, joined);
-    } else {
-        arena->used = before;
+    } else if (!add_element(f, field, value)) {
         f->ev->lost++;
     }
 }
@@ -111,6 +119,8 @@ static void forget_values(struct rul_event *ev)
     }
     ev->n = 0;
     ev->lost = 0;
+    ev->lists.n = 0;
+    ev->lists.n_items = 0;
 }
 
 static bool scan(struct rul_fill *f, struct hd_slice text)

@@ -95,15 +95,8 @@ static bool compare_number(const struct rul_program *p, const struct rul_pred *p
     }
 }
 
-static bool compare_reference(const struct rul_matcher *m, const struct rul_pred *pred)
+static bool compare_two(const struct rul_pred *pred, struct hd_slice a, struct hd_slice b)
 {
-    uint16_t other = (uint16_t)pred->aux;
-    if (!rul_event_has(m->ev, other)) {
-        return false;
-    }
-    struct hd_slice a =
-        pred->cased ? m->ev->values[pred->field] : rul_fold_field(m, pred->field);
-    struct hd_slice b = pred->cased ? m->ev->values[other] : rul_fold_field(m, other);
     switch (pred->op) {
     case RUL_OP_REF_CONTAINS:
         return hd_slice_find(a, b) != HD_NPOS;
@@ -114,6 +107,20 @@ static bool compare_reference(const struct rul_matcher *m, const struct rul_pred
     default:
         return hd_slice_eq(a, b);
     }
+}
+
+/* With some value of the other field. `a` is folded unless the predicate is cased. */
+static bool compare_reference(const struct rul_matcher *m, const struct rul_pred *pred,
+                              struct hd_slice a)
+{
+    uint16_t other = (uint16_t)pred->aux;
+    struct rul_values v;
+    for (bool is = rul_values_first(m, other, &v); is; is = rul_values_next(m, &v)) {
+        if (compare_two(pred, a, pred->cased ? v.value : rul_fold_value(m, other, &v))) {
+            return true;
+        }
+    }
+    return false;
 }
 
 /* ---- expressions ---- */
@@ -129,8 +136,13 @@ static bool find_slowly(const struct rul_matcher *m, const struct rul_pred *pred
 
 static bool confirm(const struct rul_matcher *m, const struct rul_pred *pred)
 {
+    struct rul_values v;
     if (pred->field != RUL_KEYWORD) {
-        return find_slowly(m, pred, m->ev->values[pred->field]);
+        bool is = rul_values_first(m, pred->field, &v);
+        while (is && !find_slowly(m, pred, v.value)) {
+            is = rul_values_next(m, &v);
+        }
+        return is;
     }
     for (size_t i = 0; i < m->s->n_texts; i++) {
         if (find_slowly(m, pred, m->s->texts[i].raw)) {
@@ -185,11 +197,38 @@ static bool eval_keyword(const struct rul_matcher *m, const struct rul_pred *pre
     return false;
 }
 
-static bool eval_network(const struct rul_matcher *m, const struct rul_pred *pred)
+static bool in_network(const struct rul_matcher *m, const struct rul_pred *pred,
+                       struct hd_slice value)
 {
     struct hd_ip ip;
-    return hd_ip_parse(m->ev->values[pred->field], &ip) == 0 &&
-           hd_cidr_has(&m->p->networks[pred->aux], &ip);
+    return hd_ip_parse(value, &ip) == 0 && hd_cidr_has(&m->p->networks[pred->aux], &ip);
+}
+
+static bool eval_value(const struct rul_matcher *m, const struct rul_pred *pred,
+                       const struct rul_values *v)
+{
+    switch (pred->op) {
+    case RUL_OP_CIDR:
+        return in_network(m, pred, v->value);
+    case RUL_OP_LT:
+    case RUL_OP_LTE:
+    case RUL_OP_GT:
+    case RUL_OP_GTE:
+    case RUL_OP_NUMBER:
+        return compare_number(m->p, pred, v->value);
+    default:
+        break;
+    }
+    struct hd_slice text = pred->cased ? v->value : rul_fold_value(m, pred->field, v);
+    switch (pred->op) {
+    case RUL_OP_REF_EQ:
+    case RUL_OP_REF_CONTAINS:
+    case RUL_OP_REF_STARTS:
+    case RUL_OP_REF_ENDS:
+        return compare_reference(m, pred, text);
+    default:
+        return compare_text(m->p, pred, text);
+    }
 }
 
 static bool eval_fresh(const struct rul_matcher *m, uint32_t index,
@@ -205,29 +244,15 @@ static bool eval_fresh(const struct rul_matcher *m, uint32_t index,
     if (!rul_event_has(m->ev, pred->field)) {
         return pred->op == RUL_OP_NULL;
     }
-    switch (pred->op) {
-    case RUL_OP_NULL:
-        return false;
-    case RUL_OP_PRESENT:
-        return true;
-    case RUL_OP_CIDR:
-        return eval_network(m, pred);
-    case RUL_OP_LT:
-    case RUL_OP_LTE:
-    case RUL_OP_GT:
-    case RUL_OP_GTE:
-    case RUL_OP_NUMBER:
-        return compare_number(m->p, pred, m->ev->values[pred->field]);
-    case RUL_OP_REF_EQ:
-    case RUL_OP_REF_CONTAINS:
-    case RUL_OP_REF_STARTS:
-    case RUL_OP_REF_ENDS:
-        return compare_reference(m, pred);
-    default:
-        return compare_text(m->p, pred,
-                            pred->cased ? m->ev->values[pred->field]
-                                        : rul_fold_field(m, pred->field));
+    if (pred->op == RUL_OP_NULL || pred->op == RUL_OP_PRESENT) {
+        return pred->op == RUL_OP_PRESENT;
     }
+    struct rul_values v;
+    bool is = rul_values_first(m, pred->field, &v);
+    while (is && !eval_value(m, pred, &v)) {
+        is = rul_values_next(m, &v);
+    }
+    return is;
 }
 
 bool rul_eval_pred(const struct rul_matcher *m, uint32_t index)

@@ -142,6 +142,34 @@ struct hd_slice rul_fold_field(const struct rul_matcher *m, uint16_t field)
     return s->fold[field];
 }
 
+bool rul_values_first(const struct rul_matcher *m, uint16_t field, struct rul_values *v)
+{
+    const struct rul_lists *lists = &m->ev->lists;
+    for (uint16_t i = 0; i < lists->n; i++) {
+        if (lists->lists[i].field == field) {
+            uint16_t item = lists->lists[i].first;
+            *v = (struct rul_values){lists->items[item].value, item};
+            return true;
+        }
+    }
+    *v = (struct rul_values){m->ev->values[field], RUL_ITEM_NONE};
+    return rul_event_has(m->ev, field);
+}
+
+struct hd_slice rul_fold_value(const struct rul_matcher *m, uint16_t field,
+                               const struct rul_values *v)
+{
+    struct rul_scratch *s = m->s;
+    if (v->item == RUL_ITEM_NONE) {
+        return rul_fold_field(m, field);
+    }
+    if (s->item_epoch[v->item] != s->epoch) {
+        s->item_epoch[v->item] = s->epoch;
+        s->item_fold[v->item] = rul_fold_text(s, v->value);
+    }
+    return s->item_fold[v->item];
+}
+
 struct hd_slice rul_fold_keyword(const struct rul_matcher *m, size_t i)
 {
     struct rul_keyword_text *t = &m->s->texts[i];
@@ -260,8 +288,11 @@ void rul_scan_expressions(const struct rul_matcher *m, uint32_t index)
         return;
     }
     if (slot->field != RUL_KEYWORD) {
-        scan_database(m, slot, slot->expressions, on_expression,
-                      m->ev->values[slot->field]);
+        struct rul_values v;
+        for (bool is = rul_values_first(m, slot->field, &v); is;
+             is = rul_values_next(m, &v)) {
+            scan_database(m, slot, slot->expressions, on_expression, v.value);
+        }
         return;
     }
     for (size_t i = 0; i < m->s->n_texts; i++) {
@@ -269,13 +300,14 @@ void rul_scan_expressions(const struct rul_matcher *m, uint32_t index)
     }
 }
 
-static void look_up(const struct rul_matcher *m, const struct rul_slot *slot)
+static void look_up(const struct rul_matcher *m, const struct rul_slot *slot,
+                    const struct rul_values *v)
 {
-    struct hd_slice value = m->ev->values[slot->field];
-    if (hd_utf8_is_ascii(value) && (slot->equal_lens & RUL_LEN_BIT(value.len)) == 0) {
+    if (hd_utf8_is_ascii(v->value) &&
+        (slot->equal_lens & RUL_LEN_BIT(v->value.len)) == 0) {
         return;
     }
-    struct hd_slice folded = rul_fold_field(m, slot->field);
+    struct hd_slice folded = rul_fold_value(m, slot->field, v);
     uint32_t at = (uint32_t)hd_hash(folded) & slot->equal_mask;
     for (; slot->equal[at] != 0; at = (at + 1) & slot->equal_mask) {
         const struct rul_use *use = &m->d->uses[slot->equal[at] - 1];
@@ -288,14 +320,24 @@ static void look_up(const struct rul_matcher *m, const struct rul_slot *slot)
 }
 
 /* The databases take ASCII letters of both cases; most text needs no folding for them. */
-static void scan_literals(const struct rul_matcher *m, const struct rul_slot *slot)
+static void scan_values(const struct rul_matcher *m, const struct rul_slot *slot)
 {
-    if (slot->field != RUL_KEYWORD) {
-        struct hd_slice value = m->ev->values[slot->field];
-        scan_database(m, slot, slot->literals, on_literal,
-                      hd_utf8_is_ascii(value) ? value : rul_fold_field(m, slot->field));
-        return;
+    struct rul_values v;
+    for (bool is = rul_values_first(m, slot->field, &v); is;
+         is = rul_values_next(m, &v)) {
+        if (slot->literals != NULL) {
+            scan_database(m, slot, slot->literals, on_literal,
+                          hd_utf8_is_ascii(v.value) ? v.value
+                                                    : rul_fold_value(m, slot->field, &v));
+        }
+        if (slot->equal != NULL) {
+            look_up(m, slot, &v);
+        }
     }
+}
+
+static void scan_keywords(const struct rul_matcher *m, const struct rul_slot *slot)
+{
     for (size_t i = 0; i < m->s->n_texts; i++) {
         struct hd_slice raw = m->s->texts[i].raw;
         scan_database(m, slot, slot->literals, on_literal,
@@ -309,11 +351,10 @@ static void scan_slot(const struct rul_matcher *m, uint32_t index)
     if (slot->field != RUL_KEYWORD && !rul_event_has(m->ev, slot->field)) {
         return;
     }
-    if (slot->literals != NULL) {
-        scan_literals(m, slot);
-    }
-    if (slot->equal != NULL) {
-        look_up(m, slot);
+    if (slot->field != RUL_KEYWORD) {
+        scan_values(m, slot);
+    } else if (slot->literals != NULL) {
+        scan_keywords(m, slot);
     }
     for (uint32_t i = 0; i < slot->n_present; i++) {
         m->s->candidates[slot->present[i] / 64] |= UINT64_C(1) << (slot->present[i] % 64);
@@ -378,6 +419,7 @@ bool rul_matcher_begin(struct rul_matcher *m, const struct rul_set *set,
     if (++s->epoch > RUL_EPOCH_MAX) {
         memset(s->memo, 0, (size_t)p->n_preds * sizeof(*s->memo));
         memset(s->fold_epoch, 0, sizeof(s->fold_epoch));
+        memset(s->item_epoch, 0, sizeof(s->item_epoch));
         for (uint16_t i = 0; i < p->n_classes; i++) {
             memset(s->scanned, 0, p->dispatch[i].n_slots * sizeof(*s->scanned));
         }

@@ -28,6 +28,8 @@ struct rul_scratch {
         struct hd_slice raw, folded;
         bool is_folded;
     } texts[RUL_EVENT_VALUES_MAX + 2]; /* the line, twice, and values made from it */
+    uint32_t item_epoch[RUL_ITEMS_MAX]; /* of elements of lists */
+    struct hd_slice item_fold[RUL_ITEMS_MAX];
     uint32_t fold_epoch[RUL_FIELDS_MAX];
     struct hd_slice fold[RUL_FIELDS_MAX];
 };
@@ -44,6 +46,26 @@ struct rul_matcher {
 struct hd_slice rul_fold_text(struct rul_scratch *s, struct hd_slice text);
 struct hd_slice rul_fold_field(const struct rul_matcher *m, uint16_t field);
 struct hd_slice rul_fold_keyword(const struct rul_matcher *m, size_t text);
+
+/* The values of a field that the event has, one after the other: those of its list, or
+ * the only one. */
+struct rul_values {
+    struct hd_slice value;
+    uint16_t item; /* RUL_ITEM_NONE: the field has no list */
+};
+bool rul_values_first(const struct rul_matcher *m, uint16_t field, struct rul_values *v);
+static inline bool rul_values_next(const struct rul_matcher *m, struct rul_values *v)
+{
+    uint16_t next = v->item == RUL_ITEM_NONE ? v->item : m->ev->lists.items[v->item].next;
+    if (next == RUL_ITEM_NONE) {
+        return false;
+    }
+    *v = (struct rul_values){m->ev->lists.items[next].value, next};
+    return true;
+}
+/* The value folded. */
+struct hd_slice rul_fold_value(const struct rul_matcher *m, uint16_t field,
+                               const struct rul_values *v);
 
 static inline void rul_memo_set(struct rul_scratch *s, uint32_t pred,
                                 enum rul_truth truth)
