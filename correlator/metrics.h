@@ -59,6 +59,10 @@
     X(COR_M_DETECT_HITS, COUNTER, COR_NAME("detect_hits_total"), "Rules matched")        \
     X(COR_M_DETECT_HELD_BACK, COUNTER, COR_NAME("detect_hits_held_back_total"),          \
       "Rules matched, but a filter did not let the hit stand")                           \
+    X(COR_M_DETECT_VALUES_LOST, COUNTER, COR_NAME("detect_values_lost_total"),           \
+      "Values that a decoder had no room for: too many in one line")                     \
+    X(COR_M_DETECT_MALFORMED, COUNTER, COR_NAME("detect_malformed_total"),               \
+      "Lines that began as JSON or XML and were read as text")                           \
     X(COR_M_DETECT_UNDECIDED, COUNTER, COR_NAME("detect_undecided_total"),               \
       "Comparisons given up (memory, limits of regular expressions); not matching")      \
     X(COR_M_DETECT_CORRUPT, COUNTER, COR_NAME("detect_corrupt_entries_total"),           \

@@ -41,6 +41,7 @@ struct cor_detector {
     struct hd_journal_reader *reader;
     struct hd_batch_reader *batch;
     struct rul_decode_scratch *decode;
+    struct rul_decode_stats decoded; /* so much of the scratch's is in the metrics */
     struct rul_event *event;
     struct detector_tools tools;
     struct hd_ring *hits, *orders, *cursors;
@@ -371,6 +372,15 @@ static void count_matching(struct detector_tools *tools)
     *was = now;
 }
 
+static void count_decoding(struct cor_detector *d)
+{
+    struct rul_decode_stats now, *was = &d->decoded;
+    rul_decode_scratch_stats(d->decode, &now);
+    COR_COUNT(COR_M_DETECT_VALUES_LOST, now.values - was->values);
+    COR_COUNT(COR_M_DETECT_MALFORMED, now.malformed - was->malformed);
+    *was = now;
+}
+
 static void count_batch(struct cor_detector *d, uint32_t want, uint32_t got)
 {
     COR_COUNT(COR_M_DETECT_LINES, got);
@@ -380,6 +390,7 @@ static void count_batch(struct cor_detector *d, uint32_t want, uint32_t got)
     COR_COUNT(COR_M_DETECT_LOST, want > got ? want - got : 0);
     d->n_events = d->n_hits = d->n_dropped = 0;
     count_matching(&d->tools);
+    count_decoding(d);
 }
 
 static void corrupt_entry(struct cor_detector *d, uint64_t index, const char *why)

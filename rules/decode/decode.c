@@ -39,6 +39,12 @@ void rul_decode_scratch_free(struct rul_decode_scratch *scratch)
     }
 }
 
+void rul_decode_scratch_stats(const struct rul_decode_scratch *scratch,
+                              struct rul_decode_stats *out)
+{
+    *out = scratch->stats;
+}
+
 static struct hd_slice skip_spaces(struct hd_slice s)
 {
     size_t n = 0;
@@ -431,4 +437,5 @@ void rul_decode(const struct rul_decoders *decoders, struct rul_decode_scratch *
         fill_if(ev, RUL_F_HOST_NAME, record->source->host);
     }
     ev->made = hd_slice(scratch->arena.bytes, scratch->arena.used);
+    scratch->stats.values += ev->lost;
 }

@@ -33,6 +33,14 @@ struct rul_decode_scratch; /* one a thread: arena for unescaped values */
 int rul_decode_scratch_new(struct rul_decode_scratch **out) HD_MUST_USE;
 void rul_decode_scratch_free(struct rul_decode_scratch *scratch);
 
+/* What could not be taken as it was, since the scratch was made. */
+struct rul_decode_stats {
+    uint64_t values;    /* left out of an event: too many, or no room */
+    uint64_t malformed; /* lines that began as JSON or XML and were read as text */
+};
+void rul_decode_scratch_stats(const struct rul_decode_scratch *scratch,
+                              struct rul_decode_stats *out);
+
 struct rul_record {
     const struct hd_batch_source *source; /* declared format, host, zone */
     int64_t recv_ns;

@@ -13,6 +13,7 @@ struct rul_decode_scratch {
     struct rul_stamp_clock clock;
     struct rul_zones zones;
     struct rul_joined joined;
+    struct rul_decode_stats stats;
     struct hd_slice values[RUL_PATTERN_CAPTURES_MAX]; /* captures being matched */
 };
 

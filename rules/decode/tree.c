@@ -126,15 +126,18 @@ static void forget_values(struct rul_event *ev)
 static bool scan(struct rul_fill *f, struct hd_slice text)
 {
     const struct rul_paths *paths = rul_fields_paths(f->set->fields);
+    struct taking taking = {f, rul_json_unescape};
+    enum hd_parse rc;
     if (text.len > 1 && text.ptr[0] == '{') {
-        struct taking taking = {f, rul_json_unescape};
-        return rul_json_scan(text, paths, take_leaf, &taking) == HD_PARSE_OK;
+        rc = rul_json_scan(text, paths, take_leaf, &taking);
+    } else if (text.len > 1 && text.ptr[0] == '<' && !hd_is_digit(text.ptr[1])) {
+        taking.unescape = rul_event_xml_unescape;
+        rc = rul_event_xml_scan(text, paths, take_leaf, &taking);
+    } else {
+        return false;
     }
-    if (text.len > 1 && text.ptr[0] == '<' && !hd_is_digit(text.ptr[1])) {
-        struct taking taking = {f, rul_event_xml_unescape};
-        return rul_event_xml_scan(text, paths, take_leaf, &taking) == HD_PARSE_OK;
-    }
-    return false;
+    f->scratch->stats.malformed += rc != HD_PARSE_OK;
+    return rc == HD_PARSE_OK;
 }
 
 bool rul_tree_has_escapes(struct hd_slice tree)
