@@ -42,6 +42,8 @@
       "Batches that overlap held ones in part; archived all the same")                   \
     X(COR_M_MISSING, COUNTER, COR_NAME("missing_records_total"),                         \
       "Records that an agent numbered and never delivered")                              \
+    X(COR_M_ELSEWHERE, COUNTER, COR_NAME("elsewhere_records_total"),                     \
+      "Records that agents delivered to another correlator")                             \
     X(COR_M_WAITS, COUNTER, COR_NAME("intake_waits_total"),                              \
       "Times a connection was paused because memory or the disk queue was full")         \
     X(COR_M_MEMORY, GAUGE, COR_NAME("intake_memory_bytes"), "Held by unfinished frames") \

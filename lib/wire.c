@@ -4,7 +4,7 @@
  *
  *     frame     = length:u32 type:u8 body        length = 1 + size of body, big-endian
  *     hello     = version_min:u16 version_max:u16 agent:str boot:str program:str
- *                 first_spooled:u64 last_spooled:u64 *OCTET
+ *                 first_spooled:u64 last_spooled:u64 [acknowledged:u64 *OCTET]
  *     welcome   = version:u16 credits:u32 last_durable:u64
  *     batch     = first:u64 last:u64 time_min:u64 time_max:u64 count:u32 raw_len:u32
  *                 crc32c:u32 payload:1*OCTET
@@ -37,6 +37,7 @@ static bool decode_hello(struct hd_bytes *c, struct hd_wire_hello *m)
     m->program = hd_bytes_str16(c);
     m->first_spooled = hd_bytes_be64(c);
     m->last_spooled = hd_bytes_be64(c);
+    m->acknowledged = hd_bytes_left(c) >= sizeof(uint64_t) ? hd_bytes_be64(c) : 0;
     hd_bytes_skip(c, hd_bytes_left(c));
     return m->version_min <= m->version_max && m->agent.len > 0 &&
            m->agent.len <= HD_BATCH_NAME_MAX && m->boot.len == HD_BATCH_BOOT_LEN &&
@@ -170,6 +171,7 @@ static void encode_hello(struct hd_buf *out, const struct hd_wire_hello *m)
     put_str(out, m->program, PROGRAM_MAX);
     hd_buf_be64(out, m->first_spooled);
     hd_buf_be64(out, m->last_spooled);
+    hd_buf_be64(out, m->acknowledged);
 }
 
 static void encode_batch(struct hd_buf *out, const struct hd_wire_batch *m)

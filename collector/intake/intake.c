@@ -376,13 +376,14 @@ static void state_written(uv_work_t *work, int status)
     finish_close(in);
 }
 
-int col_intake_checkpoint(struct col_intake *in,
+int col_intake_checkpoint(struct col_intake *in, uint64_t acked,
                           void (*done)(void *ctx, int err, uint64_t covered), void *ctx)
 {
     struct checkpoint *c = &in->checkpoint;
     if (c->is_running || in->is_closing) {
         return HD_EBUSY;
     }
+    in->durable.acked = acked;
     int err = state_text(in);
     if (err != HD_OK) {
         return err;
@@ -574,6 +575,7 @@ void col_intake_status(const struct col_intake *in, struct col_intake_status *ou
                                       .spool_dir = in->spool_dir,
                                       .last_spooled = in->durable.last,
                                       .last_given = in->next_seq - 1,
+                                      .last_acked = in->durable.acked,
                                       .spool_bytes = hd_journal_writer_bytes(in->writer),
                                       .pending_bytes = in->pending_bytes,
                                       .spool_err = in->spool_err};

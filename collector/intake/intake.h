@@ -52,8 +52,9 @@ bool col_intake_is_idle(const struct col_intake *in);
 int col_intake_settle(struct col_intake *in) HD_MUST_USE;
 
 /* Writes the state file as of the newest durable entry, off the loop; then `done` is told
- * the entry that is covered: entries up to it may be removed. One at a time: HD_EBUSY. */
-int col_intake_checkpoint(struct col_intake *in,
+ * the entry that is covered: entries up to it may be removed. `acked`: the last sequence
+ * that a correlator acknowledged. One at a time: HD_EBUSY. */
+int col_intake_checkpoint(struct col_intake *in, uint64_t acked,
                           void (*done)(void *ctx, int err, uint64_t covered),
                           void *ctx) HD_MUST_USE;
 /* Readers moved on: gives space back; waiting batches are tried again. */
@@ -64,6 +65,7 @@ struct col_intake_status {
     const char *spool_dir;
     uint64_t last_spooled;  /* sequence; 0 = none in this boot */
     uint64_t last_given;    /* >= last_spooled: of the newest closed batch */
+    uint64_t last_acked;    /* as the state file says */
     uint64_t spool_bytes;   /* on disk */
     uint64_t pending_bytes; /* closed, not yet durable */
     int spool_err;          /* HD_OK, or why the spool takes nothing now */

@@ -194,6 +194,7 @@ static int settle_boot(const char *state_dir, struct hd_journal_reader *reader,
         has_file = false;
         state->index = 0;
         state->last = 0;
+        state->acked = 0;
         err = new_boot(state->boot);
     } else if (state->boot[0] == '\0') {
         (void)snprintf(state->boot, sizeof(state->boot), "%s", known);

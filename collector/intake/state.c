@@ -39,6 +39,8 @@ void col_state_format(const struct col_state *state, const struct col_marks *mar
     hd_buf_u64(out, state->index);
     hd_buf_str(out, "\nlast ");
     hd_buf_u64(out, state->last);
+    hd_buf_str(out, "\nacked ");
+    hd_buf_u64(out, state->acked);
     hd_buf_byte(out, '\n');
     struct writing w = {out, now_s - COL_STATE_KEEP_S};
     col_marks_each(marks, write_mark, &w);
@@ -98,6 +100,9 @@ static int parse_line(struct hd_slice line, struct col_state *state,
     }
     if (hd_slice_eq(key, HD_SLICE("last"))) {
         return hd_num_u64(line, UINT64_MAX, &state->last);
+    }
+    if (hd_slice_eq(key, HD_SLICE("acked"))) {
+        return hd_num_u64(line, UINT64_MAX, &state->acked);
     }
     return HD_EPARSE;
 }

@@ -7,6 +7,7 @@
  *     boot 9f86d081884c7d659a2feaa0c55ad015
  *     index 812                 the spool entry that is covered
  *     last 40961                sequence of that entry's last record
+ *     acked 39210               ... of the last that a correlator acknowledged
  *     mark KEY MARK TOUCHED     hex, hex, seconds since 1970
  *     end CRC                   CRC-32C of all lines before, 8 hex digits
  *
@@ -29,7 +30,7 @@
 
 struct col_state {
     char boot[COL_BOOT_LEN + 1];
-    uint64_t index, last; /* 0 = nothing yet */
+    uint64_t index, last, acked; /* 0 = nothing yet */
 };
 
 /* Marks that were not touched for COL_STATE_KEEP_S are left out. */

@@ -17,7 +17,7 @@ int col_feed_open(struct col_feed *feed, struct hd_owner *owner, uv_loop_t *loop
 {
     struct col_intake_status status;
     col_intake_status(intake, &status);
-    *feed = (struct col_feed){.intake = intake};
+    *feed = (struct col_feed){.intake = intake, .acked_last = status.last_acked};
     (void)uv_timer_init(loop, &feed->timer);
     hd_owner_add(owner, (uv_handle_t *)&feed->timer);
     int err = hd_journal_reader_open(status.spool_dir, READER_NAME, &feed->reader);
@@ -87,7 +87,7 @@ int col_feed_skip_to(struct col_feed *feed, uint64_t last_durable)
         if (err == HD_OK) {
             struct hd_journal_cursor after;
             hd_journal_reader_tell(feed->reader, &after);
-            col_feed_acked(feed, &after, feed->entry.payload.len);
+            col_feed_acked(feed, &after, feed->entry.last, feed->entry.payload.len);
         }
     }
     return err == HD_EAGAIN ? HD_OK : err;
@@ -177,7 +177,7 @@ static void save(struct col_feed *feed)
     (void)uv_timer_stop(&feed->timer);
     feed->saving = feed->acked;
     feed->unsaved_bytes = 0;
-    int err = col_intake_checkpoint(feed->intake, on_covered, feed);
+    int err = col_intake_checkpoint(feed->intake, feed->acked_last, on_covered, feed);
     feed->is_saving = err == HD_OK;
     if (err != HD_OK && !feed->is_closing) {
         (void)uv_timer_start(&feed->timer, on_timer, SAVE_MS, 0);
@@ -185,9 +185,10 @@ static void save(struct col_feed *feed)
 }
 
 void col_feed_acked(struct col_feed *feed, const struct hd_journal_cursor *after,
-                    uint64_t bytes)
+                    uint64_t last, uint64_t bytes)
 {
     feed->acked = *after;
+    feed->acked_last = last > feed->acked_last ? last : feed->acked_last;
     feed->unsaved_bytes += bytes;
     save_soon(feed);
 }

@@ -17,6 +17,7 @@ struct col_feed {
     struct hd_journal_reader *reader;
     struct col_intake *intake;
     struct hd_journal_cursor acked; /* the first entry that is not acknowledged */
+    uint64_t acked_last;            /* sequence of the last record before it; 0 = none */
     struct hd_journal_cursor saved, saving;
     struct hd_journal_cursor here; /* of `entry` */
     struct hd_journal_entry entry; /* valid when has_entry */
@@ -46,9 +47,9 @@ int col_feed_skip_to(struct col_feed *feed, uint64_t last_durable) HD_MUST_USE;
 int col_feed_peek(struct col_feed *feed, struct hd_journal_cursor *after) HD_MUST_USE;
 /* The entry at hand was sent. */
 void col_feed_sent(struct col_feed *feed);
-/* Everything before `after` is acknowledged. */
+/* Everything before `after`, which is up to the record `last`, is acknowledged. */
 void col_feed_acked(struct col_feed *feed, const struct hd_journal_cursor *after,
-                    uint64_t bytes);
+                    uint64_t last, uint64_t bytes);
 
 /* Nothing waits to be sent. */
 bool col_feed_is_empty(const struct col_feed *feed);

@@ -118,6 +118,7 @@ static int send_hello(struct col_uplink *up)
     hello->last_spooled = hello->first_spooled > status.last_spooled
                               ? hello->first_spooled
                               : status.last_spooled;
+    hello->acknowledged = up->feed.acked_last;
     return send_frame(up, &frame);
 }
 
@@ -282,7 +283,8 @@ static void on_ack(struct col_uplink *up, const struct hd_wire_ack *ack)
         succeed(up);
     }
     if (n > 0) {
-        col_feed_acked(&up->feed, &settled.after, in_flight - up->window.in_flight);
+        col_feed_acked(&up->feed, &settled.after, settled.last,
+                       in_flight - up->window.in_flight);
     }
     pump(up);
     switch_if_drained(up);

@@ -48,17 +48,15 @@ static struct cor_span **place(struct cor_ledger *l, uint64_t first, uint64_t *b
 }
 
 static int insert(struct cor_ledger *l, const struct cor_span *given,
-                  struct cor_span **out, uint64_t *missing)
+                  struct cor_span **out, uint64_t *before)
 {
     struct cor_span *span = malloc(sizeof(*span));
     if (span == NULL) {
         return HD_ENOMEM;
     }
-    uint64_t before;
-    struct cor_span **link = place(l, given->first, &before);
+    struct cor_span **link = place(l, given->first, before);
     *span = *given;
     span->next = *link;
-    *missing = given->first > before + 1 ? given->first - before - 1 : 0;
     *link = span;
     *out = span;
     return HD_OK;
@@ -67,10 +65,13 @@ static int insert(struct cor_ledger *l, const struct cor_span *given,
 int cor_ledger_take(struct cor_ledger *l, const struct cor_span *batch,
                     struct cor_span **out, uint64_t *missing)
 {
-    int err = insert(l, batch, out, missing);
+    uint64_t before;
+    int err = insert(l, batch, out, &before);
     if (err == HD_OK) {
+        uint64_t known = before > l->floor ? before : l->floor;
+        *missing = batch->first > known + 1 ? batch->first - known - 1 : 0;
         (*out)->is_durable = false;
-        (*out)->skips = *missing > 0;
+        (*out)->skips = batch->first > before + 1;
         l->in_flight++;
         l->flight_bytes += batch->bytes;
     }
@@ -129,28 +130,44 @@ void cor_ledger_failed(struct cor_ledger *l, struct cor_span *span)
     free(span);
 }
 
-uint64_t cor_ledger_floor(struct cor_ledger *l, uint64_t first_spooled)
+/* The records from..upto are not here. */
+static void add_absent(struct cor_absent *absent, uint64_t from, uint64_t upto,
+                       uint64_t acknowledged)
 {
-    uint64_t lost = 0, upto = l->durable;
+    if (from > upto) {
+        return;
+    }
+    uint64_t n = upto - from + 1;
+    uint64_t elsewhere = acknowledged < from ? 0 : acknowledged - from + 1;
+    elsewhere = elsewhere < n ? elsewhere : n;
+    absent->elsewhere += elsewhere;
+    absent->lost += n - elsewhere;
+}
+
+struct cor_absent cor_ledger_floor(struct cor_ledger *l, uint64_t first_spooled,
+                                   uint64_t acknowledged)
+{
+    struct cor_absent absent = {0};
+    uint64_t upto = l->durable > l->floor ? l->durable : l->floor;
+    uint64_t end = first_spooled != 0 ? first_spooled - 1 : acknowledged;
     for (struct cor_span *s = l->head; s != NULL; s = s->next) {
         if (first_spooled != 0 && s->first >= first_spooled) {
             break;
         }
-        lost += s->first > upto + 1 ? s->first - upto - 1 : 0;
+        add_absent(&absent, upto + 1, s->first - 1, acknowledged);
         upto = s->last > upto ? s->last : upto;
         s->skips = true;
     }
-    if (first_spooled > upto + 1) {
-        lost += first_spooled - upto - 1;
-        upto = first_spooled - 1;
-    }
+    add_absent(&absent, upto + 1, end, acknowledged);
+    upto = end > upto ? end : upto;
+    l->floor = upto;
     /* Spans still in flight below the floor hold it back until their fate is known. */
     advance(l);
     if (l->head == NULL || l->head->first > upto) {
         l->durable = upto > l->durable ? upto : l->durable;
         advance(l);
     }
-    return lost;
+    return absent;
 }
 
 int cor_ledger_replay(struct cor_ledger *l, uint64_t first, uint64_t last)
@@ -159,10 +176,10 @@ int cor_ledger_replay(struct cor_ledger *l, uint64_t first, uint64_t last)
         return HD_OK;
     }
     struct cor_span *span;
-    uint64_t missing;
+    uint64_t before;
     int err =
         insert(l, &(struct cor_span){.first = first, .last = last, .is_durable = true},
-               &span, &missing);
+               &span, &before);
     if (err == HD_OK) {
         advance(l);
         merge(l);

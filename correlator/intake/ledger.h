@@ -6,8 +6,9 @@
  *
  * Only the contiguous part is acknowledged. A batch is a span from the moment it goes to
  * the archive until it is part of the contiguous part, so that a resend over another
- * connection finds it. What an agent skips while sending in order is lost for good: the
- * contiguous part passes over it, and it is counted. Pure bookkeeping, loop thread.
+ * connection finds it. What an agent skips while sending in order will not come: the
+ * contiguous part passes over it, and it is counted as lost, unless the agent said that
+ * another correlator acknowledged it. Pure bookkeeping, loop thread.
  */
 #pragma once
 #include <stdbool.h>
@@ -25,7 +26,8 @@ struct cor_span {
 };
 
 struct cor_ledger {
-    uint64_t durable;      /* 1..durable are held or known to be lost */
+    uint64_t durable;      /* 1..durable are held, or known not to come */
+    uint64_t floor;        /* what is absent up to here is counted already */
     struct cor_span *head; /* by `first` */
     uint32_t in_flight;    /* spans */
     uint64_t flight_bytes;
@@ -48,9 +50,15 @@ int cor_ledger_take(struct cor_ledger *ledger, const struct cor_span *batch,
 void cor_ledger_durable(struct cor_ledger *ledger, struct cor_span *span);
 void cor_ledger_failed(struct cor_ledger *ledger, struct cor_span *span);
 
-/* The agent holds nothing below `first_spooled` (0 = nothing at all): what is missing
- * there is lost. Returns how many records. */
-uint64_t cor_ledger_floor(struct cor_ledger *ledger, uint64_t first_spooled);
+struct cor_absent {
+    uint64_t lost;
+    uint64_t elsewhere; /* another correlator has them */
+};
+/* The agent holds nothing below `first_spooled` (0 = nothing at all), and correlators
+ * have acknowledged up to `acknowledged` (0 = not known). Returns how many records that
+ * we do not have will therefore not come; each is told once. */
+struct cor_absent cor_ledger_floor(struct cor_ledger *ledger, uint64_t first_spooled,
+                                   uint64_t acknowledged);
 
 /* At start: the archive holds these. */
 int cor_ledger_replay(struct cor_ledger *ledger, uint64_t first,

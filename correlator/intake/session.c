@@ -144,6 +144,25 @@ static void welcome(struct cor_session *s)
                                     .last_durable = s->agent->ledger.durable}});
 }
 
+/* Of an agent that is new here, and does not say what was acknowledged, nothing is known
+ * to be missing. */
+static void settle_absent(struct cor_agent *agent, const struct hd_wire_hello *hello,
+                          bool is_known)
+{
+    struct cor_absent absent =
+        cor_ledger_floor(&agent->ledger, hello->first_spooled, hello->acknowledged);
+    COR_COUNT(COR_M_ELSEWHERE, absent.elsewhere);
+    if (absent.elsewhere > 0) {
+        HD_LOG(INFO, "intake", "an agent delivered records to another correlator",
+               HD_KV_STR("agent", agent->name), HD_KV_UINT("records", absent.elsewhere));
+    }
+    if (absent.lost > 0 && (is_known || hello->acknowledged > 0)) {
+        COR_COUNT(COR_M_MISSING, absent.lost);
+        HD_LOG(WARN, "intake", "records are missing that the agent no longer has",
+               HD_KV_STR("agent", agent->name), HD_KV_UINT("records", absent.lost));
+    }
+}
+
 static void on_hello(struct cor_session *s, const struct hd_wire_hello *hello)
 {
     struct cor_intake *in = s->intake;
@@ -165,12 +184,7 @@ static void on_hello(struct cor_session *s, const struct hd_wire_hello *hello)
         end(agent->session, by_successor, "replaced by a newer connection from %s",
             hd_stream_peer(s->stream));
     }
-    uint64_t lost = cor_ledger_floor(&agent->ledger, hello->first_spooled);
-    if (is_known && lost > 0) {
-        COR_COUNT(COR_M_MISSING, lost);
-        HD_LOG(WARN, "intake", "records are missing that the agent no longer has",
-               HD_KV_STR("agent", agent->name), HD_KV_UINT("records", lost));
-    }
+    settle_absent(agent, hello, is_known);
     agent->session = s;
     agent->seen_ns = hd_clock_wall_ns();
     (void)snprintf(agent->peer, sizeof(agent->peer), "%s", hd_stream_peer(s->stream));

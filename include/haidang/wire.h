@@ -47,6 +47,7 @@ struct hd_wire_hello {
     struct hd_slice agent, boot, program; /* program: "haidang-agent 0.1.0" */
     uint64_t first_spooled; /* oldest sequence still in the spool; 0 = spool empty */
     uint64_t last_spooled;
+    uint64_t acknowledged; /* by any correlator, up to here; 0 = none, or not known */
 };
 
 struct hd_wire_welcome {

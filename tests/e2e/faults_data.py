@@ -303,6 +303,10 @@ def test_fail_over():
         wait_until("the rest", lambda: b"line 99\n" in archive(world))
         both = archive(world) + archive(world, "second")
         expect(all(both.count(f" line {n}\n".encode()) == 1 for n in range(100)), "lines are lost or double")
+        for name in ("correlator", "second"):  # what the other one has is not missing
+            missing = world.metrics(name)["haidang_correlator_missing_records_total"]
+            expect(missing == 0, f"{name} misses what the other one has")
+        expect(world.metric("correlator", "elsewhere_records_total") > 0, "the first says nothing of the second")
 
 
 def start_pair_of_correlators(world):

@@ -45,6 +45,7 @@ static void on_hello(struct fake_peer *peer, const struct hd_wire_hello *hello)
     fc->hellos++;
     fc->batches_here = 0;
     fc->first_spooled = hello->first_spooled;
+    fc->acknowledged = hello->acknowledged;
     fc->last_spooled = hello->last_spooled;
     (void)snprintf(fc->agent, sizeof(fc->agent), "%.*s", HD_SLICE_FMT(hello->agent));
     if (!hd_slice_eq(hello->boot, hd_slice_str(fc->boot))) {

@@ -45,7 +45,7 @@ struct fake_correlator {
     unsigned batches_here; /* of the connection at hand */
     char boot[33], agent[64];
     uint64_t last; /* durable here */
-    uint64_t in_flight_max, first_spooled, last_spooled;
+    uint64_t in_flight_max, first_spooled, last_spooled, acknowledged;
     void (*line)(void *ctx, const struct hd_batch_record *record,
                  const struct hd_batch_source *source);
     void *ctx;

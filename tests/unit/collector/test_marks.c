@@ -183,7 +183,8 @@ static void test_wrong_metas(void **state)
 static struct hd_slice write_state(struct hd_buf *text, unsigned n)
 {
     struct col_marks *marks = make(1000);
-    const struct col_state state = {.boot = BOOT, .index = 812, .last = 40961};
+    const struct col_state state = {
+        .boot = BOOT, .index = 812, .last = 40961, .acked = 39210};
     for (unsigned i = 0; i < n; i++) {
         set(marks, i, "value", 1000);
     }
@@ -208,6 +209,7 @@ static void test_state_file(void **state)
         assert_string_equal(got.boot, BOOT);
         assert_int_equal(got.index, 812);
         assert_int_equal(got.last, 40961);
+        assert_int_equal(got.acked, 39210);
         assert_int_equal(col_marks_count(marks), n); /* the old one is left out */
         col_marks_free(marks);
     }

@@ -330,6 +330,7 @@ static void test_restart_continues(void **state)
     assert_int_equal(f->sum, sum_to(60));
     assert_int_equal(f->fc[0].gaps + f->fc[0].repeats, 0);
     assert_int_equal(f->fc[0].first_spooled, 31);
+    assert_int_equal(f->fc[0].acknowledged, 30); /* known over a restart */
     teardown(f);
 }
 
@@ -507,6 +508,7 @@ static void test_fail_over_and_back(void **state)
     assert_int_equal(f->fc[1].repeats, 0);
     open_correlator(f, 0, port);
     WAIT(f, f->fc[0].hellos == 1);
+    assert_int_equal(f->fc[0].acknowledged, 10); /* by the other one */
     assert_int_equal(f->fc[1].byes, 1);
     add_lines(f, 5, 5);
     WAIT(f, f->lines == 15);

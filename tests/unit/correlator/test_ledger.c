@@ -85,15 +85,49 @@ static void the_floor_ends_waiting_for_what_cannot_come(void **state)
     assert_int_equal(cor_ledger_replay(&l, 31, 40), HD_OK);
     assert_int_equal(cor_ledger_replay(&l, 5, 8), HD_OK); /* twice in the archive */
     assert_int_equal(l.durable, 10);
-    assert_int_equal(cor_ledger_floor(&l, 11), 0);
+    assert_int_equal(cor_ledger_floor(&l, 11, 0).lost, 0);
     assert_int_equal(l.durable, 10);
-    assert_int_equal(cor_ledger_floor(&l, 0), 10);
+    assert_int_equal(cor_ledger_floor(&l, 0, 0).lost, 10);
     assert_int_equal(l.durable, 40);
-    assert_int_equal(cor_ledger_floor(&l, 51), 10);
+    assert_int_equal(cor_ledger_floor(&l, 51, 0).lost, 10);
     assert_int_equal(l.durable, 50);
-    assert_int_equal(cor_ledger_floor(&l, 20), 0);
+    assert_int_equal(cor_ledger_floor(&l, 20, 0).lost, 0);
     assert_int_equal(l.durable, 50);
     assert_null(l.head);
+}
+
+static void check_absent(struct cor_absent got, uint64_t lost, uint64_t elsewhere)
+{
+    assert_int_equal(got.lost, lost);
+    assert_int_equal(got.elsewhere, elsewhere);
+}
+
+static void what_another_correlator_has_is_not_missing(void **state)
+{
+    (void)state;
+    struct cor_ledger l = {0};
+    uint64_t missing = 1;
+    assert_int_equal(cor_ledger_replay(&l, 1, 100), HD_OK);
+    /* 101..200 went to another; 201..210 were lost in the spool */
+    check_absent(cor_ledger_floor(&l, 211, 200), 10, 100);
+    assert_int_equal(l.durable, 210);
+    check_absent(cor_ledger_floor(&l, 211, 200), 0, 0);
+    /* an empty spool: all went to another, and what comes next misses nothing */
+    check_absent(cor_ledger_floor(&l, 0, 300), 0, 90);
+    const struct cor_span batch = {.first = 301, .last = 310};
+    struct cor_span *span = NULL;
+    assert_int_equal(cor_ledger_take(&l, &batch, &span, &missing), HD_OK);
+    assert_int_equal(missing, 0);
+    /* while 301..310 is in flight the agent goes away, and comes back with 351 */
+    check_absent(cor_ledger_floor(&l, 351, 350), 0, 40);
+    const struct cor_span later = {.first = 361, .last = 370};
+    struct cor_span *second = NULL;
+    assert_int_equal(cor_ledger_take(&l, &later, &second, &missing), HD_OK);
+    assert_int_equal(missing, 10); /* 351..360 it had */
+    cor_ledger_durable(&l, span);
+    cor_ledger_durable(&l, second);
+    assert_int_equal(l.durable, 370);
+    cor_ledger_fini(&l);
 }
 
 static void the_floor_waits_for_what_is_in_flight(void **state)
@@ -101,11 +135,13 @@ static void the_floor_waits_for_what_is_in_flight(void **state)
     (void)state;
     struct cor_ledger l = {0};
     struct cor_span *a = take(&l, 1, 10);
-    (void)cor_ledger_floor(&l, 21);
+    assert_int_equal(cor_ledger_floor(&l, 21, 0).lost, 10);
+    assert_int_equal(cor_ledger_floor(&l, 21, 0).lost, 0); /* told once */
     assert_int_equal(l.durable, 0);
     cor_ledger_durable(&l, a);
     assert_int_equal(l.durable, 10);
     struct cor_span *b = take(&l, 21, 30);
+    assert_true(b->skips);
     cor_ledger_durable(&l, b);
     assert_int_equal(l.durable, 30);
     take(&l, 31, 40);
@@ -197,6 +233,7 @@ int main(void)
         cmocka_unit_test(a_failed_batch_holds_back_what_follows),
         cmocka_unit_test(what_an_agent_skips_is_lost_and_counted),
         cmocka_unit_test(the_floor_ends_waiting_for_what_cannot_come),
+        cmocka_unit_test(what_another_correlator_has_is_not_missing),
         cmocka_unit_test(the_floor_waits_for_what_is_in_flight),
         cmocka_unit_test(random_fates_hold_every_batch_once),
         cmocka_unit_test(meta_round_trip_and_cuts),
