@@ -157,6 +157,7 @@ static void write_status(void *ctx, struct hd_buf *out)
 {
     struct col_agent *agent = ctx;
     struct col_intake_status intake;
+    struct col_feed_rest rest;
     struct hd_json json = hd_json(out);
     hd_json_object(&json, NULL);
     hd_json_cstr(&json, "program", "haidang-agent");
@@ -165,6 +166,7 @@ static void write_status(void *ctx, struct hd_buf *out)
     hd_json_time(&json, "started", agent->started_ns, 3);
     if (agent->phase == RUNNING) {
         col_intake_status(agent->intake, &intake);
+        col_uplink_rest(agent->uplink, &rest);
         hd_json_cstr(&json, "state", has_problems(agent) ? "degraded" : "ok");
         write_problems(agent, &json);
         hd_json_cstr(&json, "agent", agent->name);
@@ -174,7 +176,9 @@ static void write_status(void *ctx, struct hd_buf *out)
         col_uplink_status(agent->uplink, &json);
         hd_json_object(&json, "spool");
         hd_json_u64(&json, "bytes", intake.spool_bytes);
-        hd_json_u64(&json, "entries", col_uplink_entries(agent->uplink));
+        hd_json_u64(&json, "unacked_bytes", rest.bytes);
+        hd_json_u64(&json, "entries", rest.entries);
+        hd_json_u64(&json, "lines", rest.lines);
         hd_json_u64(&json, "pending_bytes", intake.pending_bytes);
         hd_json_end(&json, '}');
         col_sources_status(agent->sources, &json);
@@ -182,13 +186,17 @@ static void write_status(void *ctx, struct hd_buf *out)
     hd_json_end(&json, '}');
 }
 
-/* Counters that the kernel keeps until they are asked for. */
+/* What is counted by others until it is asked for: the kernel, the spool. */
 static void refresh(void *ctx)
 {
     struct col_agent *agent = ctx;
     struct col_source_stats stats;
+    struct col_feed_rest rest;
     if (agent->phase == RUNNING) {
         col_sources_stats(agent->sources, &stats);
+        col_uplink_rest(agent->uplink, &rest);
+        COL_SET(COL_UNACKED_BYTES, rest.bytes);
+        COL_SET(COL_UNACKED_LINES, rest.lines);
     }
 }
 

@@ -33,6 +33,10 @@
       "File positions forgotten because there were too many")                            \
     X(COL_BATCHES, COUNTER, "haidang_agent_batches_total", "Batches spooled")            \
     X(COL_SPOOL_BYTES, GAUGE, "haidang_agent_spool_bytes", "Spool size on disk")         \
+    X(COL_UNACKED_BYTES, GAUGE, "haidang_agent_unacked_bytes",                           \
+      "Of the spool: bytes not acknowledged yet")                                        \
+    X(COL_UNACKED_LINES, GAUGE, "haidang_agent_unacked_lines",                           \
+      "Of the spool: lines not acknowledged yet")                                        \
     X(COL_SPOOL_ERRORS, COUNTER, "haidang_agent_spool_errors_total",                     \
       "Batches that could not be written at the first attempt")                          \
     X(COL_SPOOL_CORRUPT, COUNTER, "haidang_agent_spool_corrupt_total",                   \

@@ -92,7 +92,10 @@ static void show_agent(const struct con_show *show, const json_t *status,
     add_word(out, status, "uplink.correlator");
     hd_buf_printf(out, ", %s ", con_show_say(show, "spool", "hàng đợi"));
     add_size(out, number(status, "spool.bytes"));
-    hd_buf_byte(out, '\n');
+    hd_buf_printf(out, ", %s ", con_show_say(show, "not acknowledged", "chưa xác nhận"));
+    add_size(out, number(status, "spool.unacked_bytes"));
+    hd_buf_printf(out, " (%lld %s)\n", (long long)number(status, "spool.lines"),
+                  con_show_say(show, "lines", "dòng"));
     json_array_foreach(json_object_get(status, "sources"), i, source)
     {
         hd_buf_str(out, "  ");

@@ -151,12 +151,18 @@ static int listing_add(void *ctx, const char *name)
     return HD_OK;
 }
 
-static int list(const struct hd_journal_reader *r, struct listing *l)
+static int list_around(const struct hd_journal_reader *r,
+                       const struct hd_journal_cursor *at, struct listing *l)
 {
-    l->index = r->at.index;
-    l->after = r->at.segment;
+    l->index = at->index;
+    l->after = at->segment;
     int err = r->io.ops->list(r->io.ctx, r->dir, listing_add, l);
     return err == HD_ENOENT ? HD_EAGAIN : err;
+}
+
+static int list(const struct hd_journal_reader *r, struct listing *l)
+{
+    return list_around(r, &r->at, l);
 }
 
 static int segment_open(struct hd_journal_reader *r, uint64_t first)
@@ -409,6 +415,57 @@ uint64_t hd_journal_reader_lag(const struct hd_journal_reader *r)
         from = list(r, &l) == HD_OK && l.oldest > 0 ? l.oldest : mark.next;
     }
     return mark.next > from ? mark.next - from : 0;
+}
+
+struct measure {
+    const struct hd_journal_reader *reader;
+    uint64_t after, before; /* of the segments that begin between these: */
+    uint64_t bytes;
+};
+
+static int measure_add(void *ctx, const char *name)
+{
+    struct measure *m = ctx;
+    const struct hd_io *io = &m->reader->io;
+    char path[PATH_MAX];
+    uint64_t first = 0, len = 0;
+    int fd = -1;
+    if (!hd_jfmt_name_parse(name, &first) || first < m->after || first >= m->before) {
+        return HD_OK;
+    }
+    int err = path_of(m->reader, name, path);
+    err = err == HD_OK ? io->ops->open(io->ctx, path, O_RDONLY, &fd) : err;
+    err = err == HD_OK ? io->ops->size(io->ctx, fd, &len) : err;
+    hd_io_close(io, &fd);
+    m->bytes += len;
+    return err == HD_ENOENT ? HD_OK : err; /* removed meanwhile */
+}
+
+int hd_journal_reader_rest(const struct hd_journal_reader *r,
+                           const struct hd_journal_cursor *from,
+                           struct hd_journal_rest *out)
+{
+    struct hd_jfmt_mark mark;
+    struct listing l = {0};
+    *out = (struct hd_journal_rest){0};
+    int err = hd_jreader_mark(r, &mark);
+    err = err == HD_OK ? list_around(r, from, &l) : err;
+    if (err != HD_OK) {
+        return err == HD_EAGAIN ? HD_OK : err; /* nothing was written yet */
+    }
+    uint64_t segment = l.holding > 0 ? l.holding : l.oldest;
+    uint64_t index = from->index > segment ? from->index : segment;
+    if (segment == 0 || index >= mark.next) {
+        return HD_OK;
+    }
+    bool is_known = from->segment == segment && from->index != 0;
+    uint64_t offset = is_known ? from->offset : HD_JFMT_SEGMENT_LEN;
+    struct measure m = {.reader = r, .after = segment, .before = mark.segment};
+    err = r->io.ops->list(r->io.ctx, r->dir, measure_add, &m);
+    uint64_t end = m.bytes + mark.offset;
+    out->entries = mark.next - index;
+    out->bytes = end > offset ? end - offset : 0;
+    return err;
 }
 
 /* ---- positions ---- */

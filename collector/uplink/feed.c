@@ -22,8 +22,11 @@ int col_feed_open(struct col_feed *feed, struct hd_owner *owner, uv_loop_t *loop
     hd_owner_add(owner, (uv_handle_t *)&feed->timer);
     int err = hd_journal_reader_open(status.spool_dir, READER_NAME, &feed->reader);
     if (err == HD_OK) {
+        uint64_t first;
         hd_journal_reader_tell(feed->reader, &feed->acked);
         feed->saved = feed->acked;
+        (void)col_feed_oldest_ns(feed, &first);
+        feed->lines_from = first > 0 ? first - 1 : status.last_spooled;
     }
     return err;
 }
@@ -91,6 +94,23 @@ int col_feed_skip_to(struct col_feed *feed, uint64_t last_durable)
         }
     }
     return err == HD_EAGAIN ? HD_OK : err;
+}
+
+void col_feed_rest(const struct col_feed *feed, struct col_feed_rest *out)
+{
+    struct hd_journal_rest rest;
+    struct col_intake_status status;
+    col_intake_status(feed->intake, &status);
+    *out = (struct col_feed_rest){0};
+    if (hd_journal_reader_rest(feed->reader, &feed->acked, &rest) != HD_OK ||
+        rest.entries == 0) {
+        return;
+    }
+    out->entries = rest.entries;
+    out->bytes = rest.bytes;
+    if (status.last_spooled > feed->lines_from) {
+        out->lines = status.last_spooled - feed->lines_from;
+    }
 }
 
 bool col_feed_is_empty(const struct col_feed *feed)
@@ -188,6 +208,7 @@ void col_feed_acked(struct col_feed *feed, const struct hd_journal_cursor *after
                     uint64_t last, uint64_t bytes)
 {
     feed->acked = *after;
+    feed->lines_from = last;
     feed->acked_last = last > feed->acked_last ? last : feed->acked_last;
     feed->unsaved_bytes += bytes;
     save_soon(feed);

@@ -17,7 +17,8 @@ struct col_feed {
     struct hd_journal_reader *reader;
     struct col_intake *intake;
     struct hd_journal_cursor acked; /* the first entry that is not acknowledged */
-    uint64_t acked_last;            /* sequence of the last record before it; 0 = none */
+    uint64_t lines_from; /* sequence of the last record before it, as far as known */
+    uint64_t acked_last; /* sequence of the last record before it; 0 = none */
     struct hd_journal_cursor saved, saving;
     struct hd_journal_cursor here; /* of `entry` */
     struct hd_journal_entry entry; /* valid when has_entry */
@@ -51,6 +52,11 @@ void col_feed_sent(struct col_feed *feed);
 void col_feed_acked(struct col_feed *feed, const struct hd_journal_cursor *after,
                     uint64_t last, uint64_t bytes);
 
+/* What is in the spool and not acknowledged, whatever was sent of it. */
+struct col_feed_rest {
+    uint64_t entries, bytes, lines;
+};
+void col_feed_rest(const struct col_feed *feed, struct col_feed_rest *out);
 /* Nothing waits to be sent. */
 bool col_feed_is_empty(const struct col_feed *feed);
 /* Time of the oldest record that waits to be sent, or 0. Only while no entry is being

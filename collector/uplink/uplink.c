@@ -454,6 +454,9 @@ static void on_close(void *ctx, int err, const char *why)
         finish_close(up);
         return;
     }
+    if (col_feed_rewind(&up->feed) != HD_OK) { /* what was sent waits again */
+        HD_LOG(WARN, "uplink", "the spool reader cannot go back; the next HELLO tries");
+    }
     if (is_switch) {
         col_targets_select(&up->targets, up->switch_to);
         set_state(up, WAITING);
@@ -652,9 +655,9 @@ int64_t col_uplink_oldest_ns(struct col_uplink *up)
     return col_feed_is_empty(&up->feed) ? 0 : col_feed_oldest_ns(&up->feed, &first);
 }
 
-uint64_t col_uplink_entries(const struct col_uplink *up)
+void col_uplink_rest(const struct col_uplink *up, struct col_feed_rest *out)
 {
-    return up->window.count + up->feed.has_entry + hd_journal_reader_lag(up->feed.reader);
+    col_feed_rest(&up->feed, out);
 }
 
 void col_uplink_status(struct col_uplink *up, struct hd_json *json)

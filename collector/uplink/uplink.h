@@ -20,6 +20,7 @@
 
 #include "collector/conf.h"
 #include "collector/intake/intake.h"
+#include "collector/uplink/feed.h"
 
 struct col_uplink;
 
@@ -58,5 +59,5 @@ int64_t col_uplink_oldest_ns(struct col_uplink *up);
 /* Member "uplink" of /status; and what is wrong, as strings of an open array. */
 void col_uplink_status(struct col_uplink *up, struct hd_json *json);
 void col_uplink_problems(const struct col_uplink *up, struct hd_json *json);
-/* Entries in the spool that are not acknowledged. */
-uint64_t col_uplink_entries(const struct col_uplink *up);
+/* What the spool holds that is not acknowledged. */
+void col_uplink_rest(const struct col_uplink *up, struct col_feed_rest *out);

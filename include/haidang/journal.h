@@ -132,5 +132,12 @@ int hd_journal_reader_save(struct hd_journal_reader *r,
  * when it was, then read until HD_EAGAIN. Owned by the reader. < 0: HD_E*. */
 int hd_journal_reader_fd(struct hd_journal_reader *r) HD_MUST_USE;
 void hd_journal_reader_drain(struct hd_journal_reader *r);
-/* Entries between the reader and the mark, and bytes on disk from here. */
+/* Entries between the reader and the mark. */
 uint64_t hd_journal_reader_lag(const struct hd_journal_reader *r);
+/* What is durable from a cursor on, in entries and in bytes on disk. */
+struct hd_journal_rest {
+    uint64_t entries, bytes;
+};
+int hd_journal_reader_rest(const struct hd_journal_reader *r,
+                           const struct hd_journal_cursor *from,
+                           struct hd_journal_rest *out) HD_MUST_USE;

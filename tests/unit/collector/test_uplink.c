@@ -490,6 +490,54 @@ static void test_rolled_back_spool_is_refused(void **state)
     teardown(f);
 }
 
+static void check_rest(struct fixture *f, uint64_t entries, uint64_t lines)
+{
+    struct col_feed_rest rest;
+    col_uplink_rest(f->uplink, &rest);
+    assert_int_equal(rest.entries, entries);
+    assert_int_equal(rest.lines, lines);
+    assert_true((rest.bytes > 0) == (entries > 0));
+}
+
+/* Never sent, sent and not acknowledged, refused, acknowledged in part, after a restart:
+ * what is not acknowledged is told as such. */
+static void test_what_is_not_acknowledged_is_told(void **state)
+{
+    (void)state;
+    struct fixture *f = setup();
+    uint16_t port = f->fc[0].port;
+    fake_correlator_close(&f->fc[0]);
+    add_lines(f, 40, 10);
+    open_uplink(f);
+    check_rest(f, 4, 40);
+    open_correlator(f, 0, port);
+    f->fc[0].acks_nothing = true;
+    WAIT(f, f->fc[0].batches == 4);
+    check_rest(f, 4, 40);
+    fake_correlator_cut(&f->fc[0]);
+    f->fc[0].bye = HD_WIRE_BYE_FULL;
+    f->fc[0].hellos = 0;
+    WAIT(f, f->fc[0].hellos == 1 && !fake_correlator_is_busy(&f->fc[0]));
+    run_for(f, 10);
+    check_rest(f, 4, 40);
+    assert_false(col_uplink_is_drained(f->uplink));
+    assert_true(col_uplink_oldest_ns(f->uplink) != 0);
+    close_agent(f);
+    open_intake(f);
+    add_lines(f, 5, 5);
+    open_uplink(f);
+    check_rest(f, 5, 45);
+    f->fc[0].bye = -1;
+    f->fc[0].acks_nothing = false;
+    WAIT(f, col_uplink_is_drained(f->uplink));
+    check_rest(f, 0, 0);
+    close_agent(f);
+    open_intake(f);
+    open_uplink(f);
+    check_rest(f, 0, 0);
+    teardown(f);
+}
+
 static void test_fail_over_and_back(void **state)
 {
     (void)state;
@@ -563,7 +611,7 @@ static void test_status(void **state)
     hd_json_end(&json, ']');
     hd_json_end(&json, '}');
     assert_non_null(strstr(hd_buf_cstr(&text), "must be the CN of our certificate"));
-    assert_int_equal(col_uplink_entries(f->uplink), 2);
+    check_rest(f, 2, 10);
     assert_true(col_uplink_oldest_ns(f->uplink) == INT64_C(1790000000000000000));
     hd_buf_fini(&text);
     teardown(f);
@@ -583,6 +631,7 @@ int main(void)
         cmocka_unit_test(test_nonsense),
         cmocka_unit_test(test_ack_of_what_was_not_sent),
         cmocka_unit_test(test_rolled_back_spool_is_refused),
+        cmocka_unit_test(test_what_is_not_acknowledged_is_told),
         cmocka_unit_test(test_fail_over_and_back),
         cmocka_unit_test(test_wrong_certificates),
         cmocka_unit_test(test_status),

@@ -62,6 +62,50 @@ static void test_append_commit_read(void **state)
     hd_journal_reader_close(r);
 }
 
+static void check_rest(struct hd_journal_reader *r, struct hd_journal *j,
+                       uint64_t entries, const struct hd_journal_cursor *from)
+{
+    struct hd_journal_rest rest;
+    assert_int_equal(hd_journal_reader_rest(r, from, &rest), HD_OK);
+    assert_int_equal(rest.entries, entries);
+    if (entries == 0) {
+        assert_int_equal(rest.bytes, 0);
+    } else {
+        assert_in_range(rest.bytes, 1, hd_journal_bytes(j) - 1);
+    }
+}
+
+/* From every position: entries to the last, bytes that shrink with each entry. */
+static void test_what_is_left(void **state)
+{
+    (void)state;
+    enum { N = 200 };
+    const char *dir = hd_test_tmpdir();
+    struct hd_journal_reader *r = hd_test_reader(dir, NULL);
+    struct hd_journal_cursor at = {0};
+    struct hd_journal_rest rest, before = {.bytes = UINT64_MAX};
+    struct hd_journal_entry entry;
+    assert_int_equal(hd_journal_reader_rest(r, &at, &rest), HD_OK);
+    assert_int_equal(rest.entries + rest.bytes, 0);
+    struct hd_journal *j = open_small(dir, 4096, 0);
+    hd_test_append(j, 1, N);
+    check_rest(r, j, N, &at);
+    for (uint64_t n = 1; n <= N; n++) {
+        hd_journal_reader_tell(r, &at);
+        check_rest(r, j, N - n + 1, &at);
+        assert_int_equal(hd_journal_reader_rest(r, &at, &rest), HD_OK);
+        assert_true(rest.bytes < before.bytes);
+        before = rest;
+        assert_int_equal(hd_journal_reader_next(r, &entry), HD_OK);
+    }
+    hd_journal_reader_tell(r, &at);
+    check_rest(r, j, 0, &at);
+    hd_test_append(j, N + 1, N + 1);
+    check_rest(r, j, 1, &at);
+    hd_journal_close(j);
+    hd_journal_reader_close(r);
+}
+
 static void test_headers_only(void **state)
 {
     (void)state;
@@ -496,6 +540,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_append_commit_read),
+        cmocka_unit_test(test_what_is_left),
         cmocka_unit_test(test_headers_only),
         cmocka_unit_test(test_index_goes_on_after_reopen),
         cmocka_unit_test(test_one_writer),
