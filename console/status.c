@@ -107,6 +107,11 @@ static void show_agent(const struct con_show *show, const json_t *status,
                       (long long)number(source, "dropped"),
                       con_show_say(show, "dropped", "bị mất"));
         add_word(out, source, "state");
+        if (number(source, "passed_over") > 0) {
+            hd_buf_printf(out, ", %lld %s", (long long)number(source, "passed_over"),
+                          con_show_say(show, "names passed over (no files)",
+                                       "tên bị bỏ qua (không phải tệp)"));
+        }
         hd_buf_byte(out, '\n');
     }
 }

@@ -27,12 +27,12 @@
 #include "collector/source/rotated.h"
 #include "collector/source/source.h"
 #include "collector/source/tail.h"
+#include "collector/source/told.h"
 #include "collector/source/watch.h"
 #include "collector/source/zone.h"
 
 #define COALESCE_MS     40U
-#define TURNS           8U  /* reads before other handles of the loop have their turn */
-#define REFUSED_MAX     64U /* files that cannot be opened, remembered to say it once */
+#define TURNS           8U /* reads before other handles of the loop have their turn */
 #define POLL_NS         HD_NS_PER_SEC /* of files that cannot be watched */
 #define PATTERN_KEY_LEN 9
 
@@ -46,11 +46,6 @@ struct node {
     int64_t partial_ns; /* when to take what waits at the end; 0 = nothing waits */
     unsigned generation;
     bool is_ready, is_rotated, flush, is_ending;
-};
-
-struct refused {
-    dev_t dev;
-    ino_t ino;
 };
 
 struct file_source {
@@ -71,8 +66,8 @@ struct file_source {
     bool *is_new;                              /* per pattern: never watched before */
     uint64_t *since; /* per pattern: wall clock of its first watch, ns */
     size_t pattern;  /* being walked */
-    struct refused refused[REFUSED_MAX];
-    size_t n_refused;
+    struct col_told refused, passed;
+    uint64_t passed_over;         /* in this walk */
     struct col_source_stats gone; /* sums of closed nodes */
     void (*closed)(void *ctx);
     void *closed_ctx;
@@ -165,13 +160,8 @@ static void end_node(struct file_source *fs, struct node *n)
 static void say_refused(struct file_source *fs, const char *path, const struct stat *st,
                         int err)
 {
-    for (size_t i = 0; i < fs->n_refused; i++) {
-        if (fs->refused[i].dev == st->st_dev && fs->refused[i].ino == st->st_ino) {
-            return;
-        }
-    }
-    if (fs->n_refused < REFUSED_MAX) {
-        fs->refused[fs->n_refused++] = (struct refused){st->st_dev, st->st_ino};
+    if (!col_told_first(&fs->refused, st)) {
+        return;
     }
     COL_COUNT(COL_FILES_SKIPPED, 1);
     HD_LOG(WARN, "file", "cannot read a file; it is tried again when it changes",
@@ -365,6 +355,28 @@ static void on_dir(void *ctx, const char *dir, const char *name, bool is_last)
     }
 }
 
+static const char *kind_of(mode_t mode)
+{
+    return S_ISDIR(mode)    ? "a directory"
+           : S_ISFIFO(mode) ? "a FIFO"
+           : S_ISSOCK(mode) ? "a socket"
+           : S_ISLNK(mode)  ? "a symbolic link that leads to nothing"
+                            : "a device";
+}
+
+static void on_other(void *ctx, const char *path, const struct stat *st)
+{
+    struct file_source *fs = ctx;
+    if (is_excluded(fs, path)) {
+        return;
+    }
+    fs->passed_over++;
+    if (col_told_first(&fs->passed, st)) {
+        HD_LOG(WARN, "file", "a name that matches is no regular file: it is passed over",
+               HD_KV_STR("file", path), HD_KV_STR("is", kind_of(st->st_mode)));
+    }
+}
+
 static void on_unreadable(void *ctx, const char *dir, int err)
 {
     (void)ctx;
@@ -387,9 +399,10 @@ static void sweep(struct file_source *fs)
 
 static void walk_all(struct file_source *fs)
 {
-    const struct col_paths_ops ops = {on_dir, on_match, on_unreadable, fs};
+    const struct col_paths_ops ops = {on_dir, on_match, on_other, on_unreadable, fs};
     fs->generation++;
     fs->is_waiting = false;
+    fs->passed_over = 0;
     col_watch_begin(fs->watch);
     for (fs->pattern = 0; fs->pattern < fs->conf->n_paths; fs->pattern++) {
         int err = col_paths_walk(fs->conf->paths[fs->pattern], &ops);
@@ -619,6 +632,7 @@ static void file_stats(const struct col_source *source, struct col_source_stats 
         out->bytes += fs->nodes[i]->tail.bytes;
         out->truncated += fs->nodes[i]->tail.truncated;
     }
+    out->passed_over = fs->passed_over;
     out->state = fs->is_paused      ? "paused"
                  : fs->n_nodes == 0 ? "waiting for the file"
                  : fs->is_waiting   ? "too many files"

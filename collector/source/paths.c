@@ -4,9 +4,11 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fnmatch.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 struct walk {
     const struct col_paths_ops *ops;
@@ -65,6 +67,67 @@ static bool next_component(const char **rest, char out[COL_PATH_MAX])
     return len > 0;
 }
 
+/* A name as a pattern that matches only this name. */
+static void escape(const char *name, char out[2 * NAME_MAX + 1])
+{
+    size_t n = 0;
+    for (; *name != '\0' && n < 2 * NAME_MAX - 1; name++) {
+        if (strchr("*?[]\\", *name) != NULL) {
+            out[n++] = '\\';
+        }
+        out[n++] = *name;
+    }
+    out[n] = '\0';
+}
+
+/* Where the link at `path` leads, into `path`; false: it is no link. */
+static bool follow_link(char path[COL_PATH_MAX])
+{
+    char target[COL_PATH_MAX], dir[COL_PATH_MAX];
+    ssize_t len = readlink(path, target, sizeof(target) - 1);
+    if (len <= 0) {
+        return false;
+    }
+    target[len] = '\0';
+    (void)col_paths_split(path, dir);
+    bool is_absolute = target[0] == '/';
+    int n = snprintf(path, COL_PATH_MAX, "%s%s%s", is_absolute ? "" : dir,
+                     is_absolute ? "" : "/", target);
+    return n > 0 && n < COL_PATH_MAX;
+}
+
+/* A file behind links is renamed and made anew where it really is. */
+static void report_links(const struct walk *w)
+{
+    char path[COL_PATH_MAX], dir[COL_PATH_MAX], name[2 * NAME_MAX + 1];
+    struct stat st;
+    memcpy(path, w->path, w->len + 1);
+    for (unsigned i = 0; i < COL_PATH_LINKS && follow_link(path); i++) {
+        escape(col_paths_split(path, dir), name);
+        if (stat(dir, &st) == 0 && S_ISDIR(st.st_mode)) {
+            w->ops->dir(w->ops->ctx, dir, name, true);
+        }
+    }
+}
+
+static void enter_last(struct walk *w)
+{
+    struct stat st;
+    if (lstat(w->path, &st) != 0) {
+        return;
+    }
+    if (S_ISLNK(st.st_mode)) {
+        struct stat target;
+        report_links(w); /* before the look at what is there */
+        st = stat(w->path, &target) == 0 ? target : st;
+    }
+    if (S_ISREG(st.st_mode)) {
+        w->ops->file(w->ops->ctx, w->path);
+    } else if (w->ops->other != NULL) {
+        w->ops->other(w->ops->ctx, w->path, &st);
+    }
+}
+
 static int step(struct walk *w, const char *rest, unsigned depth);
 
 /* Goes on at one name: a file at the end of the pattern, a directory before. */
@@ -77,12 +140,10 @@ static int enter(struct walk *w, const char *name, const char *rest, unsigned de
     if (!append(w, name)) {
         return HD_ELIMIT;
     }
-    if (stat(w->path, &st) == 0) {
-        if (is_last && S_ISREG(st.st_mode)) {
-            w->ops->file(w->ops->ctx, w->path);
-        } else if (!is_last && S_ISDIR(st.st_mode)) {
-            err = step(w, rest, depth + 1);
-        }
+    if (is_last) {
+        enter_last(w);
+    } else if (stat(w->path, &st) == 0 && S_ISDIR(st.st_mode)) {
+        err = step(w, rest, depth + 1);
     }
     cut_back(w, len);
     return err;

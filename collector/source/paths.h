@@ -2,7 +2,8 @@
  *
  * Walks a path pattern: reports the directories to watch and the files that match. Each
  * component may hold glob(7) characters; a hidden name matches only a component that
- * starts with a dot. Blocks in readdir and stat; no state is kept.
+ * starts with a dot. Symbolic links are followed: to a file, the directories where its
+ * links lead are on the way, too. Blocks in readdir and stat; no state is kept.
  */
 #pragma once
 #include <stdbool.h>
@@ -12,12 +13,18 @@
 
 #define COL_PATH_MAX   4096
 #define COL_PATH_DEPTH 64
+#define COL_PATH_LINKS 16 /* links that lead to one file */
+
+struct stat;
 
 struct col_paths_ops {
     /* An entry of `dir` whose name matches `name` would matter: a directory on the way,
      * or (is_last) a file. Called for directories that exist. */
     void (*dir)(void *ctx, const char *dir, const char *name, bool is_last);
     void (*file)(void *ctx, const char *path);
+    /* What matches is no file: a directory, a FIFO, a link that leads nowhere (then `st`
+     * is the link's). */
+    void (*other)(void *ctx, const char *path, const struct stat *st);
     /* A directory on the way cannot be read; may be NULL. */
     void (*unreadable)(void *ctx, const char *dir, int err);
     void *ctx;

@@ -49,7 +49,8 @@ struct col_source; /* a running source; the first member is its ops */
 
 struct col_source_stats {
     uint64_t lines, bytes, dropped, truncated;
-    const char *state; /* "open", "paused", "waiting for the file", ... for people */
+    uint64_t passed_over; /* names that match and are no files, now */
+    const char *state;    /* "open", "paused", "waiting for the file", ... for people */
 };
 
 struct col_source_ops {

@@ -153,6 +153,7 @@ void col_sources_status(const struct col_sources *s, struct hd_json *json)
         hd_json_u64(json, "bytes", one.bytes);
         hd_json_u64(json, "dropped", one.dropped);
         hd_json_u64(json, "truncated", one.truncated);
+        hd_json_u64(json, "passed_over", one.passed_over);
         hd_json_cstr(json, "state", one.state);
         hd_json_end(json, '}');
     }

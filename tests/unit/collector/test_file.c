@@ -101,6 +101,102 @@ static void test_follows(void **state)
     teardown(f);
 }
 
+static void link_to(const struct fixture *f, const char *target, const char *name)
+{
+    assert_int_equal(symlink(target, in_dir(f, name)), 0);
+}
+
+/* As containers log: a link to a link to a file, which is rotated where it really is. */
+static void test_links_are_followed_through_rotation(void **state)
+{
+    (void)state;
+    struct fixture *f = setup("*.log");
+    assert_int_equal(mkdir(in_dir(f, "pods"), 0700), 0);
+    assert_int_equal(mkdir(in_dir(f, "disk"), 0700), 0);
+    append(f, "disk/a[1]", "one\n");
+    link_to(f, "../disk/a[1]", "pods/0");
+    link_to(f, "pods/0", "app.log");
+    start(f);
+    fake_env_wait(&f->fe, 1);
+    append(f, "disk/a[1]", "two\n");
+    fake_env_wait(&f->fe, 2);
+    move(f, "disk/a[1]", "disk/a[1].old");
+    append(f, "disk/a[1].old", "three\n");
+    append(f, "disk/a[1]", "four\n");
+    fake_env_wait(&f->fe, 4);
+    /* the link is pointed elsewhere; what the old file still gets is read */
+    append(f, "disk/b", "five\n");
+    link_to(f, "../disk/b", "pods/1");
+    move(f, "pods/1", "pods/0");
+    fake_env_wait(&f->fe, 5);
+    append(f, "disk/a[1]", "six\n");
+    fake_env_wait(&f->fe, 6);
+    FAKE_EXPECT(&f->fe.sink, "one", "two", "three", "four", "five", "six");
+    assert_non_null(strstr(f->fe.sink.lines[4].source, "/app.log"));
+    teardown(f);
+}
+
+static void test_a_link_waits_for_its_file(void **state)
+{
+    (void)state;
+    struct fixture *f = setup("*.log");
+    assert_int_equal(mkdir(in_dir(f, "disk"), 0700), 0);
+    link_to(f, "disk/late", "a.log");
+    link_to(f, "b.log", "b.log"); /* leads to itself */
+    start(f);
+    fake_env_quiet(&f->fe, 60);
+    append(f, "disk/late", "here\n");
+    fake_env_wait(&f->fe, 1);
+    FAKE_EXPECT(&f->fe.sink, "here");
+    teardown(f);
+}
+
+static uint64_t passed_over(const struct fixture *f)
+{
+    struct col_source_stats stats;
+    f->fe.source->ops->stats(f->fe.source, &stats);
+    return stats.passed_over;
+}
+
+/* Told once each, however often the names are looked at. */
+static void test_what_is_no_file_is_told(void **state)
+{
+    (void)state;
+    struct fixture *f = setup("*.log");
+    char text[8192] = "";
+    int saved = dup(STDERR_FILENO);
+    FILE *caught = tmpfile();
+    assert_non_null(caught);
+    assert_int_equal(mkdir(in_dir(f, "dir.log"), 0700), 0);
+    assert_int_equal(mkfifo(in_dir(f, "fifo.log"), 0600), 0);
+    link_to(f, "nowhere", "link.log");
+    append(f, "a.log", "a\n");
+    assert_true(dup2(fileno(caught), STDERR_FILENO) >= 0);
+    start(f);
+    fake_env_wait(&f->fe, 1);
+    append(f, "b.log", "b\n"); /* all names are looked at again */
+    fake_env_wait(&f->fe, 2);
+    assert_int_equal(passed_over(f), 3);
+    assert_int_equal(rmdir(in_dir(f, "dir.log")), 0);
+    append(f, "c.log", "c\n");
+    fake_env_wait(&f->fe, 3);
+    assert_int_equal(passed_over(f), 2);
+    assert_true(dup2(saved, STDERR_FILENO) >= 0);
+    assert_int_equal(close(saved), 0);
+    rewind(caught);
+    assert_true(fread(text, 1, sizeof(text) - 1, caught) > 0);
+    assert_int_equal(fclose(caught), 0);
+    unsigned n = 0;
+    for (const char *at = text; (at = strstr(at, "is no regular file")) != NULL; at++) {
+        n++;
+    }
+    assert_int_equal(n, 3);
+    assert_non_null(strstr(text, "a directory"));
+    assert_non_null(strstr(text, "a FIFO"));
+    assert_non_null(strstr(text, "leads to nothing"));
+    teardown(f);
+}
+
 static void test_directories_that_come_later(void **state)
 {
     (void)state;
@@ -399,6 +495,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_follows),
+        cmocka_unit_test(test_links_are_followed_through_rotation),
+        cmocka_unit_test(test_a_link_waits_for_its_file),
+        cmocka_unit_test(test_what_is_no_file_is_told),
         cmocka_unit_test(test_directories_that_come_later),
         cmocka_unit_test(test_start_end_and_begin),
         cmocka_unit_test(test_rotation_by_rename),
