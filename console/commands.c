@@ -35,6 +35,7 @@ static const struct con_option tail_options[] = {
     {"text", 't', CON_VALUE, "WORD", "anywhere in the alert", NULL},
     {"since", 0, CON_VALUE, "DURATION", "begin so far back: 10m, 2h, 3d", NULL},
     {"all", 0, CON_FLAG, NULL, "begin with the oldest alert", NULL},
+    {"whole", 'w', CON_FLAG, NULL, "do not cut lines to the terminal's width", NULL},
     {"no-follow", 'n', CON_FLAG, NULL, "end when everything was shown", NULL},
     {"json", 'j', CON_FLAG, NULL, "alerts as JSON, one a line", NULL},
     SHOW_OPTIONS,
@@ -228,7 +229,8 @@ const struct con_command con_commands[] = {
     {"tail", "", "shows alerts as they come", "hiển thị cảnh báo ngay khi phát sinh",
      "Filters compare as one types: without case and diacritics. On a terminal in "
      "colour\n"
-     "(not with NO_COLOR set); with --json for pipes. Ends with Ctrl-C.",
+     "(not with NO_COLOR set) and cut to its width; with --json for pipes. Ends with "
+     "Ctrl-C.",
      tail_options, 0, 0, con_run_tail},
     {"status", "", "how the programs, agents and destinations are",
      "tình trạng các chương trình, tác tử và nơi nhận cảnh báo",

@@ -15,6 +15,7 @@
 #include <zstd.h>
 
 #include "console/command.h"
+#include "console/cut.h"
 #include "console/filter.h"
 #include "console/show.h"
 
@@ -26,10 +27,12 @@ struct tail {
     struct con_filter filter;
     struct con_show show;
     bool as_json;
+    bool is_whole;  /* lines are not cut */
     bool is_closed; /* the pipe's reader went away */
     struct hd_buf out;
-    struct hd_buf text; /* payload of the entry at hand */
-    uint64_t bad;       /* lines that are no alerts */
+    struct hd_buf shown; /* one alert, not cut yet */
+    struct hd_buf text;  /* payload of the entry at hand */
+    uint64_t bad;        /* lines that are no alerts */
 };
 
 static void flush(struct tail *t)
@@ -63,7 +66,11 @@ static void show_line(struct tail *t, struct hd_slice line)
             hd_buf_slice_add(&t->out, line);
             hd_buf_byte(&t->out, '\n');
         } else {
-            con_show_alert(&t->show, alert, &t->out);
+            hd_buf_clear(&t->shown);
+            con_show_alert(&t->show, alert, &t->shown);
+            /* asked each time: the window may have another size by now */
+            con_cut(&t->out, hd_buf_slice(&t->shown),
+                    t->is_whole ? 0 : con_cut_columns(STDOUT_FILENO));
         }
     }
     json_decref(alert);
@@ -189,9 +196,11 @@ static int run(struct tail *t, const struct con_args *args)
 
 int con_run_tail(const struct con_args *args)
 {
-    struct tail t = {.as_json = con_args_flag(args, "json")};
+    struct tail t = {.as_json = con_args_flag(args, "json"),
+                     .is_whole = con_args_flag(args, "whole")};
     int code = HD_EXIT_USAGE;
     hd_buf_init(&t.out, 0);
+    hd_buf_init(&t.shown, 0);
     hd_buf_init(&t.text, PAYLOAD_MAX + 1);
     if (con_filter_init(&t.filter, args) == 0 && con_show_init(&t.show, args) == 0) {
         code = run(&t, args);
@@ -202,6 +211,7 @@ int con_run_tail(const struct con_args *args)
     con_show_fini(&t.show);
     con_filter_fini(&t.filter);
     hd_buf_fini(&t.out);
+    hd_buf_fini(&t.shown);
     hd_buf_fini(&t.text);
     return code;
 }
