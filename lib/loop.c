@@ -169,6 +169,10 @@ int hd_signals_open(uv_loop_t *loop, const struct hd_signals_ops *ops,
         hd_signals_close(signals);
         return err;
     }
+    sigset_t held;
+    (void)sigemptyset(&held);
+    (void)sigaddset(&held, SIGHUP);
+    (void)sigprocmask(SIG_UNBLOCK, &held, NULL);
     *out = signals;
     return HD_OK;
 }
@@ -185,6 +189,18 @@ void hd_signals_close(struct hd_signals *signals)
         }
     }
     hd_owner_finish(&signals->owner);
+}
+
+void hd_signals_hold(bool is_ending)
+{
+    sigset_t held;
+    (void)sigemptyset(&held);
+    (void)sigaddset(&held, SIGHUP);
+    if (is_ending) {
+        (void)sigaddset(&held, SIGTERM);
+        (void)sigaddset(&held, SIGINT);
+    }
+    (void)sigprocmask(SIG_BLOCK, &held, NULL);
 }
 
 /* ---- back-off ---- */

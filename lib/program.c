@@ -169,6 +169,7 @@ static void out_of_patience(uv_timer_t *timer)
 static bool drain(struct running *r)
 {
     uv_timer_t patience;
+    hd_signals_hold(true); /* nothing is left that they could ask for */
     hd_signals_close(r->signals);
     (void)uv_timer_init(&r->loop, &patience);
     if (!r->has_started || r->was_forced) {
@@ -241,6 +242,9 @@ int hd_program_run(const struct hd_program *program, int argc, char **argv)
     case MODE_CHECK:
     case MODE_RUN:
         break;
+    }
+    if (options.mode == MODE_RUN) {
+        hd_signals_hold(false); /* whoever asks to reload now is heard after the start */
     }
     code = load(program, options.config);
     if (code != HD_EXIT_OK) {

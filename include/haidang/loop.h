@@ -59,6 +59,9 @@ struct hd_signals_ops {
 int hd_signals_open(uv_loop_t *loop, const struct hd_signals_ops *ops,
                     struct hd_signals **out) HD_MUST_USE;
 void hd_signals_close(struct hd_signals *signals);
+/* Signals wait instead of ending the process: SIGHUP before hd_signals_open, which lets
+ * it through; at the end of a process (`is_ending`) all three, for good. */
+void hd_signals_hold(bool is_ending);
 
 /* Back-off with full jitter: each wait is uniform in [floor, min(cap, base * 2^n)];
  * success resets it (a connection alone is no success). */

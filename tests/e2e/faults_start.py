@@ -2,6 +2,7 @@
 """What is wrong before a program runs: it says so and ends with the documented code."""
 import os
 import shutil
+import signal
 import socket
 import subprocess
 
@@ -213,5 +214,37 @@ def refused_at(world, name, config, path, *words):
             raise Failure(f"{name} {options}: {done.returncode}, said:\n{said}")
 
 
-TESTS = (test_wrong_configuration, test_wrong_certificates, test_addresses_in_use, test_unusable_state_directories,
-         test_second_instance, test_wrong_rules_at_start)
+def started(world, kind):
+    """The program with a good configuration, once it answers."""
+    name = kind.removeprefix("haidang-")
+    status = "agent1" if name == "agent" else name
+    path = world.write(f"{name}.yml", configs(world)[kind])
+    process = world.start(status, [program(kind), "--config", path])
+    process.wait_line("started")
+    return process
+
+
+def test_signals_while_ending():
+    """SIGHUP and a second SIGTERM while it reloads or ends: it ends, soon, and the next one finds all in order."""
+    with World() as world:
+        world.make_ca()
+        os.makedirs(world.path("correlator", "alerts"), exist_ok=True)
+        for kind in ("haidang-correlator", "haidang-agent", "haidang-forwarder"):
+            for signals, codes in (((signal.SIGHUP, signal.SIGTERM, signal.SIGHUP), (0,)),
+                                   ((signal.SIGTERM, signal.SIGHUP, signal.SIGHUP), (0,)),
+                                   ((signal.SIGTERM, signal.SIGTERM), (0, 1)),
+                                   ((signal.SIGHUP, signal.SIGINT, signal.SIGHUP, signal.SIGTERM), (0, 1))):
+                process = started(world, kind)
+                for number in signals:
+                    process.popen.send_signal(number)
+                code = process.popen.wait(timeout=20)
+                if code not in codes:
+                    raise Failure(f"{kind} after {signals}: {code}\n" + "\n".join(process.lines[-10:]))
+            process = started(world, kind)
+            bad = [line for line in process.lines if " ERROR " in line or "torn" in line]
+            if bad or process.kill(signal.SIGTERM) != 0:
+                raise Failure(f"{kind} does not find all in order: {bad or process.lines[-5:]}")
+
+
+TESTS = (test_signals_while_ending, test_wrong_configuration, test_wrong_certificates, test_addresses_in_use,
+         test_unusable_state_directories, test_second_instance, test_wrong_rules_at_start)

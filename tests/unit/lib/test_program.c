@@ -38,7 +38,7 @@ static struct conf conf;
 struct thing {
     struct hd_owner owner;
     uv_timer_t timer;
-    bool is_deaf;
+    bool is_deaf, is_signalled;
 };
 
 static int check(const void *ctx, struct hd_diags *diags)
@@ -50,6 +50,9 @@ static int check(const void *ctx, struct hd_diags *diags)
     }
     if (strcmp(c->behave, "sloppily") == 0) {
         hd_diag_error(diags, NULL, 0, 0, "sloppy behaviour");
+    }
+    if (strcmp(c->behave, "signalled") == 0) {
+        (void)raise(SIGHUP); /* while the configuration is being looked at */
     }
     return HD_EXIT_OK;
 }
@@ -74,6 +77,7 @@ static int start(void *ctx, uv_loop_t *loop, const void *given)
         return HD_EXIT_BIND;
     }
     t->is_deaf = strcmp(c->behave, "deaf") == 0;
+    t->is_signalled = strcmp(c->behave, "signalled") == 0;
     bool ends = strcmp(c->behave, "fail") == 0;
     hd_owner_init(&t->owner, freed, NULL);
     (void)uv_timer_init(loop, &t->timer);
@@ -118,6 +122,10 @@ static void child_main(int out, char **argv)
     (void)dup2(out, STDOUT_FILENO);
     (void)dup2(out, STDERR_FILENO);
     int code = hd_program_run(&program, argc, argv);
+    if (thing.is_signalled) {
+        (void)raise(SIGHUP); /* while main() puts things away */
+        (void)raise(SIGTERM);
+    }
     (void)fflush(stdout);
     _exit(code);
 }
@@ -246,6 +254,18 @@ static void a_second_signal_ends_at_once(void **state)
     assert_non_null(strstr(child.text, "ended before everything was closed"));
 }
 
+/* Before the loop runs and after it has ended, a signal that is for the loop must not end
+ * the process in its place. */
+static void signals_at_the_edges_wait(void **state)
+{
+    (void)state;
+    struct child child = spawn("-c", config("behave: signalled\n"), NULL);
+    expect(&child, "reloaded\n");
+    assert_int_equal(kill(child.pid, SIGTERM), 0);
+    assert_int_equal(finish(&child), HD_EXIT_OK);
+    assert_non_null(strstr(child.text, "told to stop\n"));
+}
+
 static void exit_codes_of_the_room(void **state)
 {
     (void)state;
@@ -289,6 +309,7 @@ int main(void)
         cmocka_unit_test(checks_configurations),
         cmocka_unit_test(runs_reloads_and_stops),
         cmocka_unit_test(a_second_signal_ends_at_once),
+        cmocka_unit_test(signals_at_the_edges_wait),
         cmocka_unit_test(exit_codes_of_the_room),
         cmocka_unit_test(tells_the_service_manager),
     };
