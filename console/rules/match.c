@@ -18,6 +18,7 @@
 #include "rules/explain.h"
 
 #define OUT_FLUSH ((size_t)64 << 10)
+#define AGENT     "line/" /* that all are of: lines of one time are in order */
 
 struct match {
     struct con_events events;
@@ -78,11 +79,12 @@ static void write_hit(struct match *m, const struct rul_hit *hit)
 
 /* ---- correlations ---- */
 
-/* Positions are numbers of lines here. */
+/* Positions are numbers of lines here, behind the agent. */
 static uint64_t event_at(struct hd_slice position)
 {
     uint64_t number = 0;
-    return hd_num_u64(position, UINT64_MAX, &number) == 0 ? number : 0;
+    struct hd_slice digits = hd_slice_from(position, strlen(AGENT));
+    return hd_num_u64(digits, UINT64_MAX, &number) == 0 ? number : 0;
 }
 
 static void on_detection(void *ctx, const struct rul_detection *d,
@@ -111,9 +113,10 @@ static void on_detection(void *ctx, const struct rul_detection *d,
 
 static void correlate(struct match *m, const struct rul_hit *hit)
 {
-    char position[32]; /* as from one agent: lines of one time are in order */
+    char position[32];
     struct rul_event_copy *copy = NULL;
-    int n = snprintf(position, sizeof(position), "line/%" PRIu64, m->events.lines.number);
+    int n =
+        snprintf(position, sizeof(position), AGENT "%" PRIu64, m->events.lines.number);
     int err = rul_event_copy(hit->ev, &copy);
     err = err == 0 ? rul_correlate(m->correlator, hit->rule, copy,
                                    hd_slice(position, (size_t)n), on_detection, m)
