@@ -82,8 +82,8 @@ class Comparison:
 
     def oracle(self, line):
         event = Event(line.decode("utf-8", "surrogateescape"))
-        event.fields.setdefault("message", event.line)
-        number = int(event.fields[SOURCE])
+        event.fields.setdefault("message", [event.line])
+        number = int(event.fields[SOURCE][0])
         return {r.id for r in self.by_source[number] if r.matches(event)}
 
     def run(self, lines):

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """An event: one JSON object in one line, its members flattened to a.b.c.
 
-Numbers and booleans are the text that stands in the line. Elements of an array make one
-value with ", " between them. Of members that are given twice the last counts.
+Numbers and booleans are the text that stands in the line. A field has several values when
+it is an array. Of members that are given twice the last counts.
 """
 import json
 import unicodedata
@@ -27,7 +27,7 @@ class Number(str):
 
 
 class Event:
-    """fields: name -> text, or None for null. texts: where keywords are sought."""
+    """fields: name -> its values as text, none for null."""
 
     def __init__(self, line):
         self.line = line
@@ -40,57 +40,38 @@ class Event:
         members = decoder.decode(line)
         self.add_members("", members)
 
-    def add_members(self, prefix, members):
+    def add_members(self, prefix, members, in_array=False):
         for name, value in members:
-            path = prefix + "." + name if prefix else name
-            self.add_value(path, value)
+            self.add_value(prefix + "." + name if prefix else name, value, in_array)
 
-    def add_value(self, path, value):
+    def add_value(self, path, value, in_array):
         if is_object(value):
-            self.add_members(path, value)
+            self.add_members(path, value, in_array)
         elif isinstance(value, list):
-            elements = []
-            self.add_array(path, value, elements)
-            if elements:
-                self.fields[path] = ", ".join(elements)
+            for element in value:
+                self.add_value(path, element, True)
+        elif in_array:
+            self.fields.setdefault(path, []).extend(self.scalar(value))
         else:
             self.fields[path] = self.scalar(value)
 
-    def add_array(self, path, array, elements):
-        for value in array:
-            if is_object(value):
-                for name, member in value:
-                    self.join_value(path + "." + name, member)
-            elif isinstance(value, list):
-                self.add_array(path, value, elements)
-            elif value is not None:
-                elements.append(self.scalar(value))
-
-    def join_value(self, path, value):
-        """A member of an object inside an array: joins its namesakes of other elements."""
-        before = self.fields.pop(path, None)
-        self.add_value(path, value)
-        after = self.fields.get(path)
-        if before is not None:
-            self.fields[path] = before if after is None else before + ", " + after
-
     def scalar(self, value):
         if value is None:
-            return None
+            return []
         if value is True or value is False:
-            return "true" if value else "false"
+            return ["true" if value else "false"]
         if not isinstance(value, Number):
             value = repair(value)
             self.strings.append(value)
-        return str(value)
+        return [str(value)]
 
-    def text(self, name, cased):
-        """The field's value as it is compared; None when there is none."""
-        value = self.fields.get(name)
-        if cased or value is None:
-            return value
+    def values(self, name, cased):
+        """The field's values as they are compared."""
+        values = self.fields.get(name, [])
+        if cased or values == []:
+            return values
         if name not in self.folded:
-            self.folded[name] = fold(value)
+            self.folded[name] = [fold(v) for v in values]
         return self.folded[name]
 
     def texts(self, cased):

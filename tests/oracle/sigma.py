@@ -211,11 +211,7 @@ def on_text(field, cased, matches):
     """A function of the field's text (of any text, for keywords) as a test."""
     if field == "":
         return lambda event: any(matches(t) for t in event.texts(cased))
-
-    def test(event):
-        text = event.text(field, cased)
-        return text is not None and matches(text)
-    return test
+    return lambda event: any(matches(v) for v in event.values(field, cased))
 
 
 def string_test(field, modifiers, value, placeholders):
@@ -283,10 +279,7 @@ def reference_test(field, modifiers, value):
     other = value.replace(" ", "")
     cased = "cased" in modifiers
 
-    def test(event):
-        have, want = event.text(field, cased), event.text(other, cased)
-        if have is None or want is None:
-            return False
+    def compare(have, want):
         if "contains" in modifiers:
             return want in have
         if "startswith" in modifiers:
@@ -294,7 +287,8 @@ def reference_test(field, modifiers, value):
         if "endswith" in modifiers:
             return have.endswith(want)
         return have == want
-    return test
+    return lambda event: any(compare(have, want) for have in event.values(field, cased)
+                             for want in event.values(other, cased))
 
 
 def exists_test(field, _modifiers, value):
@@ -332,7 +326,7 @@ def value_test(field, modifiers, value, placeholders):
     if is_null(value):
         if field == "" or set(modifiers) - {"all", "neq"}:
             raise Refused("null goes only with a plain field")
-        return lambda event: event.fields.get(field) is None
+        return lambda event: not event.fields.get(field)
     if special:
         return special_test(field, modifiers, value, placeholders)
     return string_test(field, modifiers, value, placeholders)

@@ -15,7 +15,7 @@ import uuid
 
 import sigma
 from engine import SOURCE, Engine
-from event import Event, Number
+from event import Event
 
 CASES = os.path.join(os.path.dirname(os.path.abspath(__file__)), "cases")
 DEFAULT = ("spec", "", "")
@@ -156,7 +156,7 @@ class Specification:
 
 def parse(line):
     event = Event(line)
-    event.fields.setdefault("message", Number(line))
+    event.fields.setdefault("message", [line])
     return event
 
 
