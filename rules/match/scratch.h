@@ -27,7 +27,7 @@ struct rul_scratch {
     struct rul_keyword_text {
         struct hd_slice raw, folded;
         bool is_folded;
-    } texts[RUL_EVENT_VALUES_MAX + 2]; /* the line, twice, and values made from it */
+    } texts[RUL_EVENT_VALUES_MAX + 2];  /* the line, twice, and values made from it */
     uint32_t item_epoch[RUL_ITEMS_MAX]; /* of elements of lists */
     struct hd_slice item_fold[RUL_ITEMS_MAX];
     uint32_t fold_epoch[RUL_FIELDS_MAX];
