@@ -2,6 +2,7 @@
  *
  * haidang: what people type. Finds the command, parses its options, runs it.
  */
+#include <haidang/diag.h>
 #include <haidang/log.h>
 #include <haidang/main.h>
 
@@ -10,12 +11,36 @@
 
 #include "console/command.h"
 
+#define COMMANDS_MAX 64U
+
+/* Names what was not found, and what was perhaps meant. */
+static int unknown(int argc, char **argv)
+{
+    char name[64];
+    const char *names[COMMANDS_MAX];
+    size_t n = 0, len = strlen(argv[0]);
+    struct hd_diag_hint hint;
+    bool is_first_word = false;
+    for (const struct con_command *c = con_commands; c->name != NULL && n < COMMANDS_MAX;
+         c++) {
+        names[n++] = c->name;
+        is_first_word |= strncmp(c->name, argv[0], len) == 0 && c->name[len] == ' ';
+    }
+    bool is_two = is_first_word && argc > 1;
+    (void)snprintf(name, sizeof(name), "%s%s%s", argv[0], is_two ? " " : "",
+                   is_two ? argv[1] : "");
+    return con_fail(HD_EXIT_USAGE, "%s '%s'%s; see 'haidang help'",
+                    is_first_word && !is_two ? "a second word is missing behind"
+                                             : "no command",
+                    name, hd_diag_hint(hd_slice_str(name), names, n, &hint));
+}
+
 static int help(int argc, char **argv)
 {
     int words = 0;
     const struct con_command *command = con_command_find(argc, argv, &words);
     if (argc > 0 && command == NULL) {
-        return con_fail(HD_EXIT_USAGE, "no command '%s'; see 'haidang help'", argv[0]);
+        return unknown(argc, argv);
     }
     if (command != NULL) {
         con_command_help(command, stdout);
@@ -42,7 +67,7 @@ static int dispatch(int argc, char **argv)
     int words = 0;
     const struct con_command *command = con_command_find(argc - 1, argv + 1, &words);
     if (command == NULL) {
-        return con_fail(HD_EXIT_USAGE, "no command '%s'; see 'haidang help'", argv[1]);
+        return unknown(argc - 1, argv + 1);
     }
     struct con_args args;
     bool wants_help = false;

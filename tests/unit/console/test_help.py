@@ -49,10 +49,13 @@ class Help(console.Case):
         self.assertEqual(self.complete("haidang", "rules", "check", "ru"), {"rule.yml"})
 
     def test_what_is_no_command(self):
-        for args in (("rules",), ("rules", "nothing"), ("nothing",)):
+        for args, text in ((("rules",), "a second word is missing behind 'rules'; see 'haidang help'"),
+                           (("rules", "mach"), "no command 'rules mach'; did you mean \"rules match\"?"),
+                           (("help", "stauts"), "no command 'stauts'; did you mean \"status\"?"),
+                           (("nothing",), "no command 'nothing'; see 'haidang help'")):
             result = self.run_haidang(*args)
             self.assertEqual((result.code, result.out), (USAGE, ""))
-            self.assertIn("see 'haidang help'", result.err)
+            self.assertIn(text, result.err)
 
 
 if __name__ == "__main__":
