@@ -391,6 +391,20 @@ static bool is_view(struct hd_slice whole, struct hd_slice part)
     return whole.ptr != NULL && at >= from && at + part.len <= from + whole.len;
 }
 
+/* Decoders give one value several names; it is enough to look at it once. */
+#define TWINS_SOUGHT 64U
+
+static bool has_text(const struct rul_scratch *s, struct hd_slice raw)
+{
+    size_t n = s->n_texts < TWINS_SOUGHT ? s->n_texts : TWINS_SOUGHT;
+    for (size_t i = 0; i < n; i++) {
+        if (s->texts[i].raw.ptr == raw.ptr && s->texts[i].raw.len == raw.len) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* Keywords are sought in what stood in the line, be it escaped there: in values that the
  * decoder made from it, not in the constants it added. */
 static void add_made_texts(struct rul_scratch *s, const struct rul_event *ev)
@@ -401,7 +415,7 @@ static void add_made_texts(struct rul_scratch *s, const struct rul_event *ev)
     for (uint16_t i = 0; i < ev->n; i++) {
         struct hd_slice value = ev->values[ev->ids[i]];
         if (!is_view(ev->raw, value) &&
-            (ev->made.ptr == NULL || is_view(ev->made, value))) {
+            (ev->made.ptr == NULL || is_view(ev->made, value)) && !has_text(s, value)) {
             add_text(s, value);
         }
     }
