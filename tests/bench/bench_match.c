@@ -4,12 +4,12 @@
  *
  *     bench_match [-s seconds] [-f format] [-d decoders] [-r rules]... [-t] [FILE...]
  *
- * Prints load time, memory with the rules loaded, and lines per CPU second (median of
- * PASSES) for decode alone, both, and match as the difference; -t prints them as one row
- * for rules_table.py. Equal checksums: the same rules hit on the same lines. Lines of the
- * files are repeated with their digits changed, JSON lines as they are (their digits are
- * event ids). Without FILE: a few lines of its own. Defaults: the decoders and rules of
- * the source tree.
+ * Prints load time, memory with the rules loaded, how long a swap holds up a thread, and
+ * lines per CPU second (median of PASSES) for decode alone, both, and match as the
+ * difference; -t prints them as one row for rules_table.py. Equal checksums: the same
+ * rules hit on the same lines. Lines of the files are repeated with their digits changed,
+ * JSON lines as they are (their digits are event ids). Without FILE: a few lines of its
+ * own. Defaults: the decoders and rules of the source tree.
  */
 #include <getopt.h>
 #include <malloc.h>
@@ -41,7 +41,7 @@ struct bench {
     size_t n, bytes;
     int64_t budget_ns;
     bool is_row;
-    double load_s, load_mib;
+    double load_s, load_mib, swap_ms;
     unsigned refused;
     size_t line; /* being matched */
     uint64_t hits, sum;
@@ -194,7 +194,9 @@ static int load(struct bench *b, const struct rul_set_opts *opts)
     }
     b->load_s = (double)(cpu_ns() - start) / 1e9;
     b->refused = diags.errors;
+    start = cpu_ns();
     err = rul_scratch_new(b->set, &b->scratch);
+    b->swap_ms = (double)(cpu_ns() - start) / 1e6;
     if (err == 0) {
         err = rul_decode_scratch_new(&b->decode);
     }
@@ -229,6 +231,19 @@ static void measure(struct bench *b)
                  (unsigned long long)b->sum);
 }
 
+/* What a thread does between two events when it takes up a new set, at the worst: makes
+ * its scratch, and lets go of the old set as the last one that held it. */
+static void swap_out(struct bench *b)
+{
+    int64_t start = cpu_ns();
+    rul_scratch_free(b->scratch);
+    rul_set_unref(b->set);
+    b->swap_ms += (double)(cpu_ns() - start) / 1e6;
+    if (!b->is_row) {
+        (void)printf("swap             %.1f ms\n", b->swap_ms);
+    }
+}
+
 static int bench(struct bench *b, const struct rul_set_opts *opts, char *const *paths)
 {
     struct hd_buf text, lines;
@@ -244,9 +259,8 @@ static int bench(struct bench *b, const struct rul_set_opts *opts, char *const *
     if (err == 0) {
         measure(b);
     }
-    rul_scratch_free(b->scratch);
+    swap_out(b);
     rul_decode_scratch_free(b->decode);
-    rul_set_unref(b->set);
     free(b->ev);
     free(b->lines);
     hd_buf_fini(&text);
