@@ -45,6 +45,11 @@ static const struct con_option tail_options[] = {
 static const struct con_option status_options[] = {
     {"run-dir", 0, CON_VALUE, "DIR",
      "directory of the programs' sockets (default: /run/haidang)", "@dirs"},
+    {"rules", 'r', CON_FLAG, NULL, "what each rule of the correlator does and costs",
+     NULL},
+    {"sort", 0, CON_VALUE, "COLUMN", "of --rules: largest first by (default: hits)",
+     "hits alerts suppressed filtered throttled cost_ns cost_ms"},
+    {"top", 0, CON_VALUE, "N", "of --rules: so many (default: 20)", NULL},
     {"json", 'j', CON_FLAG, NULL, "what the programs say, as one JSON object", NULL},
     SHOW_OPTIONS,
     {0},

@@ -187,6 +187,12 @@ void con_show_alert(const struct con_show *show, const json_t *alert, struct hd_
         hd_buf_printf(out, "  (+%lld %s)", (long long)suppressed,
                       con_show_say(show, "repeats", "lần lặp lại"));
     }
+    int64_t throttled = hd_alert_int(alert, "throttled", 0);
+    if (throttled > 0) {
+        hd_buf_printf(out, "  (%lld %s)", (long long)throttled,
+                      con_show_say(show, "alerts of this rule held back",
+                                   "cảnh báo của luật này bị giữ lại"));
+    }
     hd_buf_byte(out, '\n');
     add_evidence(show, out, alert);
 }

@@ -6,58 +6,17 @@
 #include <haidang/clock.h>
 #include <haidang/utf8.h>
 
-#include <curl/curl.h>
 #include <jansson.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "console/ask.h"
 #include "console/command.h"
 #include "console/show.h"
-
-#define DEFAULT_RUN_DIR "/run/haidang"
-#define STATUS_MAX      (16U << 20)
-#define TIMEOUT_MS      2000L
+#include "console/status_rules.h"
 
 static const char *const programs[] = {"agent", "correlator", "forwarder"};
 #define N_PROGRAMS (sizeof(programs) / sizeof(programs[0]))
-
-static size_t take_body(char *data, size_t size, size_t n, void *ctx)
-{
-    struct hd_buf *body = ctx;
-    hd_buf_bytes(body, data, size * n);
-    return body->err == 0 ? size * n : 0;
-}
-
-/* own: NULL when the program does not answer; `why` then says why. */
-static json_t *ask(const char *run_dir, const char *program, char why[256])
-{
-    char socket[4096];
-    struct hd_buf body;
-    json_t *answer = NULL;
-    (void)snprintf(socket, sizeof(socket), "%s/%s.sock", run_dir, program);
-    hd_buf_init(&body, STATUS_MAX);
-    CURL *curl = curl_easy_init();
-    CURLcode code = CURLE_OUT_OF_MEMORY;
-    if (curl != NULL) {
-        (void)curl_easy_setopt(curl, CURLOPT_UNIX_SOCKET_PATH, socket);
-        (void)curl_easy_setopt(curl, CURLOPT_URL, "http://localhost/status");
-        (void)curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, TIMEOUT_MS);
-        (void)curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
-        (void)curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, take_body);
-        (void)curl_easy_setopt(curl, CURLOPT_WRITEDATA, &body);
-        code = curl_easy_perform(curl);
-    }
-    if (code == CURLE_OK) {
-        json_error_t error;
-        answer = json_loadb((const char *)body.ptr, body.len, 0, &error);
-        (void)snprintf(why, 256, "its answer is no JSON");
-    } else {
-        (void)snprintf(why, 256, "%s", curl_easy_strerror(code));
-    }
-    curl_easy_cleanup(curl);
-    hd_buf_fini(&body);
-    return answer;
-}
 
 static void add_size(struct hd_buf *out, int64_t bytes)
 {
@@ -222,6 +181,9 @@ int con_run_status(const struct con_args *args)
     struct con_show show;
     struct hd_buf out;
     const char *run_dir = con_args_value(args, "run-dir");
+    if (con_args_flag(args, "rules")) {
+        return con_status_rules(args);
+    }
     size_t answered = 0;
     bool is_well = true;
     if (con_show_init(&show, args) != 0) {
@@ -231,8 +193,7 @@ int con_run_status(const struct con_args *args)
     json_t *all = json_object();
     for (size_t i = 0; i < N_PROGRAMS; i++) {
         char why[256];
-        json_t *status =
-            ask(run_dir != NULL ? run_dir : DEFAULT_RUN_DIR, programs[i], why);
+        json_t *status = con_ask(run_dir, programs[i], "/status", why);
         if (status == NULL) {
             show_absent(&show, programs[i], why, &out);
             continue;
@@ -255,7 +216,7 @@ int con_run_status(const struct con_args *args)
         return con_fail(HD_EXIT_RUNTIME,
                         "no program answers in %s; name the directory with "
                         "--run-dir",
-                        run_dir != NULL ? run_dir : DEFAULT_RUN_DIR);
+                        run_dir != NULL ? run_dir : CON_RUN_DIR);
     }
     return is_well ? HD_EXIT_OK : HD_EXIT_RUNTIME;
 }

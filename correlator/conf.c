@@ -22,6 +22,7 @@
 #define AT_RUL(field) .offset = offsetof(struct cor_conf_rules, field)
 #define AT_DET(field) .offset = offsetof(struct cor_conf_detect, field)
 #define AT_SUP(field) .offset = offsetof(struct cor_conf_suppress, field)
+#define AT_NOI(field) .offset = offsetof(struct cor_conf_noisy, field)
 #define AT_ENR(field) .offset = offsetof(struct cor_conf_enrich, field)
 
 static const struct hd_conf_item tls_items[] = {
@@ -338,6 +339,29 @@ static const struct hd_conf_item suppress_items[] = {
              "first."},
     {0}};
 
+static const struct hd_conf_item noisy_items[] = {
+    {.key = "rate",
+     .type = HD_CONF_INT,
+     AT_NOI(rate),
+     .min = 0,
+     .max = 1000000000,
+     .def = "10000",
+     .unit = "hits a minute",
+     .help = "A rule that would alert more often, repeats included, is reported: log, "
+             "status, metric. Minutes are those in which agents received the events. 0 = "
+             "none is."},
+    {.key = "throttle",
+     .type = HD_CONF_INT,
+     AT_NOI(throttle),
+     .min = 0,
+     .max = 1000000000,
+     .def = "0",
+     .unit = "alerts a minute",
+     .help = "Of one rule no more alerts than this are published in a minute; the others "
+             "are counted, and the next one that is published says how many they were. 0 "
+             "= all are published."},
+    {0}};
+
 static const struct hd_conf_item enrich_items[] = {
     {.key = "inventory",
      .type = HD_CONF_PATH,
@@ -417,6 +441,11 @@ static const struct hd_conf_item items[] = {
      AT(suppress),
      .sub = suppress_items,
      .help = "Repeats of an alert."},
+    {.key = "noisy",
+     .type = HD_CONF_SECTION,
+     AT(noisy),
+     .sub = noisy_items,
+     .help = "Rules that raise too much."},
     {.key = "enrich",
      .type = HD_CONF_SECTION,
      AT(enrich),

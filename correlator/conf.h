@@ -46,6 +46,9 @@ struct cor_conf {
         int64_t window, low, medium, high, critical; /* levels: 0 = as `window` */
         int64_t entries;
     } suppress;
+    struct cor_conf_noisy {
+        int64_t rate, throttle; /* a minute; 0 = none */
+    } noisy;
     struct cor_conf_enrich {
         char *inventory, *city, *asn;
         int64_t check_every;

@@ -83,6 +83,10 @@
     X(COR_M_PUBLISHED, COUNTER, COR_NAME("alerts_published_total"), "Alerts published")  \
     X(COR_M_SUPPRESSED, COUNTER, COR_NAME("alerts_suppressed_total"),                    \
       "Repeats counted instead of published")                                            \
+    X(COR_M_THROTTLED, COUNTER, COR_NAME("alerts_throttled_total"),                      \
+      "Alerts of noisy rules held back by noisy.throttle")                               \
+    X(COR_M_NOISY, COUNTER, COR_NAME("rules_noisy_total"),                               \
+      "Times a rule hit more often in a minute than noisy.rate")                         \
     X(COR_M_REPLAYED, COUNTER, COR_NAME("alerts_replayed_total"),                        \
       "Alerts seen again after a restart; they are in the journal already")              \
     X(COR_M_INVALID, COUNTER, COR_NAME("alerts_failed_total"),                           \
@@ -113,6 +117,8 @@
       "Look-ups that a broken database could not answer")                                \
     X(COR_M_RULES, GAUGE, COR_NAME("rules"), "Rules in force")                           \
     X(COR_M_RELOADS, COUNTER, COR_NAME("reloads_total"), "Reloads that took effect")     \
+    X(COR_M_SWAP_PAUSE, GAUGE, COR_NAME("swap_pause_max_microseconds"),                  \
+      "Longest time that detection stood still to take up new rules")                    \
     X(COR_M_RELOADS_FAILED, COUNTER, COR_NAME("reloads_failed_total"),                   \
       "Reloads that were refused; the old set stayed in force")                          \
     X(COR_M_CERT_DAYS, GAUGE, COR_NAME("certificate_days_left"),                         \
@@ -123,3 +129,9 @@ HD_METRICS_DECLARE(cor_metrics, COR_METRICS)
 #define COR_COUNT(id, n) HD_METRIC_ADD(cor_metrics, id, n)
 #define COR_GAUGE(id, n) HD_METRIC_SET(cor_metrics, id, n)
 #define COR_READ(id)     HD_METRIC_GET(cor_metrics, id)
+
+/* Detection stood still for so long, to take up new rules. */
+static inline void cor_metric_pause(int64_t ns)
+{
+    hd_metric_max(&cor_metrics[COR_M_SWAP_PAUSE], (uint64_t)(ns / 1000));
+}

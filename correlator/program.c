@@ -152,6 +152,8 @@ static int open_state(struct cor_program *p, char why[256])
         .alerts = journal_opts(&p->conf->alerts),
         .remember = (uint32_t)p->conf->detect.remember,
         .suppress = {.entries = (uint32_t)sup->entries},
+        .noise = {.rate = (uint64_t)p->conf->noisy.rate,
+                  .throttle = (uint64_t)p->conf->noisy.throttle},
         .correlate = {.memory_max = p->conf->detect.memory,
                       .rule_max = p->conf->detect.rule_memory,
                       .lateness_ns = p->conf->detect.lateness},
@@ -165,7 +167,12 @@ static int open_state(struct cor_program *p, char why[256])
     for (size_t i = 0; i < COR_SUPPRESS_SEVERITIES; i++) {
         opts.suppress.window_ns[i] = windows[i] == 0 ? sup->window : windows[i];
     }
-    return cor_state_new(&opts, p->loaded.set, p->loaded.enrich, &p->state, why);
+    int err = cor_rules_new(p->loaded.set, NULL, &p->loaded.rules);
+    if (err != HD_OK) {
+        (void)snprintf(why, 256, "out of memory");
+        return err;
+    }
+    return cor_state_new(&opts, p->loaded.rules, p->loaded.enrich, &p->state, why);
 }
 
 static int open_detectors(struct cor_program *p)
@@ -176,7 +183,7 @@ static int open_detectors(struct cor_program *p)
     for (; opts.index < opts.count; opts.index++) {
         struct cor_detector *d = NULL;
         opts.has_start = cor_state_resume(p->state, opts.index, &opts.start);
-        int err = cor_detector_new(&opts, p->loaded.set, &d);
+        int err = cor_detector_new(&opts, p->loaded.rules, &d);
         if (err != HD_OK) {
             return err;
         }
@@ -234,6 +241,8 @@ static int open_doors(struct cor_program *p, char why[256])
                                           .table_len = cor_metrics_count,
                                           .refresh = cor_status_refresh,
                                           .status = cor_status_write,
+                                          .more_path = "/rules",
+                                          .more = cor_status_rules,
                                           .ctx = p};
     int err = hd_metrics_serve(p->loop, &opts, &p->server);
     if (err != HD_OK) {

@@ -14,6 +14,7 @@
 /* Everything that files say; replaced whole. */
 struct cor_loaded {
     struct rul_set *set;
+    struct cor_rules *rules; /* the set as the threads have it; made when taken up */
     struct cor_enrich *enrich;
 };
 
@@ -59,6 +60,14 @@ void cor_loaded_fini(struct cor_loaded *loaded);
 void cor_reload_databases(struct cor_program *program);
 /* Diagnostics to the log. */
 void cor_diag_log(void *ctx, const struct hd_diag *diag);
+
+/* ---- status_rules.c ---- */
+
+/* What each rule does: JSON for /rules. */
+void cor_status_rules(void *ctx, struct hd_buf *out);
+/* Says which rules are noisy. */
+void cor_status_noisy(const struct cor_program *program,
+                      void (*say)(void *ctx, const char *text), void *ctx);
 
 /* ---- status.c ---- */
 

@@ -52,6 +52,7 @@ int cor_load_enrich(const struct cor_conf *conf, struct cor_enrich **out,
 
 void cor_loaded_fini(struct cor_loaded *loaded)
 {
+    cor_rules_unref(loaded->rules);
     rul_set_unref(loaded->set);
     cor_enrich_unref(loaded->enrich);
     *loaded = (struct cor_loaded){0};
@@ -95,8 +96,8 @@ static void load_work(uv_work_t *work)
 
 static void hand_out(struct cor_program *p)
 {
-    for (unsigned i = 0; p->fresh.set != NULL && i < p->n_detectors; i++) {
-        int err = cor_detector_use(p->detectors[i], p->fresh.set);
+    for (unsigned i = 0; p->fresh.rules != NULL && i < p->n_detectors; i++) {
+        int err = cor_detector_use(p->detectors[i], p->fresh.rules);
         if (err != HD_OK) {
             HD_LOG(ERROR, "load", "a detector did not take the new rules; reload again",
                    HD_KV_UINT("detector", i), HD_KV_ERR(err));
@@ -113,8 +114,10 @@ static void take_up(struct cor_program *p)
 {
     hand_out(p);
     if (p->fresh.set != NULL) {
+        cor_rules_unref(p->loaded.rules);
         rul_set_unref(p->loaded.set);
         p->loaded.set = p->fresh.set;
+        p->loaded.rules = p->fresh.rules;
         p->rules_loaded_ns = hd_clock_wall_ns();
     }
     if (p->fresh.enrich != NULL) {
@@ -138,6 +141,9 @@ static void load_done(uv_work_t *work, int status)
     int err = status != 0 ? hd_err_from_uv(status) : p->load_err;
     bool is_news = p->fresh.set != NULL || p->fresh.enrich != NULL;
     p->is_loading = false;
+    if (err == HD_OK && p->fresh.set != NULL) {
+        err = cor_rules_new(p->fresh.set, p->loaded.rules, &p->fresh.rules);
+    }
     if (err == HD_OK && !p->only_databases && !p->is_stopping) {
         err = hd_tls_reload(p->tls, why);
     }

@@ -87,6 +87,7 @@ static void find_problems(const struct cor_program *p, struct problems *out)
     if (err != HD_OK) {
         say_f(out, "alerts cannot be published (%s): detection waits", hd_err_text(err));
     }
+    cor_status_noisy(p, say, out);
     uint64_t behind_s = lag_ms(p) / 1000;
     if ((int64_t)behind_s > p->conf->detect.lag_alarm / HD_NS_PER_SEC) {
         say_f(out, "detection is %" PRIu64 " s behind", behind_s);
@@ -201,6 +202,7 @@ static void put_detect(const struct cor_program *p, struct hd_json *j)
     hd_json_object(j, "alerts");
     hd_json_u64(j, "published", COR_READ(COR_M_PUBLISHED));
     hd_json_u64(j, "suppressed", COR_READ(COR_M_SUPPRESSED));
+    hd_json_u64(j, "throttled", COR_READ(COR_M_THROTTLED));
     hd_json_end(j, '}');
 }
 

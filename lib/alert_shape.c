@@ -116,7 +116,8 @@ SHAPE(alert, INT_MUST("version", HD_ALERT_VERSION, HD_ALERT_VERSION),
       OBJ("tls", tls), TEXT("user_agent"), OBJ("agent", named),
       OBJ("system", information_system),
       OBJS_MUST("evidence", HD_ALERT_EVIDENCE_MAX, evidence), MAP("group"),
-      INT("suppressed", 0, COUNT_MAX), ONE_OF("delivery", deliveries));
+      INT("suppressed", 0, COUNT_MAX), INT("throttled", 0, COUNT_MAX),
+      ONE_OF("delivery", deliveries));
 
 const struct hd_ashape *hd_ashape_alert(void)
 {

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Serves /metrics and /status. Connections live in slots that are part of the server: a
- * client costs no allocation but its answer, and there are never more than SLOTS_N. Each
- * has one deadline for everything; when all slots are taken the oldest client gives way.
+ * Serves /metrics, /status and a path of the program's own. Connections live in slots
+ * that are part of the server: a client costs no allocation but its answer, and there are
+ * never more than SLOTS_N. Each has one deadline for everything; when all slots are taken
+ * the oldest client gives way.
  * Thread: the loop's.
  *
  * One slot: FREE -> READING (head of the request) -> ANSWERING (write, shutdown, then
@@ -145,17 +146,26 @@ static void refuse(struct slot *slot, const char *status)
     send_answer(slot, status, "text/plain; charset=utf-8", body);
 }
 
+/* Who writes the JSON of a path; NULL: it has none. */
+static void (*json_of(const struct hd_metrics_server_opts *opts,
+                      struct hd_slice path))(void *ctx, struct hd_buf *out)
+{
+    if (hd_slice_eq(path, HD_SLICE("/status"))) {
+        return opts->status;
+    }
+    return hd_slice_eq(path, hd_slice_str(opts->more_path)) ? opts->more : NULL;
+}
+
 static void serve(struct slot *slot, const struct hd_http_request *request)
 {
     const struct hd_metrics_server_opts *opts = &slot->server->opts;
-    bool is_status =
-        hd_slice_eq(request->path, HD_SLICE("/status")) && opts->status != NULL;
+    void (*json)(void *, struct hd_buf *) = json_of(opts, request->path);
     struct hd_buf body;
     if (!hd_slice_eq(request->method, HD_SLICE("GET"))) {
         refuse(slot, "405 Method Not Allowed");
         return;
     }
-    if (!is_status && !hd_slice_eq(request->path, HD_SLICE("/metrics"))) {
+    if (json == NULL && !hd_slice_eq(request->path, HD_SLICE("/metrics"))) {
         refuse(slot, "404 Not Found");
         return;
     }
@@ -163,8 +173,8 @@ static void serve(struct slot *slot, const struct hd_http_request *request)
     if (opts->refresh != NULL) {
         opts->refresh(opts->ctx);
     }
-    if (is_status) {
-        opts->status(opts->ctx, &body);
+    if (json != NULL) {
+        json(opts->ctx, &body);
     } else {
         hd_metrics_format(&body, opts->table, opts->table_len);
     }
@@ -172,8 +182,8 @@ static void serve(struct slot *slot, const struct hd_http_request *request)
         refuse(slot, "503 Service Unavailable");
     } else {
         send_answer(slot, "200 OK",
-                    is_status ? "application/json"
-                              : "text/plain; version=0.0.4; charset=utf-8",
+                    json != NULL ? "application/json"
+                                 : "text/plain; version=0.0.4; charset=utf-8",
                     hd_buf_slice(&body));
     }
     hd_buf_fini(&body);

@@ -112,6 +112,12 @@ typedef void (*rul_on_hit)(void *ctx, const struct rul_rule *rule,
                            const struct rul_event *ev);
 void rul_match(const struct rul_set *set, struct rul_scratch *scratch,
                const struct rul_event *ev, rul_on_hit hit, void *ctx);
+/* The same; when `cost` is given it is told of each rule that was evaluated, and how long
+ * that took: for samples, since reading the clock costs more than most rules. */
+typedef void (*rul_on_cost)(void *ctx, const struct rul_rule *rule, uint64_t ns);
+void rul_match_timed(const struct rul_set *set, struct rul_scratch *scratch,
+                     const struct rul_event *ev, rul_on_hit hit, rul_on_cost cost,
+                     void *ctx);
 
 /* Fields that made the rule true on this event (for people): writes ids, returns how
  * many. */

@@ -30,7 +30,7 @@
 #define SPLIT_SEED    UINT64_C(0x6861696461) /* the same split in every process */
 
 struct detector_tools { /* what one rule set needs */
-    struct rul_set *set;
+    struct cor_rules *rules;
     struct rul_scratch *match;
     uint64_t generation; /* of the set: later ones are larger, in every detector alike */
     struct rul_match_stats counted; /* so much of the scratch's is in the metrics */
@@ -61,6 +61,7 @@ struct cor_detector {
     int64_t now_ns, watermark_ns;
     int64_t taken_ns; /* when the entry at hand came to us */
     uint64_t n_hits, n_events, n_dropped;
+    uint64_t matched; /* events so far */
 
     int64_t entry_bytes, lag_ns;
 
@@ -74,20 +75,20 @@ struct cor_detector {
 static void tools_fini(struct detector_tools *tools)
 {
     rul_scratch_free(tools->match);
-    rul_set_unref(tools->set);
+    cor_rules_unref(tools->rules);
     *tools = (struct detector_tools){0};
 }
 
-static int tools_init(struct detector_tools *tools, struct rul_set *set)
+static int tools_init(struct detector_tools *tools, struct cor_rules *rules)
 {
-    int err = rul_scratch_new(set, &tools->match);
-    tools->set = err == HD_OK ? rul_set_ref(set) : NULL;
+    int err = rul_scratch_new(rules->set, &tools->match);
+    tools->rules = err == HD_OK ? cor_rules_ref(rules) : NULL;
     return err;
 }
 
-static void drop_set(void *item)
+static void drop_rules(void *item)
 {
-    rul_set_unref(item);
+    cor_rules_unref(item);
 }
 
 static void drop_hits(void *item)
@@ -95,7 +96,7 @@ static void drop_hits(void *item)
     cor_hits_free(item);
 }
 
-static int make_parts(struct cor_detector *d, struct rul_set *set)
+static int make_parts(struct cor_detector *d, struct cor_rules *rules)
 {
     char name[32];
     (void)snprintf(name, sizeof(name), "detect-%u", d->opts.index);
@@ -105,7 +106,7 @@ static int make_parts(struct cor_detector *d, struct rul_set *set)
     }
     err = err != HD_OK ? err : hd_batch_reader_new(&d->batch);
     err = err != HD_OK ? err : rul_decode_scratch_new(&d->decode);
-    err = err != HD_OK ? err : tools_init(&d->tools, set);
+    err = err != HD_OK ? err : tools_init(&d->tools, rules);
     err = err != HD_OK ? err : hd_ring_new(HITS_RING, &d->hits);
     err = err != HD_OK ? err : hd_ring_new(ORDERS_RING, &d->orders);
     err = err != HD_OK ? err : hd_ring_new(CURSORS_RING, &d->cursors);
@@ -120,7 +121,7 @@ static int make_parts(struct cor_detector *d, struct rul_set *set)
     return d->wake_fd < 0 ? hd_err_from_errno(errno) : HD_OK;
 }
 
-int cor_detector_new(const struct cor_detector_opts *opts, struct rul_set *set,
+int cor_detector_new(const struct cor_detector_opts *opts, struct cor_rules *rules,
                      struct cor_detector **out)
 {
     struct cor_detector *d = calloc(1, sizeof(*d));
@@ -129,7 +130,7 @@ int cor_detector_new(const struct cor_detector_opts *opts, struct rul_set *set,
     }
     d->opts = *opts;
     d->wake_fd = -1;
-    int err = make_parts(d, set);
+    int err = make_parts(d, rules);
     if (err != HD_OK) {
         cor_detector_free(d);
         return err;
@@ -163,7 +164,7 @@ void cor_detector_free(struct cor_detector *d)
         (void)uv_thread_join(&d->thread);
     }
     hd_ring_free(d->hits, drop_hits);
-    hd_ring_free(d->orders, drop_set);
+    hd_ring_free(d->orders, drop_rules);
     hd_ring_free(d->cursors, free);
     if (d->wake_fd >= 0) {
         (void)close(d->wake_fd);
@@ -177,11 +178,11 @@ void cor_detector_free(struct cor_detector *d)
     free(d);
 }
 
-int cor_detector_use(struct cor_detector *d, struct rul_set *set)
+int cor_detector_use(struct cor_detector *d, struct cor_rules *rules)
 {
-    int err = hd_ring_push(d->orders, rul_set_ref(set));
+    int err = hd_ring_push(d->orders, cor_rules_ref(rules));
     if (err != HD_OK) {
-        rul_set_unref(set);
+        cor_rules_unref(rules);
         return err;
     }
     wake(d);
@@ -255,10 +256,11 @@ static void take_cursors(struct cor_detector *d)
  */
 static void take_orders(struct cor_detector *d)
 {
-    struct rul_set *set;
-    while ((set = hd_ring_pop(d->orders)) != NULL) {
+    struct cor_rules *rules;
+    int64_t began_ns = hd_ring_depth(d->orders) > 0 ? hd_clock_mono_ns() : 0;
+    while ((rules = hd_ring_pop(d->orders)) != NULL) {
         struct detector_tools tools = {0};
-        int err = tools_init(&tools, set);
+        int err = tools_init(&tools, rules);
         tools.generation = ++d->orders_taken;
         if (err == HD_OK) {
             tools_fini(&d->tools);
@@ -267,7 +269,10 @@ static void take_orders(struct cor_detector *d)
             HD_LOG(ERROR, "detect", "the new rules cannot be used; the old ones stay",
                    HD_KV_UINT("detector", d->opts.index), HD_KV_ERR(err));
         }
-        rul_set_unref(set);
+        cor_rules_unref(rules);
+    }
+    if (began_ns != 0) {
+        cor_metric_pause(hd_clock_mono_ns() - began_ns);
     }
 }
 
@@ -275,7 +280,7 @@ static void take_orders(struct cor_detector *d)
 
 static bool obtain_message(struct cor_detector *d)
 {
-    return d->out != NULL || cor_hits_new(d->tools.set, &d->out) == HD_OK;
+    return d->out != NULL || cor_hits_new(d->tools.rules, &d->out) == HD_OK;
 }
 
 static void send_message(struct cor_detector *d)
@@ -304,6 +309,9 @@ static struct cor_event *copy_event(struct cor_detector *d, const struct rul_eve
 static void on_hit(void *ctx, const struct rul_rule *rule, const struct rul_event *ev)
 {
     struct cor_detector *d = ctx;
+    if (!d->is_warm_up) {
+        cor_rule_add(&d->tools.rules->counts[rule->index]->hits, 1);
+    }
     if (d->is_warm_up ? !rule->feeds : !rule->feeds && !rule->alerts) {
         return;
     }
@@ -330,6 +338,23 @@ static void note_time(struct cor_detector *d, const struct rul_event *ev)
     d->watermark_ns = time > d->watermark_ns ? time : d->watermark_ns;
 }
 
+static void on_cost(void *ctx, const struct rul_rule *rule, uint64_t ns)
+{
+    struct cor_detector *d = ctx;
+    struct cor_rule_counts *counts = d->tools.rules->counts[rule->index];
+    cor_rule_add(&counts->timed, 1);
+    cor_rule_add(&counts->timed_ns, ns);
+}
+
+/* One event in COR_COST_SAMPLE tells what its rules cost. */
+static void match(struct cor_detector *d)
+{
+    struct detector_tools *tools = &d->tools;
+    bool is_sample = d->matched++ % COR_COST_SAMPLE == 0;
+    rul_match_timed(tools->rules->set, tools->match, d->event, on_hit,
+                    is_sample ? on_cost : NULL, d);
+}
+
 static void examine_record(struct cor_detector *d, const struct hd_batch_record *record,
                            const struct hd_batch_source *source)
 {
@@ -337,10 +362,10 @@ static void examine_record(struct cor_detector *d, const struct hd_batch_record 
         .source = source, .recv_ns = record->recv_ns, .line = record->line};
     d->origin.seq = record->seq;
     d->origin.is_truncated = (record->flags & HD_BATCH_TRUNCATED) != 0;
-    rul_decode(rul_set_decoders(d->tools.set), d->decode, &in, d->event);
+    rul_decode(rul_set_decoders(d->tools.rules->set), d->decode, &in, d->event);
     note_time(d, d->event);
     d->n_events += d->event->decoder != NULL;
-    rul_match(d->tools.set, d->tools.match, d->event, on_hit, d);
+    match(d);
     cor_event_unref(d->copied);
     d->copied = NULL;
     d->copy_failed = false;

@@ -26,11 +26,11 @@ struct cor_detector_opts {
 };
 
 /* Opens the reader; the thread begins with cor_detector_run. */
-int cor_detector_new(const struct cor_detector_opts *opts, struct rul_set *set,
+int cor_detector_new(const struct cor_detector_opts *opts, struct cor_rules *rules,
                      struct cor_detector **out) HD_MUST_USE;
 int cor_detector_run(struct cor_detector *d) HD_MUST_USE;
 /* From the next batch on. Loop thread. */
-int cor_detector_use(struct cor_detector *d, struct rul_set *set) HD_MUST_USE;
+int cor_detector_use(struct cor_detector *d, struct cor_rules *rules) HD_MUST_USE;
 /* Asks it to end after the batch at hand; it then closes the ring of hits and waits for
  * its last cursor. Any thread. */
 void cor_detector_stop(struct cor_detector *d);

@@ -79,14 +79,14 @@ void cor_event_unref(struct cor_event *e)
     }
 }
 
-int cor_hits_new(struct rul_set *set, struct cor_hits **out)
+int cor_hits_new(struct cor_rules *rules, struct cor_hits **out)
 {
     struct cor_hits *hits = malloc(sizeof(*hits));
     if (hits == NULL) {
         return HD_ENOMEM;
     }
     memset(hits, 0, offsetof(struct cor_hits, hits));
-    hits->set = rul_set_ref(set);
+    hits->rules = cor_rules_ref(rules);
     *out = hits;
     return HD_OK;
 }
@@ -99,7 +99,7 @@ void cor_hits_free(struct cor_hits *hits)
     for (uint32_t i = 0; i < hits->n; i++) {
         cor_event_unref(hits->hits[i].event);
     }
-    rul_set_unref(hits->set);
+    cor_rules_unref(hits->rules);
     free(hits);
 }
 

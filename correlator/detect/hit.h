@@ -13,7 +13,7 @@
 
 #include <haidang/journal.h>
 
-#include "rules/set.h"
+#include "correlator/detect/rules.h"
 
 #define COR_HITS_MAX       256U       /* in one message */
 #define COR_HITS_BYTES_MAX (1U << 20) /* of copied events; one event may go over */
@@ -46,13 +46,13 @@ struct cor_event *cor_event_ref(struct cor_event *event);
 void cor_event_unref(struct cor_event *event);
 
 struct cor_hit {
-    const struct rul_rule *rule; /* of the message's set */
+    const struct rul_rule *rule; /* of the message's rules */
     struct cor_event *event;     /* a reference */
 };
 
 struct cor_hits {
-    struct rul_set *set; /* a reference: the set that the batch was matched with */
-    uint64_t generation; /* of the set: later ones are larger */
+    struct cor_rules *rules; /* a reference: what the batch was matched with */
+    uint64_t generation;     /* of the set: later ones are larger */
     uint32_t n;
     size_t bytes;
     bool is_warm_up; /* before the cursor: feeds correlations, publishes nothing */
@@ -62,8 +62,8 @@ struct cor_hits {
     struct cor_hit hits[COR_HITS_MAX];
 };
 
-/* own: takes a reference of the set. */
-int cor_hits_new(struct rul_set *set, struct cor_hits **out) HD_MUST_USE;
+/* own: takes a reference of the rules. */
+int cor_hits_new(struct cor_rules *rules, struct cor_hits **out) HD_MUST_USE;
 void cor_hits_free(struct cor_hits *hits);
 static inline bool cor_hits_is_full(const struct cor_hits *hits)
 {

@@ -374,6 +374,9 @@ static void fill(struct maker *m)
     put_evidence(m);
     put_group(m);
     put(m, m->alert, "suppressed", json_integer((json_int_t)m->in->repeats));
+    if (m->in->throttled > 0) {
+        put(m, m->alert, "throttled", json_integer((json_int_t)m->in->throttled));
+    }
     put_cstr(m, m->alert, "delivery", stays ? "province" : m->in->rule->delivery);
 }
 

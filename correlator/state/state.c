@@ -49,7 +49,8 @@ struct cor_state {
     unsigned n_feeds, n_ended, n_over;
     struct hd_ring *enrich_ring;
 
-    struct rul_set *set;
+    struct cor_rules *rules;
+    struct cor_noise_opts noise;
     uint64_t generation;
     struct cor_enrich *enrich;
     struct rul_correlator *correlator;
@@ -66,6 +67,7 @@ struct cor_state {
 
     const struct cor_event *event; /* the hit at hand */
     bool is_warm_up;
+    int64_t now_ns; /* wall, of the message at hand */
 };
 
 /* ---- alerts ---- */
@@ -105,6 +107,13 @@ static void publish(struct cor_state *s, struct cor_alert_input *in)
     }
 }
 
+/* Of a rule of the set in force. */
+static struct cor_rule_counts *counts_of(const struct cor_state *s,
+                                         const struct rul_rule *rule)
+{
+    return s->rules->counts[rule->index];
+}
+
 static uint64_t key_of(const struct cor_state *s, const struct cor_alert_input *in)
 {
     struct hd_slice parts[COR_ALERT_KEY_PARTS];
@@ -126,9 +135,11 @@ static void consider(struct cor_state *s, const struct rul_rule *rule,
                                  .n_evidence = 1};
     int64_t time = detection == NULL ? s->event->copy->time_ns : detection->last_ns;
     uint64_t key = key_of(s, &in);
+    cor_noise_hit(&s->noise, rule, counts_of(s, rule), s->event->copy->recv_ns,
+                  s->now_ns);
     /* Most of a flood ends here, before anything dear. */
     if (cor_suppress_repeat(s->suppress, key, rule->severity, time)) {
-        COR_COUNT(COR_M_SUPPRESSED, 1);
+        cor_noise_repeat(counts_of(s, rule));
         return;
     }
     struct hd_slice position =
@@ -138,17 +149,21 @@ static void consider(struct cor_state *s, const struct rul_rule *rule,
         COR_COUNT(COR_M_INVALID, 1);
         return;
     }
+    if (cor_noise_holds(&s->noise, counts_of(s, rule))) {
+        return;
+    }
     /* Before the look at ids: a replay has to leave the table as it was left. */
     if (!cor_suppress_pass(s->suppress, key, rule->severity, time, &in.repeats)) {
-        COR_COUNT(COR_M_SUPPRESSED, 1);
+        cor_noise_repeat(counts_of(s, rule));
         return;
     }
     if (cor_recent_has(s->recent, id)) {
         COR_COUNT(COR_M_REPLAYED, 1);
         return;
     }
+    in.throttled = cor_noise_publish(counts_of(s, rule));
     if (detection != NULL) {
-        size_t n = cor_evidence_find(s->evidence, s->set, detection, lines);
+        size_t n = cor_evidence_find(s->evidence, s->rules->set, detection, lines);
         if (n == 0) {
             lines[0] = s->event;
         }
@@ -161,7 +176,7 @@ static const struct cor_event *newest_of(struct cor_state *s,
                                          const struct rul_detection *detection)
 {
     const struct cor_event *lines[HD_ALERT_EVIDENCE_MAX];
-    size_t n = cor_evidence_find(s->evidence, s->set, detection, lines);
+    size_t n = cor_evidence_find(s->evidence, s->rules->set, detection, lines);
     return n == 0 ? NULL : lines[n - 1];
 }
 
@@ -174,6 +189,7 @@ static void on_detection(void *ctx, const struct rul_detection *detection,
     if (s->is_warm_up || !detection->rule->alerts) {
         return;
     }
+    cor_rule_add(&counts_of(s, detection->rule)->hits, 1);
     if (at_hand == NULL || at_hand->copy != last) {
         s->event = newest_of(s, detection); /* a window has ended */
     }
@@ -218,7 +234,8 @@ static void take_hit(struct cor_state *s, const struct rul_rule *rule,
 
 static void take_up_set(struct cor_state *s, const struct cor_hits *hits)
 {
-    int err = rul_correlator_use(s->correlator, hits->set);
+    int64_t began_ns = hd_clock_mono_ns();
+    int err = rul_correlator_use(s->correlator, hits->rules->set);
     if (err != HD_OK) {
         HD_LOG(ERROR, "state",
                "correlation rules could not be taken up; the old ones stay",
@@ -226,9 +243,10 @@ static void take_up_set(struct cor_state *s, const struct cor_hits *hits)
         return;
     }
     cor_evidence_clear(s->evidence); /* its events name fields by the old set's numbers */
-    rul_set_unref(s->set);
-    s->set = rul_set_ref(hits->set);
+    cor_rules_unref(s->rules);
+    s->rules = cor_rules_ref(hits->rules);
     s->generation = hits->generation;
+    cor_metric_pause(hd_clock_mono_ns() - began_ns);
 }
 
 /* The same rule in the set in force. A detector may still be at the set before, or the
@@ -237,7 +255,8 @@ static const struct rul_rule *rule_now(const struct cor_state *s,
                                        const struct cor_hits *hits,
                                        const struct rul_rule *rule)
 {
-    return hits->set == s->set ? rule : rul_set_find(s->set, hd_slice_str(rule->id));
+    return hits->rules == s->rules ? rule
+                                   : rul_set_find(s->rules->set, hd_slice_str(rule->id));
 }
 
 /* Time as far as every detector has come that still has something to examine. */
@@ -260,14 +279,15 @@ static void advance(struct cor_state *s)
 static void take_message(struct feed *f, struct cor_hits *hits)
 {
     struct cor_state *s = f->state;
-    if (hits->set != s->set && hits->generation > s->generation) {
+    if (hits->rules != s->rules && hits->generation > s->generation) {
         take_up_set(s, hits);
     }
     s->is_warm_up = hits->is_warm_up;
+    s->now_ns = hd_clock_wall_ns();
     for (uint32_t i = 0; i < hits->n; i++) {
         const struct rul_rule *rule = rule_now(s, hits, hits->hits[i].rule);
         if (rule != NULL) {
-            take_hit(s, rule, hits->hits[i].event, hits->set == s->set);
+            take_hit(s, rule, hits->hits[i].event, hits->rules == s->rules);
         }
     }
     s->event = NULL;
@@ -566,7 +586,7 @@ static int make_memory(struct cor_state *s, const struct cor_state_opts *opts)
 {
     int err = cor_suppress_new(&opts->suppress, &s->suppress);
     err = err != HD_OK ? err : rul_correlator_new(&opts->correlate, &s->correlator);
-    return err != HD_OK ? err : rul_correlator_use(s->correlator, s->set);
+    return err != HD_OK ? err : rul_correlator_use(s->correlator, s->rules->set);
 }
 
 /* What the process before remembered. Damaged: as if there were nothing. */
@@ -654,7 +674,7 @@ static int make_loop(struct cor_state *s, const struct cor_state_opts *opts)
     return err != HD_OK ? err : hd_ring_attach(s->enrich_ring, &s->loop, on_enrich, s);
 }
 
-int cor_state_new(const struct cor_state_opts *opts, struct rul_set *set,
+int cor_state_new(const struct cor_state_opts *opts, struct cor_rules *rules,
                   struct cor_enrich *enrich, struct cor_state **out, char why[256])
 {
     struct cor_state *s = calloc(1, sizeof(*s));
@@ -662,7 +682,8 @@ int cor_state_new(const struct cor_state_opts *opts, struct rul_set *set,
         (void)snprintf(why, 256, "out of memory");
         return HD_ENOMEM;
     }
-    s->set = rul_set_ref(set);
+    s->rules = cor_rules_ref(rules);
+    s->noise = opts->noise;
     s->enrich = cor_enrich_ref(enrich);
     hd_buf_init(&s->group, GROUP_TEXT_MAX);
     int err = make_parts(s, opts, why);
@@ -773,6 +794,6 @@ void cor_state_free(struct cor_state *s)
     cor_evidence_free(s->evidence);
     hd_buf_fini(&s->group);
     cor_enrich_unref(s->enrich);
-    rul_set_unref(s->set);
+    cor_rules_unref(s->rules);
     free(s);
 }

@@ -9,6 +9,7 @@
 #include "correlator/detect/detector.h"
 #include "correlator/enrich/enrich.h"
 #include "correlator/publish/publish.h"
+#include "correlator/state/noise.h"
 #include "correlator/state/snapshot.h"
 
 struct cor_state;
@@ -17,6 +18,7 @@ struct cor_state_opts {
     struct hd_journal_opts alerts;
     uint32_t remember; /* ids of published alerts */
     struct cor_suppress_opts suppress;
+    struct cor_noise_opts noise;
     struct rul_correlator_opts correlate;
     /* What is remembered is written to `snapshot` so often, and found there again by the
      * next process. NULL: it ends with this one. */
@@ -27,7 +29,7 @@ struct cor_state_opts {
 };
 
 /* Opens the alert journal and reads its newest alerts (blocking). `why`: what failed. */
-int cor_state_new(const struct cor_state_opts *opts, struct rul_set *set,
+int cor_state_new(const struct cor_state_opts *opts, struct cor_rules *rules,
                   struct cor_enrich *enrich, struct cor_state **out,
                   char why[256]) HD_MUST_USE;
 /* Where a detector has to begin, since what is remembered stands there. False: at its own

@@ -62,6 +62,8 @@ struct hd_metrics_server_opts {
     size_t table_len;
     void (*refresh)(void *ctx);                    /* before each answer; may be NULL */
     void (*status)(void *ctx, struct hd_buf *out); /* JSON for /status; may be NULL */
+    const char *more_path; /* one path of the program's own, such as "/rules", or NULL */
+    void (*more)(void *ctx, struct hd_buf *out); /* JSON for it */
     void *ctx;
     uint64_t deadline_ms; /* a connection's whole life; 0 = 5 s */
     unsigned socket_mode; /* of the Unix socket; 0 = 0660 */

@@ -6,6 +6,7 @@
  */
 #include <stdlib.h>
 
+#include <haidang/clock.h>
 #include <haidang/hash.h>
 #include <haidang/utf8.h>
 
@@ -451,8 +452,29 @@ bool rul_matcher_begin(struct rul_matcher *m, const struct rul_set *set,
     return true;
 }
 
+static bool is_hit(const struct rul_matcher *m, uint32_t rule)
+{
+    return rul_eval(m, m->p->roots[rule]) && rul_eval_filters(m, rule);
+}
+
+static bool is_hit_timed(const struct rul_matcher *m, const struct rul_rule *rule,
+                         rul_on_cost cost, void *ctx)
+{
+    int64_t began_ns = hd_clock_mono_ns();
+    bool is = is_hit(m, rule->index);
+    cost(ctx, rule, (uint64_t)(hd_clock_mono_ns() - began_ns));
+    return is;
+}
+
 void rul_match(const struct rul_set *set, struct rul_scratch *scratch,
                const struct rul_event *ev, rul_on_hit hit, void *ctx)
+{
+    rul_match_timed(set, scratch, ev, hit, NULL, ctx);
+}
+
+void rul_match_timed(const struct rul_set *set, struct rul_scratch *scratch,
+                     const struct rul_event *ev, rul_on_hit hit, rul_on_cost cost,
+                     void *ctx)
 {
     struct rul_matcher m;
     if (!rul_matcher_begin(&m, set, scratch, ev)) {
@@ -468,9 +490,10 @@ void rul_match(const struct rul_set *set, struct rul_scratch *scratch,
         uint64_t bits = scratch->candidates[word];
         for (; bits != 0; bits &= bits - 1) {
             uint32_t local = word * 64 + (uint32_t)__builtin_ctzll(bits);
-            uint32_t rule = m.d->rules[local];
-            if (rul_eval(&m, m.p->roots[rule]) && rul_eval_filters(&m, rule)) {
-                hit(ctx, &set->rules[rule], ev);
+            const struct rul_rule *rule = &set->rules[m.d->rules[local]];
+            if (cost == NULL ? is_hit(&m, rule->index)
+                             : is_hit_timed(&m, rule, cost, ctx)) {
+                hit(ctx, rule, ev);
             }
         }
     }

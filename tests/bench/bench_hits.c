@@ -213,7 +213,7 @@ static void wait_examined(uint64_t lines)
 
 /* All is said when the cursor behind the last batch is durable: the ring is empty then.
  */
-static struct run one_run(struct rul_set *set, unsigned number)
+static struct run one_run(struct cor_rules *rules, unsigned number)
 {
     char why[256], alerts[700], cursor[700];
     struct cor_state *state;
@@ -230,8 +230,8 @@ static struct run one_run(struct rul_set *set, unsigned number)
                                    5 * MINUTE_NS, 5 * MINUTE_NS}},
         .correlate = {.memory_max = 64U << 20, .lateness_ns = 10 * MINUTE_NS}};
     const struct cor_detector_opts detect = {.count = 1, .archive_dir = b.archive};
-    must(cor_state_new(&opts, set, b.enrich, &state, why) == HD_OK);
-    must(cor_detector_new(&detect, set, &detector) == HD_OK);
+    must(cor_state_new(&opts, rules, b.enrich, &state, why) == HD_OK);
+    must(cor_detector_new(&detect, rules, &detector) == HD_OK);
     must(cor_state_add_detector(state, detector) == HD_OK);
     uint64_t lines = COR_READ(COR_M_DETECT_LINES);
     uint64_t published = COR_READ(COR_M_PUBLISHED);
@@ -263,13 +263,15 @@ static int by_cost(const void *a, const void *c)
     return dx < dy ? -1 : dx > dy;
 }
 
-static void flood(const char *name, const char *rules, unsigned sources, unsigned runs)
+static void flood(const char *name, const char *text, unsigned sources, unsigned runs)
 {
     static struct run all[RUNS_MAX];
-    struct rul_set *set = load(rules);
+    struct rul_set *set = load(text);
+    struct cor_rules *rules;
+    must(cor_rules_new(set, NULL, &rules) == HD_OK);
     make_archive(name, sources);
     for (unsigned i = 0; i < runs; i++) {
-        all[i] = one_run(set, i);
+        all[i] = one_run(rules, i);
     }
     qsort(all, runs, sizeof(all[0]), by_cost);
     const struct run *median = &all[runs / 2];
@@ -279,6 +281,7 @@ static void flood(const char *name, const char *rules, unsigned sources, unsigne
                  (unsigned long long)median->published,
                  (unsigned long long)median->suppressed);
     (void)fflush(stdout);
+    cor_rules_unref(rules);
     rul_set_unref(set);
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * From the archive to the alert journal: detectors and the state thread, as threads.
+ * lint: size: all these tests share one world of threads and journals.
  */
 #include "tests/support/support.h"
 
@@ -81,7 +82,7 @@ static const char other_rules_text[] = "title: Session\n"
 static struct world {
     char archive_dir[512], alerts_dir[512], rules[512], other_rules[512], snapshot[512];
     struct hd_journal *archive;
-    struct rul_set *set, *other;
+    struct cor_rules *in_force, *other;
     struct cor_enrich *enrich;
     struct cor_state *state;
     struct cor_detector *detectors[4];
@@ -92,7 +93,7 @@ static struct world {
     int64_t warm_up_ns;
 } w;
 
-static struct rul_set *load(const char *path)
+static struct cor_rules *load(const char *path)
 {
     static char decoders[512];
     struct rul_set *set = NULL;
@@ -104,8 +105,11 @@ static struct rul_set *load(const char *path)
                                       .n_rules = 1,
                                       .time_zone = "UTC",
                                       .no_self_test = true};
+    struct cor_rules *rules = NULL;
     assert_int_equal(rul_set_load(&opts, &set, &diags), HD_OK);
-    return set;
+    assert_int_equal(cor_rules_new(set, w.in_force, &rules), HD_OK);
+    rul_set_unref(set);
+    return rules;
 }
 
 static void open_archive(void)
@@ -129,7 +133,7 @@ static int setup(void **state)
     assert_int_equal(hd_fs_write_atomic(w.rules, hd_slice_str(rules_text), 0600), HD_OK);
     assert_int_equal(
         hd_fs_write_atomic(w.other_rules, hd_slice_str(other_rules_text), 0600), HD_OK);
-    w.set = load(w.rules);
+    w.in_force = load(w.rules);
     w.other = load(w.other_rules);
     assert_int_equal(cor_enrich_load(&(struct cor_enrich_opts){0}, &w.enrich, &diags),
                      HD_OK);
@@ -149,8 +153,8 @@ static int teardown(void **state)
     (void)state;
     hd_journal_close(w.archive);
     cor_enrich_unref(w.enrich);
-    rul_set_unref(w.set);
-    rul_set_unref(w.other);
+    cor_rules_unref(w.in_force);
+    cor_rules_unref(w.other);
     return 0;
 }
 
@@ -215,7 +219,7 @@ static void start(unsigned n)
     char why[256];
     w.opts.archive_dir = w.archive_dir;
     w.opts.detectors = n;
-    assert_int_equal(cor_state_new(&w.opts, w.set, w.enrich, &w.state, why), HD_OK);
+    assert_int_equal(cor_state_new(&w.opts, w.in_force, w.enrich, &w.state, why), HD_OK);
     w.n_detectors = n;
     for (unsigned i = 0; i < n; i++) {
         struct cor_detector_opts opts = {.index = i,
@@ -223,7 +227,7 @@ static void start(unsigned n)
                                          .archive_dir = w.archive_dir,
                                          .warm_up_ns = w.warm_up_ns};
         opts.has_start = cor_state_resume(w.state, i, &opts.start);
-        assert_int_equal(cor_detector_new(&opts, w.set, &w.detectors[i]), HD_OK);
+        assert_int_equal(cor_detector_new(&opts, w.in_force, &w.detectors[i]), HD_OK);
         assert_int_equal(cor_state_add_detector(w.state, w.detectors[i]), HD_OK);
     }
     assert_int_equal(cor_state_run(w.state), HD_OK);
@@ -453,6 +457,144 @@ static void new_rules_work_from_the_next_batch_on(void **state)
     drop(&a);
 }
 
+static const struct cor_rule_counts *counts_of(const struct cor_rules *rules,
+                                               const char *name)
+{
+    const struct rul_rule *rule = rul_set_find(rules->set, hd_slice_str(name));
+    assert_non_null(rule);
+    return rules->counts[rule->index];
+}
+
+static void expect_counts(const char *name, uint64_t hits, uint64_t alerts,
+                          uint64_t suppressed, uint64_t throttled)
+{
+    const struct cor_rule_counts *c = counts_of(w.in_force, name);
+    assert_int_equal(cor_rule_read(&c->hits), hits);
+    assert_int_equal(cor_rule_read(&c->alerts), alerts);
+    assert_int_equal(cor_rule_read(&c->suppressed), suppressed);
+    assert_int_equal(cor_rule_read(&c->throttled), throttled);
+}
+
+static void rules_count_what_becomes_of_their_hits(void **state)
+{
+    (void)state;
+    w.opts.suppress.window_ns[HD_SEV_LOW] = 300 * HD_NS_PER_SEC;
+    archive("web1", 8, "Failed", "203.0.113.9");
+    archive("web1", 3, "Accepted", "203.0.113.9");
+    detect(11);
+    expect_counts("failed", 8, 0, 0, 0);
+    expect_counts("guessing", 1, 1, 0, 0);
+    expect_counts("accepted", 3, 1, 2, 0);
+    /* the first event of all is a sample: its rules were timed */
+    assert_int_equal(cor_rule_read(&counts_of(w.in_force, "failed")->timed), 1);
+    assert_true(cor_rule_read(&counts_of(w.in_force, "failed")->timed_ns) > 0);
+    detect(0); /* warmed up: known hits are not counted again */
+    expect_counts("failed", 8, 0, 0, 0);
+}
+
+static void counts_go_with_the_rule(void **state)
+{
+    (void)state;
+    struct cor_rules *again;
+    archive("web1", 3, "Accepted", "203.0.113.9");
+    detect(3);
+    assert_int_equal(cor_rules_new(w.in_force->set, w.in_force, &again), HD_OK);
+    assert_ptr_equal(counts_of(again, "accepted"), counts_of(w.in_force, "accepted"));
+    cor_rules_unref(w.in_force);
+    w.in_force = again;
+    expect_counts("accepted", 3, 3, 0, 0);
+    assert_int_equal(cor_rule_read(&counts_of(w.other, "any")->hits), 0);
+}
+
+/* Ten in a minute, of which two may pass; the next minute's first says the rest. */
+static void a_noisy_rule_is_reported_and_throttled(void **state)
+{
+    (void)state;
+    uint64_t noisy = COR_READ(COR_M_NOISY), throttled = COR_READ(COR_M_THROTTLED);
+    const int64_t minute_ns = 60 * HD_NS_PER_SEC;
+    w.opts.noise = (struct cor_noise_opts){.rate = 9, .throttle = 2};
+    w.now_ns = (w.now_ns / minute_ns - 2) * minute_ns;
+    archive("web1", 10, "Accepted", "203.0.113.9");
+    w.now_ns += minute_ns;
+    archive("web1", 1, "Accepted", "203.0.113.9");
+    detect(11);
+    struct alerts a = read_alerts();
+    assert_int_equal(a.n, 3);
+    assert_int_equal(hd_alert_int(a.all[1], "throttled", 0), 0);
+    assert_int_equal(hd_alert_int(a.all[2], "throttled", 0), 8);
+    drop(&a);
+    expect_counts("accepted", 11, 3, 0, 8);
+    assert_int_equal(COR_READ(COR_M_THROTTLED), throttled + 8);
+    assert_int_equal(COR_READ(COR_M_NOISY), noisy + 1);
+    const struct cor_rule_counts *c = counts_of(w.in_force, "accepted");
+    assert_true(cor_noise_is_noisy(c, hd_clock_wall_ns()));
+    assert_false(cor_noise_is_noisy(c, hd_clock_wall_ns() + 2 * minute_ns));
+    assert_false(cor_noise_is_noisy(counts_of(w.in_force, "failed"), hd_clock_wall_ns()));
+}
+
+/* ---- rules replaced under load ---- */
+
+#define SWAP_BATCHES 150U
+#define SWAP_LINES   40U
+
+struct seen {
+    uint64_t n, twice;
+    bool seq[SWAP_BATCHES * SWAP_LINES + 1];
+};
+
+static void mark_seen(void *ctx, const json_t *alert)
+{
+    struct seen *seen = ctx;
+    const json_t *first = json_array_get(json_object_get(alert, "evidence"), 0);
+    int64_t seq = hd_alert_int(first, "seq", 0);
+    assert_in_range(seq, 1, SWAP_BATCHES * SWAP_LINES);
+    seen->n++;
+    seen->twice += seen->seq[seq];
+    seen->seq[seq] = true;
+}
+
+static struct seen *read_seen(void)
+{
+    char why[256];
+    struct cor_publish *p;
+    struct seen *seen = calloc(1, sizeof(*seen));
+    const struct hd_journal_opts opts = {.dir = w.alerts_dir};
+    assert_non_null(seen);
+    assert_int_equal(cor_publish_open(&opts, &p, why), HD_OK);
+    assert_int_equal(cor_publish_tail(p, UINT32_MAX, mark_seen, seen), HD_OK);
+    cor_publish_close(p);
+    return seen;
+}
+
+/* Every line raises an alert. Between any two batches the rules are replaced, by a set
+ * that holds the same rule beside others and back again. */
+static void swaps_under_load_lose_and_double_nothing(void **state)
+{
+    (void)state;
+    char both[sizeof(rules_text) + sizeof(other_rules_text) + 8], path[600];
+    (void)snprintf(both, sizeof(both), "%s---\n%s", rules_text, other_rules_text);
+    (void)snprintf(path, sizeof(path), "%s/both.yml", hd_test_tmpdir());
+    assert_int_equal(hd_fs_write_atomic(path, hd_slice_str(both), 0600), HD_OK);
+    struct cor_rules *more = load(path);
+    uint64_t before = lines_now();
+    start(1);
+    for (unsigned i = 0; i < SWAP_BATCHES; i++) {
+        archive("web1", SWAP_LINES, "Accepted", "203.0.113.9");
+        /* full: it has not taken up those before; then this one need not come */
+        (void)!cor_detector_use(w.detectors[0], i % 2 == 0 ? more : w.in_force);
+    }
+    examined(before, (uint64_t)SWAP_BATCHES * SWAP_LINES);
+    stop();
+    assert_int_equal(lines_now(), before + (uint64_t)SWAP_BATCHES * SWAP_LINES);
+    struct seen *seen = read_seen();
+    assert_int_equal(seen->n, SWAP_BATCHES * SWAP_LINES);
+    assert_int_equal(seen->twice, 0);
+    expect_counts("accepted", SWAP_BATCHES * SWAP_LINES, SWAP_BATCHES * SWAP_LINES, 0, 0);
+    assert_true(COR_READ(COR_M_SWAP_PAUSE) > 0);
+    free(seen);
+    cor_rules_unref(more);
+}
+
 /* The alert journal is full: detection waits, the cursor stays, nothing is lost. */
 static void alerts_that_cannot_be_written_come_later(void **state)
 {
@@ -517,8 +659,9 @@ static void use_slow_rule(void)
     char text[4096];
     (void)snprintf(text, sizeof(text), "%s" SLOW_RULE, rules_text);
     assert_int_equal(hd_fs_write_atomic(w.rules, hd_slice_str(text), 0600), HD_OK);
-    rul_set_unref(w.set);
-    w.set = load(w.rules);
+    cor_rules_unref(w.in_force);
+    w.in_force = NULL;
+    w.in_force = load(w.rules);
     w.now_ns = hd_clock_wall_ns() - 3500 * HD_NS_PER_SEC;
     w.warm_up_ns = 60 * HD_NS_PER_SEC;
 }
@@ -670,6 +813,10 @@ int main(void)
         TEST(repeats_are_counted),
         TEST(several_detectors_see_everything_once),
         TEST(new_rules_work_from_the_next_batch_on),
+        TEST(rules_count_what_becomes_of_their_hits),
+        TEST(counts_go_with_the_rule),
+        TEST(a_noisy_rule_is_reported_and_throttled),
+        TEST(swaps_under_load_lose_and_double_nothing),
         TEST(alerts_that_cannot_be_written_come_later),
         TEST(what_is_broken_is_passed_over),
         TEST(a_slow_attack_cut_by_kill_9_is_seen_once),

@@ -85,6 +85,12 @@ static void status(void *ctx, struct hd_buf *out)
     hd_buf_str(out, ctx);
 }
 
+static void more(void *ctx, struct hd_buf *out)
+{
+    (void)ctx;
+    hd_buf_str(out, "[1]");
+}
+
 static struct hd_metrics_server *serve(const char *listen, uint64_t deadline_ms)
 {
     struct hd_metrics_server *server = NULL;
@@ -94,6 +100,8 @@ static struct hd_metrics_server *serve(const char *listen, uint64_t deadline_ms)
         .table_len = t_metrics_count,
         .refresh = refresh,
         .status = status,
+        .more_path = "/rules",
+        .more = more,
         .ctx = "{\"program\":\"t\"}",
         .deadline_ms = deadline_ms,
     };
@@ -183,6 +191,9 @@ static void answers_on_a_unix_socket(void **state)
     answer = ask(connect_unix(listen), "GET /status HTTP/1.1\r\n\r\n");
     assert_non_null(strstr(answer, "Content-Length: 15\r\n"));
     assert_non_null(strstr(answer, "\r\n\r\n{\"program\":\"t\"}"));
+    answer = ask(connect_unix(listen), "GET /rules HTTP/1.1\r\n\r\n");
+    assert_non_null(strstr(answer, "application/json"));
+    assert_non_null(strstr(answer, "\r\n\r\n[1]"));
     close_server(server);
     assert_int_equal(stat(listen + 5, &st), -1);
 }

@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "console/status_rules.h"
+
+#include <haidang/alert.h>
+#include <haidang/num.h>
+#include <haidang/utf8.h>
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "console/ask.h"
+
+#define TOP_DEFAULT 20U
+
+/* What --sort may name; the first is the default. */
+static const char *const columns[] = {"hits",      "alerts",  "suppressed", "filtered",
+                                      "throttled", "cost_ns", "cost_ms",    NULL};
+
+struct row {
+    json_t *rule; /* borrowed */
+    int64_t value;
+    size_t at;
+};
+
+static int by_value(const void *a, const void *b)
+{
+    const struct row *x = a;
+    const struct row *y = b;
+    if (x->value != y->value) {
+        return x->value > y->value ? -1 : 1;
+    }
+    return x->at < y->at ? -1 : 1;
+}
+
+json_t *con_status_rules_sorted(const json_t *answer, const char *by, size_t top)
+{
+    json_t *all = json_object_get(answer, "rules");
+    size_t n = json_array_size(all);
+    struct row *rows = calloc(n + 1, sizeof(*rows));
+    json_t *out = json_array();
+    if (rows == NULL || out == NULL) {
+        free(rows);
+        json_decref(out);
+        return NULL;
+    }
+    for (size_t i = 0; i < n; i++) {
+        json_t *rule = json_array_get(all, i);
+        rows[i] = (struct row){rule, hd_alert_int(rule, by, 0), i};
+    }
+    qsort(rows, n, sizeof(*rows), by_value);
+    for (size_t i = 0; i < n && i < top; i++) {
+        (void)json_array_append(out, rows[i].rule);
+    }
+    free(rows);
+    return out;
+}
+
+void con_status_rules_text(const struct con_show *show, const json_t *rules,
+                           struct hd_buf *out)
+{
+    size_t i;
+    json_t *rule;
+    hd_buf_str(out, con_show_say(show,
+                                 "      hits     alerts suppressed   filtered  throttled "
+                                 " cost ns    cost ms  rule\n",
+                                 "      khớp   cảnh báo    lặp lại     bộ lọc   hạn chế "
+                                 "     ns      tổng ms  luật\n"));
+    json_array_foreach(rules, i, rule)
+    {
+        const char *vi = hd_alert_text(rule, "title_vi");
+        bool is_vi = show->is_vietnamese && vi[0] != '\0';
+        for (size_t k = 0; columns[k] != NULL; k++) {
+            hd_buf_printf(out,
+                          strcmp(columns[k], "cost_ns") == 0 ? "%9" PRId64 " "
+                                                             : "%10" PRId64 " ",
+                          hd_alert_int(rule, columns[k], 0));
+        }
+        hd_buf_byte(out, ' ');
+        hd_utf8_escape(out, hd_slice_str(is_vi ? vi : hd_alert_text(rule, "title")));
+        if (json_is_true(json_object_get(rule, "noisy"))) {
+            hd_buf_str(out, con_show_say(show, "  ! noisy", "  ! quá ồn"));
+        }
+        hd_buf_byte(out, '\n');
+    }
+}
+
+static const char *column_of(const char *word)
+{
+    for (size_t i = 0; word != NULL && columns[i] != NULL; i++) {
+        if (strcmp(columns[i], word) == 0) {
+            return columns[i];
+        }
+    }
+    return word == NULL ? columns[0] : NULL;
+}
+
+static int print(const struct con_args *args, const struct con_show *show,
+                 const json_t *rules)
+{
+    if (con_args_flag(args, "json")) {
+        (void)json_dumpf(rules, stdout, JSON_INDENT(1));
+        (void)fputc('\n', stdout);
+        return HD_EXIT_OK;
+    }
+    struct hd_buf out;
+    hd_buf_init(&out, 0);
+    con_status_rules_text(show, rules, &out);
+    (void)fwrite(out.ptr, 1, out.len, stdout);
+    hd_buf_fini(&out);
+    return HD_EXIT_OK;
+}
+
+static int show_rules(const struct con_args *args, const struct con_show *show)
+{
+    char why[256];
+    uint32_t top = TOP_DEFAULT;
+    const char *top_text = con_args_value(args, "top");
+    const char *by = column_of(con_args_value(args, "sort"));
+    if (by == NULL || (top_text != NULL &&
+                       hd_num_u32(hd_slice_str(top_text), UINT32_MAX, &top) != HD_OK)) {
+        return con_fail(HD_EXIT_USAGE,
+                        "--top is a number, --sort one of hits, alerts, "
+                        "suppressed, filtered, throttled, cost_ns, cost_ms");
+    }
+    json_t *answer =
+        con_ask(con_args_value(args, "run-dir"), "correlator", "/rules", why);
+    if (answer == NULL) {
+        return con_fail(HD_EXIT_RUNTIME, "the correlator does not answer: %s", why);
+    }
+    json_t *rules = con_status_rules_sorted(answer, by, top);
+    int code = rules == NULL ? con_fail(HD_EXIT_RUNTIME, "out of memory")
+                             : print(args, show, rules);
+    json_decref(rules);
+    json_decref(answer);
+    return code;
+}
+
+int con_status_rules(const struct con_args *args)
+{
+    struct con_show show;
+    if (con_show_init(&show, args) != 0) {
+        return HD_EXIT_USAGE;
+    }
+    int code = show_rules(args, &show);
+    con_show_fini(&show);
+    return code;
+}
