@@ -53,6 +53,9 @@ void cor_program_free(struct cor_program *p)
     }
     free_threads(p);
     cor_loaded_fini(&p->loaded);
+    for (unsigned i = 0; i < p->n_retired; i++) {
+        cor_loaded_fini(&p->retired[i]);
+    }
     hd_tls_free(p->tls);
     free(p->snapshot);
     free(p->memory);
@@ -218,6 +221,7 @@ static void on_rate(uv_timer_t *timer)
     p->detect_rate = (lines - p->lines_sampled) * 1000 / RATE_MS;
     p->lines_sampled = lines;
     cor_intake_trim(p->intake); /* the readers may have moved on */
+    cor_reload_clear(p);
     cor_status_log(p);
 }
 

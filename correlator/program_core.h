@@ -15,8 +15,11 @@
 struct cor_loaded {
     struct rul_set *set;
     struct cor_rules *rules; /* the set as the threads have it; made when taken up */
+    struct cor_tools *tools[COR_DETECTORS_MAX]; /* on their way to the detectors */
     struct cor_enrich *enrich;
 };
+
+#define COR_RETIRED_MAX 8U
 
 struct cor_program {
     const struct cor_conf *conf;
@@ -40,6 +43,12 @@ struct cor_program {
     uv_work_t load_work; /* reload.c */
     struct cor_loaded fresh;
     int load_err;
+    /* sets that were replaced: the last to let go of one must be no detector, since
+     * freeing thousands of rules takes a while */
+    struct cor_loaded retired[COR_RETIRED_MAX], leaving;
+    unsigned n_retired;
+    uv_work_t leave_work;
+    bool is_leaving;
     bool is_loading, only_databases, wants_reload;
 
     uv_work_t join_work;
@@ -56,6 +65,8 @@ int cor_load_rules(const struct cor_conf *conf, struct rul_set **out,
 int cor_load_enrich(const struct cor_conf *conf, struct cor_enrich **out,
                     struct hd_diags *diags) HD_MUST_USE;
 void cor_loaded_fini(struct cor_loaded *loaded);
+/* Frees aside the replaced sets that no thread uses any more. */
+void cor_reload_clear(struct cor_program *program);
 /* Looks aside whether a database was replaced, and takes it up. */
 void cor_reload_databases(struct cor_program *program);
 /* Diagnostics to the log. */

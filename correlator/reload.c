@@ -5,6 +5,7 @@
  */
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include <haidang/clock.h>
@@ -52,6 +53,9 @@ int cor_load_enrich(const struct cor_conf *conf, struct cor_enrich **out,
 
 void cor_loaded_fini(struct cor_loaded *loaded)
 {
+    for (unsigned i = 0; i < COR_DETECTORS_MAX; i++) {
+        cor_tools_free(loaded->tools[i]);
+    }
     cor_rules_unref(loaded->rules);
     rul_set_unref(loaded->set);
     cor_enrich_unref(loaded->enrich);
@@ -72,6 +76,16 @@ void cor_diag_log(void *ctx, const struct hd_diag *diag)
 
 /* ---- aside ---- */
 
+/* What the threads will need, ready to be taken up. */
+static int make_tools(struct cor_program *p)
+{
+    int err = cor_rules_new(p->fresh.set, p->loaded.rules, &p->fresh.rules);
+    for (unsigned i = 0; err == HD_OK && i < p->n_detectors; i++) {
+        err = cor_tools_new(p->fresh.rules, &p->fresh.tools[i]);
+    }
+    return err;
+}
+
 static void load_work(uv_work_t *work)
 {
     struct cor_program *p = HD_CONTAINER(work, struct cor_program, load_work);
@@ -86,6 +100,7 @@ static void load_work(uv_work_t *work)
         HD_LOG(INFO, "load", "a database was replaced; reading it");
     } else {
         p->load_err = cor_load_rules(p->conf, &p->fresh.set, &diags);
+        p->load_err = p->load_err != HD_OK ? p->load_err : make_tools(p);
     }
     /* Also when the rules are wrong: all problems are told at once. */
     int err = cor_load_enrich(p->conf, &p->fresh.enrich, &diags);
@@ -97,7 +112,8 @@ static void load_work(uv_work_t *work)
 static void hand_out(struct cor_program *p)
 {
     for (unsigned i = 0; p->fresh.rules != NULL && i < p->n_detectors; i++) {
-        int err = cor_detector_use(p->detectors[i], p->fresh.rules);
+        int err = cor_detector_use(p->detectors[i], p->fresh.tools[i]);
+        p->fresh.tools[i] = NULL;
         if (err != HD_OK) {
             HD_LOG(ERROR, "load", "a detector did not take the new rules; reload again",
                    HD_KV_UINT("detector", i), HD_KV_ERR(err));
@@ -110,12 +126,49 @@ static void hand_out(struct cor_program *p)
     }
 }
 
+static void leave_work(uv_work_t *work)
+{
+    struct cor_program *p = HD_CONTAINER(work, struct cor_program, leave_work);
+    cor_loaded_fini(&p->leaving);
+}
+
+static void leave_done(uv_work_t *work, int status)
+{
+    struct cor_program *p = HD_CONTAINER(work, struct cor_program, leave_work);
+    (void)status;
+    p->is_leaving = false;
+}
+
+void cor_reload_clear(struct cor_program *p)
+{
+    if (p->n_retired == 0 || p->is_leaving || !cor_rules_is_sole(p->retired[0].rules)) {
+        return;
+    }
+    p->leaving = p->retired[0];
+    p->n_retired--;
+    memmove(p->retired, p->retired + 1, p->n_retired * sizeof(p->retired[0]));
+    p->is_leaving = uv_queue_work(p->loop, &p->leave_work, leave_work, leave_done) == 0;
+    if (!p->is_leaving) {
+        cor_loaded_fini(&p->leaving);
+    }
+}
+
+/* The set in force is kept until no thread needs it. */
+static void retire(struct cor_program *p)
+{
+    struct cor_loaded old = {.set = p->loaded.set, .rules = p->loaded.rules};
+    if (p->n_retired < COR_RETIRED_MAX) {
+        p->retired[p->n_retired++] = old;
+    } else {
+        cor_loaded_fini(&old);
+    }
+}
+
 static void take_up(struct cor_program *p)
 {
     hand_out(p);
     if (p->fresh.set != NULL) {
-        cor_rules_unref(p->loaded.rules);
-        rul_set_unref(p->loaded.set);
+        retire(p);
         p->loaded.set = p->fresh.set;
         p->loaded.rules = p->fresh.rules;
         p->rules_loaded_ns = hd_clock_wall_ns();
@@ -141,9 +194,6 @@ static void load_done(uv_work_t *work, int status)
     int err = status != 0 ? hd_err_from_uv(status) : p->load_err;
     bool is_news = p->fresh.set != NULL || p->fresh.enrich != NULL;
     p->is_loading = false;
-    if (err == HD_OK && p->fresh.set != NULL) {
-        err = cor_rules_new(p->fresh.set, p->loaded.rules, &p->fresh.rules);
-    }
     if (err == HD_OK && !p->only_databases && !p->is_stopping) {
         err = hd_tls_reload(p->tls, why);
     }

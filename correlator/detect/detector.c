@@ -29,7 +29,7 @@
 #define POLL_MS       1000
 #define SPLIT_SEED    UINT64_C(0x6861696461) /* the same split in every process */
 
-struct detector_tools { /* what one rule set needs */
+struct cor_tools {
     struct cor_rules *rules;
     struct rul_scratch *match;
     uint64_t generation; /* of the set: later ones are larger, in every detector alike */
@@ -43,7 +43,7 @@ struct cor_detector {
     struct rul_decode_scratch *decode;
     struct rul_decode_stats decoded; /* so much of the scratch's is in the metrics */
     struct rul_event *event;
-    struct detector_tools tools;
+    struct cor_tools *tools;
     struct hd_ring *hits, *orders, *cursors;
     int wake_fd;
     uv_thread_t thread;
@@ -72,23 +72,34 @@ struct cor_detector {
 
 /* ---- life ---- */
 
-static void tools_fini(struct detector_tools *tools)
+void cor_tools_free(struct cor_tools *tools)
 {
-    rul_scratch_free(tools->match);
-    cor_rules_unref(tools->rules);
-    *tools = (struct detector_tools){0};
+    if (tools != NULL) {
+        rul_scratch_free(tools->match);
+        cor_rules_unref(tools->rules);
+        free(tools);
+    }
 }
 
-static int tools_init(struct detector_tools *tools, struct cor_rules *rules)
+int cor_tools_new(struct cor_rules *rules, struct cor_tools **out)
 {
+    struct cor_tools *tools = calloc(1, sizeof(*tools));
+    if (tools == NULL) {
+        return HD_ENOMEM;
+    }
+    tools->rules = cor_rules_ref(rules);
     int err = rul_scratch_new(rules->set, &tools->match);
-    tools->rules = err == HD_OK ? cor_rules_ref(rules) : NULL;
-    return err;
+    if (err != HD_OK) {
+        cor_tools_free(tools);
+        return err;
+    }
+    *out = tools;
+    return HD_OK;
 }
 
-static void drop_rules(void *item)
+static void drop_tools(void *item)
 {
-    cor_rules_unref(item);
+    cor_tools_free(item);
 }
 
 static void drop_hits(void *item)
@@ -106,7 +117,7 @@ static int make_parts(struct cor_detector *d, struct cor_rules *rules)
     }
     err = err != HD_OK ? err : hd_batch_reader_new(&d->batch);
     err = err != HD_OK ? err : rul_decode_scratch_new(&d->decode);
-    err = err != HD_OK ? err : tools_init(&d->tools, rules);
+    err = err != HD_OK ? err : cor_tools_new(rules, &d->tools);
     err = err != HD_OK ? err : hd_ring_new(HITS_RING, &d->hits);
     err = err != HD_OK ? err : hd_ring_new(ORDERS_RING, &d->orders);
     err = err != HD_OK ? err : hd_ring_new(CURSORS_RING, &d->cursors);
@@ -164,13 +175,13 @@ void cor_detector_free(struct cor_detector *d)
         (void)uv_thread_join(&d->thread);
     }
     hd_ring_free(d->hits, drop_hits);
-    hd_ring_free(d->orders, drop_rules);
+    hd_ring_free(d->orders, drop_tools);
     hd_ring_free(d->cursors, free);
     if (d->wake_fd >= 0) {
         (void)close(d->wake_fd);
     }
     cor_hits_free(d->out);
-    tools_fini(&d->tools);
+    cor_tools_free(d->tools);
     rul_decode_scratch_free(d->decode);
     hd_batch_reader_free(d->batch);
     hd_journal_reader_close(d->reader);
@@ -178,11 +189,11 @@ void cor_detector_free(struct cor_detector *d)
     free(d);
 }
 
-int cor_detector_use(struct cor_detector *d, struct cor_rules *rules)
+int cor_detector_use(struct cor_detector *d, struct cor_tools *tools)
 {
-    int err = hd_ring_push(d->orders, cor_rules_ref(rules));
+    int err = hd_ring_push(d->orders, tools);
     if (err != HD_OK) {
-        cor_rules_unref(rules);
+        cor_tools_free(tools);
         return err;
     }
     wake(d);
@@ -252,24 +263,15 @@ static void take_cursors(struct cor_detector *d)
     }
 }
 
-/* The newest set that was ordered; one that cannot be used leaves the old one in force.
- */
+/* Everything was made aside: this is all of the time that detection stands still. */
 static void take_orders(struct cor_detector *d)
 {
-    struct cor_rules *rules;
-    int64_t began_ns = hd_ring_depth(d->orders) > 0 ? hd_clock_mono_ns() : 0;
-    while ((rules = hd_ring_pop(d->orders)) != NULL) {
-        struct detector_tools tools = {0};
-        int err = tools_init(&tools, rules);
-        tools.generation = ++d->orders_taken;
-        if (err == HD_OK) {
-            tools_fini(&d->tools);
-            d->tools = tools;
-        } else {
-            HD_LOG(ERROR, "detect", "the new rules cannot be used; the old ones stay",
-                   HD_KV_UINT("detector", d->opts.index), HD_KV_ERR(err));
-        }
-        cor_rules_unref(rules);
+    struct cor_tools *tools = hd_ring_pop(d->orders);
+    int64_t began_ns = tools == NULL ? 0 : hd_clock_mono_ns();
+    for (; tools != NULL; tools = hd_ring_pop(d->orders)) {
+        cor_tools_free(d->tools);
+        d->tools = tools;
+        tools->generation = ++d->orders_taken;
     }
     if (began_ns != 0) {
         cor_metric_pause(hd_clock_mono_ns() - began_ns);
@@ -280,14 +282,14 @@ static void take_orders(struct cor_detector *d)
 
 static bool obtain_message(struct cor_detector *d)
 {
-    return d->out != NULL || cor_hits_new(d->tools.rules, &d->out) == HD_OK;
+    return d->out != NULL || cor_hits_new(d->tools->rules, &d->out) == HD_OK;
 }
 
 static void send_message(struct cor_detector *d)
 {
     struct cor_hits *out = d->out;
     d->out = NULL;
-    out->generation = d->tools.generation;
+    out->generation = d->tools->generation;
     out->is_warm_up = d->is_warm_up;
     out->watermark_ns = d->watermark_ns;
     if (hd_ring_push_wait(d->hits, out) != HD_OK) {
@@ -310,7 +312,7 @@ static void on_hit(void *ctx, const struct rul_rule *rule, const struct rul_even
 {
     struct cor_detector *d = ctx;
     if (!d->is_warm_up) {
-        cor_rule_add(&d->tools.rules->counts[rule->index]->hits, 1);
+        cor_rule_add(&d->tools->rules->counts[rule->index]->hits, 1);
     }
     if (d->is_warm_up ? !rule->feeds : !rule->feeds && !rule->alerts) {
         return;
@@ -341,7 +343,7 @@ static void note_time(struct cor_detector *d, const struct rul_event *ev)
 static void on_cost(void *ctx, const struct rul_rule *rule, uint64_t ns)
 {
     struct cor_detector *d = ctx;
-    struct cor_rule_counts *counts = d->tools.rules->counts[rule->index];
+    struct cor_rule_counts *counts = d->tools->rules->counts[rule->index];
     cor_rule_add(&counts->timed, 1);
     cor_rule_add(&counts->timed_ns, ns);
 }
@@ -349,7 +351,7 @@ static void on_cost(void *ctx, const struct rul_rule *rule, uint64_t ns)
 /* One event in COR_COST_SAMPLE tells what its rules cost. */
 static void match(struct cor_detector *d)
 {
-    struct detector_tools *tools = &d->tools;
+    struct cor_tools *tools = d->tools;
     bool is_sample = d->matched++ % COR_COST_SAMPLE == 0;
     rul_match_timed(tools->rules->set, tools->match, d->event, on_hit,
                     is_sample ? on_cost : NULL, d);
@@ -362,7 +364,7 @@ static void examine_record(struct cor_detector *d, const struct hd_batch_record 
         .source = source, .recv_ns = record->recv_ns, .line = record->line};
     d->origin.seq = record->seq;
     d->origin.is_truncated = (record->flags & HD_BATCH_TRUNCATED) != 0;
-    rul_decode(rul_set_decoders(d->tools.rules->set), d->decode, &in, d->event);
+    rul_decode(rul_set_decoders(d->tools->rules->set), d->decode, &in, d->event);
     note_time(d, d->event);
     d->n_events += d->event->decoder != NULL;
     match(d);
@@ -387,7 +389,7 @@ static uint32_t examine_records(struct cor_detector *d)
     return n;
 }
 
-static void count_matching(struct detector_tools *tools)
+static void count_matching(struct cor_tools *tools)
 {
     struct rul_match_stats now, *was = &tools->counted;
     rul_scratch_stats(tools->match, &now);
@@ -414,7 +416,7 @@ static void count_batch(struct cor_detector *d, uint32_t want, uint32_t got)
     COR_COUNT(COR_M_DETECT_DROPPED, d->n_dropped);
     COR_COUNT(COR_M_DETECT_LOST, want > got ? want - got : 0);
     d->n_events = d->n_hits = d->n_dropped = 0;
-    count_matching(&d->tools);
+    count_matching(d->tools);
     count_decoding(d);
 }
 

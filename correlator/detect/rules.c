@@ -73,3 +73,8 @@ void cor_rules_unref(struct cor_rules *rules)
     rul_set_unref(rules->set);
     free(rules);
 }
+
+bool cor_rules_is_sole(const struct cor_rules *rules)
+{
+    return atomic_load_explicit(&rules->refs, memory_order_acquire) == 1;
+}

@@ -37,6 +37,8 @@ int cor_rules_new(struct rul_set *set, const struct cor_rules *before,
                   struct cor_rules **out) HD_MUST_USE;
 struct cor_rules *cor_rules_ref(struct cor_rules *rules); /* any thread */
 void cor_rules_unref(struct cor_rules *rules);
+/* Has everybody else let go of it? */
+bool cor_rules_is_sole(const struct cor_rules *rules);
 
 static inline void cor_rule_add(_Atomic uint64_t *count, uint64_t n)
 {

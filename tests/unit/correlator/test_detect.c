@@ -248,6 +248,13 @@ static void stop(void)
     }
 }
 
+static int use(struct cor_rules *rules)
+{
+    struct cor_tools *tools = NULL;
+    assert_int_equal(cor_tools_new(rules, &tools), HD_OK);
+    return cor_detector_use(w.detectors[0], tools);
+}
+
 /* Waits until so many more lines were examined than at `since`. */
 static void examined(uint64_t since, uint64_t lines)
 {
@@ -440,7 +447,7 @@ static void new_rules_work_from_the_next_batch_on(void **state)
     uint64_t before = lines_now();
     start(1);
     examined(before, 2);
-    assert_int_equal(cor_detector_use(w.detectors[0], w.other), HD_OK);
+    assert_int_equal(use(w.other), HD_OK);
     struct cor_enrich *enrich = NULL;
     struct hd_diags diags = {0};
     assert_int_equal(cor_enrich_load(&(struct cor_enrich_opts){0}, &enrich, &diags),
@@ -581,7 +588,7 @@ static void swaps_under_load_lose_and_double_nothing(void **state)
     for (unsigned i = 0; i < SWAP_BATCHES; i++) {
         archive("web1", SWAP_LINES, "Accepted", "203.0.113.9");
         /* full: it has not taken up those before; then this one need not come */
-        (void)!cor_detector_use(w.detectors[0], i % 2 == 0 ? more : w.in_force);
+        (void)!use(i % 2 == 0 ? more : w.in_force);
     }
     examined(before, (uint64_t)SWAP_BATCHES * SWAP_LINES);
     stop();
