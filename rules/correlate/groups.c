@@ -237,6 +237,16 @@ void rul_groups_close(struct rul_groups *groups, uint32_t at)
     groups->bytes += size_of(groups, rul_group_at(groups, at));
 }
 
+void rul_groups_prepare(const struct rul_groups *groups, const struct rul_group *group)
+{
+    if (group->newer != RUL_POOL_NONE) {
+        __builtin_prefetch(rul_group_at(groups, group->newer), 1);
+    }
+    if (group->older != RUL_POOL_NONE) {
+        __builtin_prefetch(rul_group_at(groups, group->older), 1);
+    }
+}
+
 void rul_groups_touch(struct rul_groups *groups, uint32_t at)
 {
     if (groups->freshest != at) {

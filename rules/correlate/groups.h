@@ -61,5 +61,8 @@ void rul_groups_remove(struct rul_groups *groups, uint32_t at);
 /* Around a change of the group, so that its size is accounted for. */
 void rul_groups_open(struct rul_groups *groups, uint32_t at);
 void rul_groups_close(struct rul_groups *groups, uint32_t at);
+/* Says that the group will be touched: the neighbours that this takes are fetched from
+ * memory meanwhile. */
+void rul_groups_prepare(const struct rul_groups *groups, const struct rul_group *group);
 /* Makes it the freshest. */
 void rul_groups_touch(struct rul_groups *groups, uint32_t at);

@@ -373,6 +373,7 @@ static int count_in(struct rul_hit *h, uint32_t at, const struct rul_sample *sam
 {
     struct rul_groups *groups = &h->state->groups;
     struct rul_group *g = rul_group_at(groups, at);
+    rul_groups_prepare(groups, g);
     rul_groups_open(groups, at);
     int err = 0;
     switch (h->state->corr->timing) {

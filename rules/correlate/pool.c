@@ -25,8 +25,14 @@ struct page {
     uint64_t bytes[];
 };
 
+struct place {         /* of a page: all that finding a block needs, close together */
+    struct page *page; /* NULL: free */
+    uint16_t units;
+    bool is_large;
+};
+
 struct rul_pool {
-    struct page **pages;
+    struct place *pages;
     uint32_t n_pages, cap_pages;
     uint32_t unused; /* hint: no free place in the table before it */
     uint32_t roomy[SIZES];
@@ -48,7 +54,7 @@ int rul_pool_new(struct rul_pool **out)
 void rul_pool_free(struct rul_pool *pool)
 {
     for (uint32_t i = 0; pool != NULL && i < pool->n_pages; i++) {
-        free(pool->pages[i]);
+        free(pool->pages[i].page);
     }
     if (pool != NULL) {
         free(pool->pages);
@@ -74,28 +80,28 @@ size_t rul_pool_cost(size_t bytes)
 
 static void link_page(struct rul_pool *pool, uint32_t at)
 {
-    struct page *page = pool->pages[at];
+    struct page *page = pool->pages[at].page;
     page->prev = NO_PAGE;
     page->next = pool->roomy[page->size];
     if (page->next != NO_PAGE) {
-        pool->pages[page->next]->prev = at;
+        pool->pages[page->next].page->prev = at;
     }
     pool->roomy[page->size] = at;
 }
 
 static void unlink_page(struct rul_pool *pool, uint32_t at)
 {
-    struct page *page = pool->pages[at];
-    *(page->prev == NO_PAGE ? &pool->roomy[page->size] : &pool->pages[page->prev]->next) =
-        page->next;
+    struct page *page = pool->pages[at].page;
+    *(page->prev == NO_PAGE ? &pool->roomy[page->size]
+                            : &pool->pages[page->prev].page->next) = page->next;
     if (page->next != NO_PAGE) {
-        pool->pages[page->next]->prev = page->prev;
+        pool->pages[page->next].page->prev = page->prev;
     }
 }
 
 static uint32_t place_for_page(struct rul_pool *pool)
 {
-    while (pool->unused < pool->n_pages && pool->pages[pool->unused] != NULL) {
+    while (pool->unused < pool->n_pages && pool->pages[pool->unused].page != NULL) {
         pool->unused++;
     }
     if (pool->unused < pool->n_pages) {
@@ -103,7 +109,7 @@ static uint32_t place_for_page(struct rul_pool *pool)
     }
     if (pool->n_pages == pool->cap_pages) {
         uint32_t cap = pool->cap_pages == 0 ? 16 : pool->cap_pages * 2;
-        struct page **pages = reallocarray(pool->pages, cap, sizeof(struct page *));
+        struct place *pages = reallocarray(pool->pages, cap, sizeof(*pages));
         if (pages == NULL) {
             return NO_PAGE;
         }
@@ -126,7 +132,7 @@ static uint32_t add_page(struct rul_pool *pool, uint32_t size)
                           .units = (uint16_t)units,
                           .cap = (uint16_t)(cap > SLOTS - 1 ? SLOTS - 1 : cap),
                           .free = NO_SLOT};
-    pool->pages[at] = page;
+    pool->pages[at] = (struct place){page, (uint16_t)units, size == LARGE};
     pool->n_pages += at == pool->n_pages;
     link_page(pool, at);
     return at;
@@ -135,8 +141,8 @@ static uint32_t add_page(struct rul_pool *pool, uint32_t size)
 static void drop_page(struct rul_pool *pool, uint32_t at)
 {
     unlink_page(pool, at);
-    free(pool->pages[at]);
-    pool->pages[at] = NULL;
+    free(pool->pages[at].page);
+    pool->pages[at].page = NULL;
     pool->unused = at < pool->unused ? at : pool->unused;
 }
 
@@ -157,7 +163,7 @@ static uint32_t take_slot(struct rul_pool *pool, uint32_t size)
     if (at == NO_PAGE) {
         return RUL_POOL_NONE;
     }
-    struct page *page = pool->pages[at];
+    struct page *page = pool->pages[at].page;
     uint16_t slot = page->free;
     if (slot != NO_SLOT) {
         page->free = (uint16_t)*slot_at(page, slot);
@@ -174,7 +180,7 @@ static void give_slot(struct rul_pool *pool, uint32_t block)
 {
     uint32_t at = (block - 1) >> SLOT_BITS;
     uint16_t slot = (uint16_t)((block - 1) & (SLOTS - 1));
-    struct page *page = pool->pages[at];
+    struct page *page = pool->pages[at].page;
     *slot_at(page, slot) = page->free;
     page->free = slot;
     if (page->n-- == page->cap) {
@@ -185,12 +191,12 @@ static void give_slot(struct rul_pool *pool, uint32_t block)
     }
 }
 
-/* In place for a large one: where malloc put it. */
+/* In the slot of a large one: where malloc put it. */
 static uint64_t *slot_of(const struct rul_pool *pool, uint32_t block, bool *is_large)
 {
-    struct page *page = pool->pages[(block - 1) >> SLOT_BITS];
-    *is_large = page->size == LARGE;
-    return slot_at(page, (block - 1) & (SLOTS - 1));
+    const struct place *place = &pool->pages[(block - 1) >> SLOT_BITS];
+    *is_large = place->is_large;
+    return place->page->bytes + (size_t)((block - 1) & (SLOTS - 1)) * place->units;
 }
 
 uint32_t rul_pool_take(struct rul_pool *pool, size_t bytes)
