@@ -33,7 +33,8 @@
 
 #define COALESCE_MS     40U
 #define TURNS           8U /* reads before other handles of the loop have their turn */
-#define POLL_NS         HD_NS_PER_SEC /* of files that cannot be watched */
+#define POLL_NS         HD_NS_PER_SEC       /* of files that cannot be watched */
+#define MEMORY_NS       (HD_NS_PER_SEC / 4) /* then files that found none are tried again */
 #define PATTERN_KEY_LEN 9
 
 struct node {
@@ -63,6 +64,7 @@ struct file_source {
     struct node *ready_head, *ready_tail;
     unsigned generation;
     bool is_first_walk, is_paused, is_waiting; /* waiting: files_max keeps files out */
+    bool lacks_memory;                         /* and a file or directory was left out */
     bool *is_new;                              /* per pattern: never watched before */
     uint64_t *since; /* per pattern: wall clock of its first watch, ns */
     size_t pattern;  /* being walked */
@@ -205,20 +207,32 @@ static struct hd_slice source_name(const char *path)
                : hd_slice_from(name, name.len - HD_BATCH_NAME_MAX);
 }
 
+static void say_no_memory(struct file_source *fs, const char *path)
+{
+    fs->lacks_memory = true;
+    COL_COUNT(COL_FILE_ERRORS, 1);
+    HD_LOG(ERROR, "file", "no memory for one more name; it is tried again soon",
+           HD_KV_STR("file", path));
+}
+
 /* own: takes fd. `name` is what records say. NULL when there is nothing to do. */
 static struct node *new_node(struct file_source *fs, int fd, const char *name,
                              bool *is_known)
 {
     struct node *n = calloc(1, sizeof(*n));
-    if (n == NULL) {
+    char *path = strdup(name);
+    if (n == NULL || path == NULL) {
+        say_no_memory(fs, name);
         (void)close(fd);
+        free(path);
+        free(n);
         return NULL;
     }
-    n->path = strdup(name);
+    n->path = path;
     n->data_ns = hd_clock_mono_ns();
     n->generation = fs->generation;
     if (col_tail_open(&n->tail, fd, fs->env->sink, is_known) != HD_OK ||
-        n->path == NULL || node_by_inode(fs, n->tail.dev, n->tail.ino) != NULL) {
+        node_by_inode(fs, n->tail.dev, n->tail.ino) != NULL) {
         drop_new(n);
         return NULL;
     }
@@ -340,7 +354,9 @@ static void on_dir(void *ctx, const char *dir, const char *name, bool is_last)
 {
     struct file_source *fs = ctx;
     int err = col_watch_dir(fs->watch, dir, name, is_last);
-    if (err != HD_OK) {
+    if (err == HD_ENOMEM) {
+        say_no_memory(fs, dir);
+    } else if (err != HD_OK) {
         HD_LOG(WARN, "file",
                "a directory cannot be watched: new files in it are not seen",
                HD_KV_STR("dir", dir), HD_KV_ERR(err));
@@ -379,7 +395,10 @@ static void on_other(void *ctx, const char *path, const struct stat *st)
 
 static void on_unreadable(void *ctx, const char *dir, int err)
 {
-    (void)ctx;
+    if (err == HD_ENOMEM) {
+        say_no_memory(ctx, dir);
+        return;
+    }
     HD_LOG(WARN, "file", "a directory cannot be read", HD_KV_STR("dir", dir),
            HD_KV_ERR(err));
 }
@@ -401,7 +420,7 @@ static void walk_all(struct file_source *fs)
 {
     const struct col_paths_ops ops = {on_dir, on_match, on_other, on_unreadable, fs};
     fs->generation++;
-    fs->is_waiting = false;
+    fs->is_waiting = fs->lacks_memory = false;
     fs->passed_over = 0;
     col_watch_begin(fs->watch);
     for (fs->pattern = 0; fs->pattern < fs->conf->n_paths; fs->pattern++) {
@@ -498,6 +517,8 @@ static void arm_deadline(struct file_source *fs)
             fs->nodes[i]->is_ready ? INT64_MAX : node_deadline(fs, fs->nodes[i]);
         at = one < at ? one : at;
     }
+    int64_t retry = hd_clock_mono_ns() + MEMORY_NS;
+    at = fs->lacks_memory && retry < at ? retry : at;
     if (at == INT64_MAX || fs->is_paused) {
         (void)uv_timer_stop(&fs->deadline);
         return;
@@ -537,6 +558,9 @@ static void on_deadline(uv_timer_t *timer)
 {
     struct file_source *fs = HD_CONTAINER(timer, struct file_source, deadline);
     int64_t now_ns = hd_clock_mono_ns();
+    if (fs->lacks_memory) {
+        walk_all(fs);
+    }
     for (size_t i = 0; i < fs->n_nodes; i++) {
         struct node *n = fs->nodes[i];
         if (n->is_rotated && n->data_ns + fs->conf->rotated_keep_ns <= now_ns) {

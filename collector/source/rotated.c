@@ -2,11 +2,13 @@
 #include "collector/source/rotated.h"
 
 #include <dirent.h>
+#include <errno.h>
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
 
 #include <haidang/clock.h>
+#include <haidang/log.h>
 #include <haidang/slice.h>
 
 #include "collector/source/paths.h"
@@ -105,6 +107,8 @@ void col_rotated_find(const struct col_rotated_query *query, col_rotated_found *
 {
     DIR *entries = opendir(query->dir);
     if (entries == NULL) {
+        HD_LOG(WARN, "file", "rotated files that nobody has read are not looked for",
+               HD_KV_STR("dir", query->dir), HD_KV_ERR(hd_err_from_errno(errno)));
         return;
     }
     for (struct dirent *e = readdir(entries); e != NULL; e = readdir(entries)) {

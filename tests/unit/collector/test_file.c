@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "tests/support/alloc.h"
 #include "tests/unit/collector/fake_sink.h"
 
 #define NOBODY 65534
@@ -149,6 +150,34 @@ static void test_a_link_waits_for_its_file(void **state)
     fake_env_wait(&f->fe, 1);
     FAKE_EXPECT(&f->fe.sink, "here");
     teardown(f);
+}
+
+/* Each allocation of the start fails once: it says so, or all files are read in the end.
+ */
+static void test_lack_of_memory_at_the_start(void **state)
+{
+    (void)state;
+    HD_TEST_ALLOC_EACH(n)
+    {
+        char why[256] = "";
+        hd_test_alloc_stop();
+        struct fixture *f = setup("*/*.log");
+        assert_int_equal(mkdir(in_dir(f, "x"), 0700), 0);
+        append(f, "x/a.log", "a\n");
+        append(f, "x/b.log", "b\n");
+        hd_test_alloc_fail_at(n);
+        int err = col_file_open(&f->fe.env, &f->conf, &f->fe.source, why);
+        hd_test_alloc_stop();
+        if (err == HD_OK) {
+            fake_env_wait(&f->fe, 2);
+            append(f, "x/c.log", "c\n"); /* the directory is watched in the end, too */
+            fake_env_wait(&f->fe, 3);
+        } else {
+            assert_int_equal(err, HD_ENOMEM);
+            f->fe.source = NULL;
+        }
+        teardown(f);
+    }
 }
 
 static uint64_t passed_over(const struct fixture *f)
@@ -498,6 +527,7 @@ int main(void)
         cmocka_unit_test(test_links_are_followed_through_rotation),
         cmocka_unit_test(test_a_link_waits_for_its_file),
         cmocka_unit_test(test_what_is_no_file_is_told),
+        cmocka_unit_test(test_lack_of_memory_at_the_start),
         cmocka_unit_test(test_directories_that_come_later),
         cmocka_unit_test(test_start_end_and_begin),
         cmocka_unit_test(test_rotation_by_rename),
