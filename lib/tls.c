@@ -202,7 +202,10 @@ static int use_anchors(const struct load *load, BIO *bio)
     int err = HD_OK;
     X509 *cert;
     while (err == HD_OK && (cert = PEM_read_bio_X509(bio, NULL, NULL, NULL)) != NULL) {
-        if (X509_STORE_add_cert(store, cert) != 1 ||
+        /* libcrypto remembers what it could not read of a certificate for want of memory:
+         * an anchor without its key would be no anchor, and nobody would be told. */
+        if (X509_get0_pubkey(cert) == NULL || X509_check_purpose(cert, -1, 0) != 1 ||
+            X509_STORE_add_cert(store, cert) != 1 ||
             SSL_CTX_add_client_CA(load->ctx, cert) != 1) {
             err = load_fail(load, HD_ETLS, "a certificate cannot be used");
         }
