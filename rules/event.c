@@ -143,6 +143,7 @@ void rul_event_clear(struct rul_event *ev)
     ev->raw = HD_SLICE_EMPTY;
     ev->tree = HD_SLICE_EMPTY;
     ev->made = HD_SLICE_EMPTY;
+    ev->leaves = 0;
     ev->n = 0;
     ev->lost = 0;
     ev->lists.n = 0;

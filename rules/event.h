@@ -93,8 +93,9 @@ struct rul_event {
     /* Values that the decoder made from the line (unescaped); others outside of raw are
      * its constants. ptr NULL: unknown. */
     struct hd_slice made;
-    uint16_t n;                         /* values present */
-    uint16_t lost;                      /* values above RUL_EVENT_VALUES_MAX */
+    size_t leaves; /* so much of `made` are leaves of a JSON tree, unescaped */
+    uint16_t n;    /* values present */
+    uint16_t lost; /* values above RUL_EVENT_VALUES_MAX */
     uint16_t ids[RUL_EVENT_VALUES_MAX]; /* in order of arrival */
     uint64_t present[RUL_FIELDS_MAX / 64];
     struct hd_slice values[RUL_FIELDS_MAX]; /* valid where present */

@@ -160,6 +160,7 @@ bool rul_tree_read(struct rul_fill *f, struct hd_slice text)
         f->scratch->arena.used = 0;
         return false;
     }
+    f->ev->leaves = text.ptr[0] == '{' ? f->scratch->arena.used : 0;
     read_json_event(f, dec, text);
     return true;
 }

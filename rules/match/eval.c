@@ -189,7 +189,8 @@ static bool eval_expression(const struct rul_matcher *m, uint32_t index,
 static bool eval_keyword(const struct rul_matcher *m, const struct rul_pred *pred)
 {
     for (size_t i = 0; i < m->s->n_texts; i++) {
-        if (compare_text(m->p, pred,
+        if (!m->s->texts[i].is_covered &&
+            compare_text(m->p, pred,
                          pred->cased ? m->s->texts[i].raw : rul_fold_keyword(m, i))) {
             return true;
         }

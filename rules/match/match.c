@@ -341,6 +341,9 @@ static void scan_keywords(const struct rul_matcher *m, const struct rul_slot *sl
 {
     for (size_t i = 0; i < m->s->n_texts; i++) {
         struct hd_slice raw = m->s->texts[i].raw;
+        if (m->s->texts[i].is_covered) {
+            continue;
+        }
         scan_database(m, slot, slot->literals, on_literal,
                       hd_utf8_is_ascii(raw) ? raw : rul_fold_keyword(m, i));
     }
@@ -372,18 +375,19 @@ static void add_text(struct rul_scratch *s, struct hd_slice raw)
     s->texts[s->n_texts++] = (struct rul_keyword_text){.raw = raw};
 }
 
-/* Also members that no rule names are part of the event. */
-static void add_unescaped(struct rul_scratch *s, struct hd_slice tree)
+/* Also members that no rule names are part of the event. False: not added. */
+static bool add_unescaped(struct rul_scratch *s, struct hd_slice tree)
 {
     if (!rul_tree_has_escapes(tree)) {
-        return;
+        return false;
     }
     uint8_t *room = hd_arena_bytes(&s->folds, tree.len);
     if (room == NULL) {
         s->stats.no_memory++;
-        return;
+        return false;
     }
     add_text(s, hd_slice(room, rul_tree_unescape(tree, room)));
+    return true;
 }
 
 static bool is_view(struct hd_slice whole, struct hd_slice part)
@@ -408,8 +412,10 @@ static bool has_text(const struct rul_scratch *s, struct hd_slice raw)
 
 /* Keywords are sought in what stood in the line, be it escaped there: in values that the
  * decoder made from it, not in the constants it added. */
-static void add_made_texts(struct rul_scratch *s, const struct rul_event *ev)
+static void add_made_texts(struct rul_scratch *s, const struct rul_event *ev,
+                           size_t covered)
 {
+    struct hd_slice leaves = hd_slice_head(ev->made, covered);
     if (ev->made.ptr != NULL && ev->made.len == 0) {
         return;
     }
@@ -418,6 +424,7 @@ static void add_made_texts(struct rul_scratch *s, const struct rul_event *ev)
         if (!is_view(ev->raw, value) &&
             (ev->made.ptr == NULL || is_view(ev->made, value)) && !has_text(s, value)) {
             add_text(s, value);
+            s->texts[s->n_texts - 1].is_covered = is_view(leaves, value);
         }
     }
 }
@@ -446,8 +453,8 @@ bool rul_matcher_begin(struct rul_matcher *m, const struct rul_set *set,
         if (ev->raw.len > 0) {
             add_text(s, ev->raw);
         }
-        add_unescaped(s, ev->tree);
-        add_made_texts(s, ev);
+        bool has_tree = add_unescaped(s, ev->tree);
+        add_made_texts(s, ev, has_tree ? ev->leaves : 0);
     }
     return true;
 }

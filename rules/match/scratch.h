@@ -27,6 +27,7 @@ struct rul_scratch {
     struct rul_keyword_text {
         struct hd_slice raw, folded;
         bool is_folded;
+        bool is_covered; /* another text contains it: only expressions look here */
     } texts[RUL_EVENT_VALUES_MAX + 2];  /* the line, twice, and values made from it */
     uint32_t item_epoch[RUL_ITEMS_MAX]; /* of elements of lists */
     struct hd_slice item_fold[RUL_ITEMS_MAX];
