@@ -15,6 +15,14 @@ const char *__tsan_default_suppressions(void)
            "race:sys_close\n";
 }
 
+/* A test forks a program that begins threads, after threads that have ended but that the
+ * tool may not have seen end; it would end the child. */
+const char *__tsan_default_options(void);
+const char *__tsan_default_options(void)
+{
+    return "die_after_fork=0";
+}
+
 static char made[64][256];
 static size_t n_made;
 
