@@ -3,9 +3,7 @@
 
 #include <haidang/json.h>
 
-#define KEY_MAX                                                                          \
-    128U /* bytes of a key that needs no "?"; YAML ends at 1024 characters               \
-          */
+#define KEY_MAX 128U /* bytes of a key without "?"; YAML ends at 1024 characters */
 
 static void indent(struct hd_buf *out, unsigned level)
 {
@@ -125,12 +123,14 @@ static void write_single_quotes(struct hd_buf *out, struct hd_slice text)
     hd_buf_byte(out, '\'');
 }
 
-/* What was plain inside brackets need not be so outside. */
+/* What was plain inside brackets need not be so outside, nor what ends with ":" behind
+ * "?". */
 static bool fits_plain(struct hd_slice text)
 {
     bool is_mark =
         text.len > 0 && (text.ptr[0] == '-' || text.ptr[0] == '?' || text.ptr[0] == ':');
-    return hd_slice_find_byte(text, '\n') == HD_NPOS && !has_special(text) &&
+    bool is_key = text.len > 0 && text.ptr[text.len - 1] == ':';
+    return hd_slice_find_byte(text, '\n') == HD_NPOS && !has_special(text) && !is_key &&
            !(is_mark && (text.len == 1 || hd_is_space(text.ptr[1])));
 }
 

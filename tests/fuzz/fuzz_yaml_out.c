@@ -25,7 +25,8 @@ static bool is_text(struct hd_slice s)
     for (size_t i = 0; i < s.len; i++) {
         is_word = is_word && s.ptr[i] > ' ' && s.ptr[i] < 0x7f;
     }
-    return !is_word || (s.len == 1 && memchr("-?:", s.ptr[0], 3) != NULL);
+    bool is_mark = s.len == 1 && memchr("-?:", s.ptr[0], 3) != NULL;
+    return !is_word || is_mark || (s.len > 0 && s.ptr[s.len - 1] == ':');
 }
 
 static bool is_same(const struct hd_yaml *a, const struct hd_yaml *b)
