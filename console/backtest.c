@@ -22,6 +22,8 @@
 #define JOBS_DEFAULT_MAX 8
 #define NICENESS         10
 #define MEMORY           ((size_t)64 << 20)    /* as detect.memory */
+#define SUPPRESS         "5m"                  /* as suppress.window */
+#define SUPPRESS_ENTRIES 100000U               /* as suppress.entries */
 #define LATENESS_NS      (600 * HD_NS_PER_SEC) /* as detect.lateness */
 
 /* ---- what a hit leads to ---- */
@@ -37,18 +39,27 @@ static struct hd_slice position(struct con_backtest *b, uint64_t seq)
     return hd_buf_slice(&b->position);
 }
 
+/* Of a rule that alerts: is it news, as the correlator would decide? */
+static void tally(struct con_backtest *b, struct con_tally_alert *alert, uint64_t about)
+{
+    uint64_t repeats;
+    alert->is_repeat = !rul_suppress_pass(b->suppress, about, alert->rule->severity,
+                                          alert->time_ns, &repeats);
+    con_tally_add(&b->tally, alert);
+}
+
 static void on_detection(void *ctx, const struct rul_detection *detection,
                          const struct rul_event_copy *last)
 {
     struct con_backtest *b = ctx;
+    struct con_tally_alert alert = {.rule = detection->rule,
+                                    .time_ns = detection->last_ns,
+                                    .host = rul_event_copy_get(last, RUL_F_HOST_NAME),
+                                    .position = detection->first_position,
+                                    .event = last,
+                                    .detection = detection};
     if (detection->rule->alerts) {
-        con_tally_add(&b->tally, &(struct con_tally_alert){
-                                     .rule = detection->rule,
-                                     .time_ns = detection->last_ns,
-                                     .host = rul_event_copy_get(last, RUL_F_HOST_NAME),
-                                     .position = detection->first_position,
-                                     .event = last,
-                                     .detection = detection});
+        tally(b, &alert, rul_suppress_detection_key(b->suppress, detection));
     }
 }
 
@@ -56,19 +67,20 @@ static void take_hit(struct con_backtest *b, const struct con_scan_hit *hit)
 {
     const struct rul_event_copy *event =
         hit->shown != 0 ? b->entry->copies[hit->shown - 1] : NULL;
-    struct hd_slice at = event != NULL ? position(b, hit->seq) : HD_SLICE_EMPTY;
+    struct con_tally_alert alert = {.rule = hit->rule,
+                                    .time_ns = hit->time_ns,
+                                    .host = con_scan_host(b->entry, hit),
+                                    .position = event != NULL ? position(b, hit->seq)
+                                                              : HD_SLICE_EMPTY,
+                                    .event = event};
     b->tally.rules[hit->rule->index].matched++;
     if (hit->rule->feeds) {
-        int err = rul_correlate(b->correlator, hit->rule, event, at, on_detection, b);
+        int err = rul_correlate(b->correlator, hit->rule, event, alert.position,
+                                on_detection, b);
         b->err = b->err != HD_OK || err == HD_EINVAL ? b->err : err;
     }
     if (hit->rule->alerts) {
-        con_tally_add(&b->tally,
-                      &(struct con_tally_alert){.rule = hit->rule,
-                                                .time_ns = hit->time_ns,
-                                                .host = con_scan_host(b->entry, hit),
-                                                .position = at,
-                                                .event = event});
+        tally(b, &alert, hit->about);
     }
 }
 
@@ -100,6 +112,15 @@ static void on_progress(void *ctx, uint64_t done, uint64_t all)
 
 /* ---- the run ---- */
 
+static int make_suppress(struct con_backtest *b)
+{
+    struct rul_suppress_opts opts = {.entries = SUPPRESS_ENTRIES};
+    for (size_t i = 0; i < RUL_SUPPRESS_SEVERITIES; i++) {
+        opts.window_ns[i] = b->suppress_ns;
+    }
+    return rul_suppress_new(&opts, &b->suppress);
+}
+
 static int begin(struct con_backtest *b, unsigned examples)
 {
     const struct rul_correlator_opts opts = {.memory_max = MEMORY,
@@ -111,6 +132,8 @@ static int begin(struct con_backtest *b, unsigned examples)
     b->scan.on_progress = on_progress;
     b->scan.ctx = b;
     int err = con_tally_init(&b->tally, b->set, examples);
+    err = err != HD_OK ? err : make_suppress(b);
+    b->scan.suppress = b->suppress;
     err = err != HD_OK ? err : rul_correlator_new(&opts, &b->correlator);
     return err != HD_OK ? err : rul_correlator_use(b->correlator, b->set);
 }
@@ -139,6 +162,7 @@ void con_backtest_fini(struct con_backtest *b)
 {
     con_tally_fini(&b->tally);
     rul_correlator_free(b->correlator);
+    rul_suppress_free(b->suppress);
     hd_buf_fini(&b->position);
 }
 
@@ -159,6 +183,17 @@ static int parse_time(const char *name, const char *text, int64_t *out)
                     "--%s is a duration such as 10m, 24h or 7d, or a time such as "
                     "2026-11-21T07:00:00+07:00, not '%s'",
                     name, text);
+}
+
+static int parse_suppress(const char *text, int64_t *out)
+{
+    if (hd_num_duration(hd_slice_str(text), out) == HD_OK) {
+        return HD_OK;
+    }
+    return con_fail(HD_EINVAL,
+                    "--suppress is a duration such as 5m, not '%s'; 0s counts "
+                    "every hit as an alert",
+                    text);
 }
 
 static int parse_number(const char *name, const char *text, uint32_t max, unsigned *out)
@@ -186,12 +221,16 @@ static int parse(struct con_backtest *b, const struct con_args *args, unsigned *
     const char *since = con_args_value(args, "since");
     const char *until = con_args_value(args, "until");
     const char *archive = con_args_value(args, "archive");
+    const char *suppress = con_args_value(args, "suppress");
     unsigned jobs = 0;
     int err =
         parse_time("since", since != NULL ? since : DEFAULT_SINCE, &b->scan.since_ns);
     err = err != HD_OK
               ? err
               : parse_time("until", until != NULL ? until : "0s", &b->scan.until_ns);
+    err = err != HD_OK
+              ? err
+              : parse_suppress(suppress != NULL ? suppress : SUPPRESS, &b->suppress_ns);
     err = err != HD_OK ? err
                        : parse_number("jobs", con_args_value(args, "jobs"),
                                       CON_SCAN_JOBS_MAX, &jobs);

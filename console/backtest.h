@@ -15,6 +15,8 @@ struct con_backtest {
     struct con_progress progress;
     struct rul_set *set;
     struct rul_correlator *correlator;
+    int64_t suppress_ns; /* repeats within are held back; 0 = none are */
+    struct rul_suppress *suppress;
     struct rul_correlator_stats correlated;
     const struct con_scan_entry *entry; /* at hand */
     const struct con_scan_hit *hit;     /* at hand */

@@ -88,6 +88,15 @@ static void keep_host(struct worker *w, const struct rul_event *ev)
     hd_buf_slice_add(&w->out->texts, host);
 }
 
+static uint64_t about(const struct worker *w, const struct rul_rule *rule,
+                      const struct rul_event *ev)
+{
+    const struct rul_suppress_about what = {.host = rul_event_get(ev, RUL_F_HOST_NAME),
+                                            .source = rul_event_get(ev, RUL_F_SOURCE_IP),
+                                            .user = rul_event_get(ev, RUL_F_USER_NAME)};
+    return rule->alerts ? rul_suppress_event_key(w->opts->suppress, rule->id, &what) : 0;
+}
+
 static void on_hit(void *ctx, const struct rul_rule *rule, const struct rul_event *ev)
 {
     struct worker *w = ctx;
@@ -109,6 +118,7 @@ static void on_hit(void *ctx, const struct rul_rule *rule, const struct rul_even
         .seq = w->seq,
         .host_at = w->host_at,
         .host_len = w->host_len,
+        .about = about(w, rule, ev),
         .shown = rule->feeds || is_shown ? copy_event(w, ev) : 0,
     };
 }

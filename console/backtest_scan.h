@@ -11,6 +11,7 @@
 #pragma once
 #include <haidang/journal.h>
 
+#include "rules/correlate/suppress.h"
 #include "rules/set.h"
 
 #define CON_SCAN_JOBS_MAX 64U
@@ -21,6 +22,7 @@ struct con_scan_hit {
     int64_t time_ns;
     uint64_t seq;
     size_t host_at, host_len; /* in the entry's texts; len 0 = none */
+    uint64_t about;           /* key of what makes it a repeat; of alerting rules */
     size_t shown;             /* index of the copy of its event + 1; 0 = not copied */
 };
 
@@ -47,7 +49,8 @@ static inline struct hd_slice con_scan_host(const struct con_scan_entry *e,
 
 struct con_scan_opts {
     const char *archive;
-    struct rul_set *set;        /* borrowed */
+    struct rul_set *set;                 /* borrowed */
+    const struct rul_suppress *suppress; /* borrowed: makes the keys */
     int64_t since_ns, until_ns; /* of receive times: from, and up to but without */
     unsigned jobs;
     unsigned examples; /* lines a rule and entry that are copied to be shown */

@@ -15,6 +15,9 @@
 #define LINE_SHOWN  300U
 #define BAR_WIDTH   30U
 #define TIME_DIGITS 6
+#define NAME_WIDTH  24U
+#define TIME_WIDTH  19U /* of con_show_time */
+#define COUNT_WIDTH 12U
 
 /* ---- JSON ---- */
 
@@ -24,7 +27,8 @@ static void json_counts(const struct con_tally_rule *r, struct hd_json *j)
     for (size_t i = 0; i < r->n_hosts; i++) {
         hd_json_object(j, NULL);
         hd_json_cstr(j, "host", r->hosts[i].name);
-        hd_json_u64(j, "raised", r->hosts[i].n);
+        hd_json_u64(j, "raised", r->hosts[i].raised);
+        hd_json_u64(j, "suppressed", r->hosts[i].repeats);
         hd_json_end(j, '}');
     }
     hd_json_end(j, ']');
@@ -33,7 +37,8 @@ static void json_counts(const struct con_tally_rule *r, struct hd_json *j)
     for (size_t i = 0; i < r->n_hours; i++) {
         hd_json_object(j, NULL);
         hd_json_time(j, "hour", r->hours[i].start_ns, 0);
-        hd_json_u64(j, "raised", r->hours[i].n);
+        hd_json_u64(j, "raised", r->hours[i].raised);
+        hd_json_u64(j, "suppressed", r->hours[i].repeats);
         hd_json_end(j, '}');
     }
     hd_json_end(j, ']');
@@ -66,6 +71,7 @@ static void json_rule(const struct rul_rule *rule, const struct con_tally_rule *
     hd_json_bool(j, "alerts", rule->alerts);
     hd_json_u64(j, "matched", r->matched);
     hd_json_u64(j, "raised", r->raised);
+    hd_json_u64(j, "suppressed", r->repeats);
     if (r->raised > 0) {
         hd_json_time(j, "first", r->first_ns, TIME_DIGITS);
         hd_json_time(j, "last", r->last_ns, TIME_DIGITS);
@@ -91,6 +97,7 @@ void con_backtest_json(const struct con_backtest *b, struct hd_buf *out)
     hd_json_u64(&j, "correlation_late", b->correlated.late);
     hd_json_u64(&j, "correlation_no_group", b->correlated.no_group);
     hd_json_u64(&j, "correlation_evicted", b->correlated.evicted);
+    hd_json_u64(&j, "suppress_s", (uint64_t)(b->suppress_ns / HD_NS_PER_SEC));
     hd_json_u64(&j, "jobs", b->scan.jobs);
     hd_json_u64(&j, "took_ms", (uint64_t)(b->took_ns / HD_NS_PER_MS));
     hd_json_array(&j, "rules");
@@ -104,6 +111,40 @@ void con_backtest_json(const struct con_backtest *b, struct hd_buf *out)
 
 /* ---- text ---- */
 
+/* Characters of a printable text: what it is wide, near enough to align it. */
+static size_t characters(const char *text)
+{
+    size_t n = 0;
+    for (; *text != '\0'; text++) {
+        n += ((uint8_t)*text & 0xc0U) != 0x80;
+    }
+    return n;
+}
+
+static void pad(struct hd_buf *out, const char *text, size_t width)
+{
+    size_t n = characters(text);
+    hd_buf_printf(out, "%*s", n < width ? (int)(width - n) : 0, "");
+}
+
+static void column(struct hd_buf *out, const char *text, size_t width)
+{
+    hd_buf_str(out, text);
+    pad(out, text, width);
+}
+
+static void column_right(struct hd_buf *out, const char *text, size_t width)
+{
+    pad(out, text, width);
+    hd_buf_str(out, text);
+}
+
+static void counts(struct hd_buf *out, uint64_t raised, uint64_t repeats)
+{
+    hd_buf_printf(out, "%*" PRIu64 "%*" PRIu64 "  ", (int)COUNT_WIDTH, raised,
+                  (int)COUNT_WIDTH, repeats);
+}
+
 static void bar(struct hd_buf *out, uint64_t n, uint64_t most)
 {
     uint64_t width = most == 0 ? 0 : (n * BAR_WIDTH + most - 1) / most;
@@ -113,22 +154,37 @@ static void bar(struct hd_buf *out, uint64_t n, uint64_t most)
     hd_buf_byte(out, '\n');
 }
 
+static void text_table(const struct con_show *show, const char *en, const char *vi,
+                       struct hd_buf *out)
+{
+    hd_buf_str(out, "  ");
+    column(out, con_show_say(show, en, vi), NAME_WIDTH + 2);
+    column_right(out, con_show_say(show, "alerts", "cảnh báo"), COUNT_WIDTH);
+    column_right(out, con_show_say(show, "repeats", "lặp lại"), COUNT_WIDTH);
+    hd_buf_byte(out, '\n');
+}
+
 static void text_hosts(const struct con_show *show, const struct con_tally_rule *r,
                        struct hd_buf *out)
 {
     uint64_t others = r->other_hosts;
-    hd_buf_printf(out, "  %s\n", con_show_say(show, "by host", "theo máy chủ"));
+    text_table(show, "by host", "theo máy chủ", out);
     for (size_t i = 0; i < r->n_hosts; i++) {
+        const struct con_tally_host *host = &r->hosts[i];
         if (i >= HOSTS_SHOWN) {
-            others += r->hosts[i].n;
+            others += host->raised + host->repeats;
             continue;
         }
-        hd_buf_printf(out, "    %-24s %10" PRIu64 "  ", r->hosts[i].name, r->hosts[i].n);
-        bar(out, r->hosts[i].n, r->hosts[0].n);
+        hd_buf_str(out, "    ");
+        column(out, host->name, NAME_WIDTH);
+        counts(out, host->raised, host->repeats);
+        bar(out, host->raised, r->hosts[0].raised);
     }
     if (others > 0) {
-        hd_buf_printf(out, "    %-24s %10" PRIu64 "\n",
-                      con_show_say(show, "(others)", "(khác)"), others);
+        hd_buf_str(out, "    ");
+        column(out, con_show_say(show, "(others, both)", "(máy khác, cả hai)"),
+               NAME_WIDTH);
+        hd_buf_printf(out, "%*" PRIu64 "\n", (int)COUNT_WIDTH, others);
     }
 }
 
@@ -136,21 +192,26 @@ static void text_hours(const struct con_show *show, const struct con_tally_rule 
                        struct hd_buf *out)
 {
     size_t from = r->n_hours > HOURS_SHOWN ? r->n_hours - HOURS_SHOWN : 0;
-    uint64_t most = 0, before = 0;
+    uint64_t most = 0;
+    struct con_tally_hour before = {0};
     for (size_t i = 0; i < r->n_hours; i++) {
-        most = r->hours[i].n > most ? r->hours[i].n : most;
-        before += i < from ? r->hours[i].n : 0;
+        most = r->hours[i].raised > most ? r->hours[i].raised : most;
+        before.raised += i < from ? r->hours[i].raised : 0;
+        before.repeats += i < from ? r->hours[i].repeats : 0;
     }
-    hd_buf_printf(out, "  %s\n", con_show_say(show, "by hour", "theo giờ"));
-    if (before > 0) {
-        hd_buf_printf(out, "    %-24s %10" PRIu64 "\n",
-                      con_show_say(show, "(before)", "(trước đó)"), before);
+    text_table(show, "by hour", "theo giờ", out);
+    if (from > 0) {
+        hd_buf_str(out, "    ");
+        column(out, con_show_say(show, "(before)", "(trước đó)"), NAME_WIDTH);
+        counts(out, before.raised, before.repeats);
+        hd_buf_byte(out, '\n');
     }
     for (size_t i = from; i < r->n_hours; i++) {
         hd_buf_str(out, "    ");
         con_show_time(show, r->hours[i].start_ns, out);
-        hd_buf_printf(out, "      %10" PRIu64 "  ", r->hours[i].n);
-        bar(out, r->hours[i].n, most);
+        hd_buf_printf(out, "%*s", (int)(NAME_WIDTH - TIME_WIDTH), "");
+        counts(out, r->hours[i].raised, r->hours[i].repeats);
+        bar(out, r->hours[i].raised, most);
     }
 }
 
@@ -193,8 +254,9 @@ static void text_rule(const struct con_show *show, const struct rul_rule *rule,
     hd_buf_printf(out, "\n%s%s%s  (%s, %s)\n", show->has_colour ? "\033[1m" : "",
                   title_of(show, rule), show->has_colour ? "\033[0m" : "", rule->level,
                   rule->id);
-    hd_buf_printf(out, "  %" PRIu64 " %s, ", r->raised,
-                  con_show_say(show, "times", "lần"));
+    hd_buf_printf(out, "  %" PRIu64 " %s, %" PRIu64 " %s, ", r->raised,
+                  con_show_say(show, "alerts", "cảnh báo"), r->repeats,
+                  con_show_say(show, "repeats held back", "lần lặp lại bị giữ lại"));
     con_show_time(show, r->first_ns, out);
     hd_buf_str(out, " - ");
     con_show_time(show, r->last_ns, out);
@@ -248,21 +310,22 @@ static void text_head(const struct con_backtest *b, const struct con_show *show,
 void con_backtest_text(const struct con_backtest *b, const struct con_show *show,
                        struct hd_buf *out)
 {
-    uint64_t raised = 0;
+    uint64_t raised = 0, repeats = 0;
     size_t fired = 0;
     text_head(b, show, out);
     text_warnings(b, show, out);
     for (size_t i = 0; i < b->tally.n_rules; i++) {
         const struct con_tally_rule *r = &b->tally.rules[i];
         raised += r->raised;
+        repeats += r->repeats;
         fired += r->raised > 0;
         if (r->raised > 0) {
             text_rule(show, rul_set_rule(b->set, i), r, out);
         }
     }
-    hd_buf_printf(out, "\n%zu %s %zu %s %" PRIu64 " %s\n", fired,
+    hd_buf_printf(out, "\n%zu %s %zu %s: %" PRIu64 " %s, %" PRIu64 " %s\n", fired,
                   con_show_say(show, "of", "trên"), b->tally.n_rules,
                   con_show_say(show, "rules would have fired", "luật sẽ kích hoạt"),
-                  raised,
-                  con_show_say(show, "times, repeats included", "lần, kể cả lặp lại"));
+                  raised, con_show_say(show, "alerts", "cảnh báo"), repeats,
+                  con_show_say(show, "repeats held back", "lần lặp lại bị giữ lại"));
 }

@@ -86,42 +86,54 @@ static uint32_t *host_slot(const struct con_tally_rule *r, const char *name)
     return &r->host_index[at];
 }
 
-static void add_host(struct con_tally *t, struct con_tally_rule *r, const char *name)
+static void count(uint64_t *raised, uint64_t *repeats, bool is_repeat)
+{
+    *raised += !is_repeat;
+    *repeats += is_repeat;
+}
+
+/* NULL: there is no room. */
+static struct con_tally_host *obtain_host(struct con_tally *t, struct con_tally_rule *r,
+                                          const char *name)
 {
     if (r->host_index == NULL) {
         r->host_index = calloc(INDEX_SIZE, sizeof(*r->host_index));
     }
     if (r->host_index == NULL) {
         t->err = HD_ENOMEM;
-        return;
+        return NULL;
     }
     uint32_t *slot = host_slot(r, name);
     if (*slot != 0) {
-        r->hosts[*slot - 1].n++;
-        return;
-    }
-    if (r->n_hosts == CON_TALLY_HOSTS_MAX) {
-        r->other_hosts++;
-        return;
+        return &r->hosts[*slot - 1];
     }
     char *kept = NULL;
+    if (r->n_hosts == CON_TALLY_HOSTS_MAX) {
+        return NULL;
+    }
     if (grow(t, (void **)&r->hosts, r->n_hosts, &r->hosts_cap, sizeof(*r->hosts))) {
         kept = strdup(name);
     }
     if (kept == NULL) {
         t->err = HD_ENOMEM;
-        return;
+        return NULL;
     }
-    r->hosts[r->n_hosts++] = (struct con_tally_host){kept, 1};
+    r->hosts[r->n_hosts++] = (struct con_tally_host){.name = kept};
     *slot = (uint32_t)r->n_hosts;
+    return &r->hosts[r->n_hosts - 1];
 }
 
 static void count_host(struct con_tally *t, struct con_tally_rule *r,
-                       struct hd_slice host)
+                       const struct con_tally_alert *alert)
 {
     hd_buf_clear(&t->text);
-    hd_utf8_escape(&t->text, host.len > 0 ? host : HD_SLICE("-"));
-    add_host(t, r, hd_buf_cstr(&t->text));
+    hd_utf8_escape(&t->text, alert->host.len > 0 ? alert->host : HD_SLICE("-"));
+    struct con_tally_host *host = obtain_host(t, r, hd_buf_cstr(&t->text));
+    if (host == NULL) {
+        r->other_hosts++;
+    } else {
+        count(&host->raised, &host->repeats, alert->is_repeat);
+    }
 }
 
 /* ---- hours ---- */
@@ -145,9 +157,10 @@ static size_t hour_place(const struct con_tally_rule *r, int64_t start)
     return at;
 }
 
-static void count_hour(struct con_tally *t, struct con_tally_rule *r, int64_t time_ns)
+static void count_hour(struct con_tally *t, struct con_tally_rule *r,
+                       const struct con_tally_alert *alert)
 {
-    int64_t start = hour_of(time_ns);
+    int64_t start = hour_of(alert->time_ns);
     size_t at = hour_place(r, start);
     if (at == r->n_hours || r->hours[at].start_ns != start) {
         if (!grow(t, (void **)&r->hours, r->n_hours, &r->hours_cap, sizeof(*r->hours))) {
@@ -157,7 +170,7 @@ static void count_hour(struct con_tally *t, struct con_tally_rule *r, int64_t ti
         r->hours[at] = (struct con_tally_hour){.start_ns = start};
         r->n_hours++;
     }
-    r->hours[at].n++;
+    count(&r->hours[at].raised, &r->hours[at].repeats, alert->is_repeat);
     r->hour_at = at;
 }
 
@@ -201,25 +214,32 @@ static void keep_example(struct con_tally *t, struct con_tally_rule *r,
 void con_tally_add(struct con_tally *t, const struct con_tally_alert *alert)
 {
     struct con_tally_rule *r = &t->rules[alert->rule->index];
-    if (r->raised == 0 || alert->time_ns < r->first_ns) {
+    bool is_first = r->raised + r->repeats == 0;
+    if (is_first || alert->time_ns < r->first_ns) {
         r->first_ns = alert->time_ns;
     }
-    if (r->raised == 0 || alert->time_ns > r->last_ns) {
+    if (is_first || alert->time_ns > r->last_ns) {
         r->last_ns = alert->time_ns;
     }
-    r->raised++;
-    count_host(t, r, alert->host);
-    count_hour(t, r, alert->time_ns);
-    if (alert->event != NULL && r->n_examples < t->examples) {
+    count(&r->raised, &r->repeats, alert->is_repeat);
+    count_host(t, r, alert);
+    count_hour(t, r, alert);
+    if (alert->event != NULL && !alert->is_repeat && r->n_examples < t->examples) {
         keep_example(t, r, alert);
     }
 }
 
-static int by_count(const void *a, const void *b)
+static int by_alerts(const void *a, const void *b)
 {
     const struct con_tally_host *x = a;
     const struct con_tally_host *y = b;
-    return x->n != y->n ? (x->n > y->n ? -1 : 1) : strcmp(x->name, y->name);
+    if (x->raised != y->raised) {
+        return x->raised > y->raised ? -1 : 1;
+    }
+    if (x->repeats != y->repeats) {
+        return x->repeats > y->repeats ? -1 : 1;
+    }
+    return strcmp(x->name, y->name);
 }
 
 void con_tally_finish(struct con_tally *t)
@@ -229,7 +249,7 @@ void con_tally_finish(struct con_tally *t)
         free(r->host_index); /* the order changes */
         r->host_index = NULL;
         if (r->n_hosts > 0) {
-            qsort(r->hosts, r->n_hosts, sizeof(*r->hosts), by_count);
+            qsort(r->hosts, r->n_hosts, sizeof(*r->hosts), by_alerts);
         }
     }
 }

@@ -15,12 +15,12 @@
 
 struct con_tally_host {
     char *name; /* printable */
-    uint64_t n;
+    uint64_t raised, repeats;
 };
 
 struct con_tally_hour {
     int64_t start_ns;
-    uint64_t n;
+    uint64_t raised, repeats;
 };
 
 struct con_tally_example {
@@ -31,13 +31,13 @@ struct con_tally_example {
 };
 
 struct con_tally_rule {
-    uint64_t matched; /* lines, of a detection rule */
-    uint64_t raised;
-    int64_t first_ns, last_ns;    /* event times of what was raised */
-    struct con_tally_host *hosts; /* after con_tally_finish: the most hit first */
+    uint64_t matched;             /* lines, of a detection rule */
+    uint64_t raised, repeats;     /* alerts, and what would only have been counted */
+    int64_t first_ns, last_ns;    /* event times of both */
+    struct con_tally_host *hosts; /* after con_tally_finish: the most alerts first */
     size_t n_hosts, hosts_cap;
     uint32_t *host_index;         /* hash table over hosts: index + 1 */
-    uint64_t other_hosts;         /* raised on hosts that found no room */
+    uint64_t other_hosts;         /* of hosts that found no room, both */
     struct con_tally_hour *hours; /* in order of time */
     size_t n_hours, hours_cap, hour_at;
     struct con_tally_example *examples;
@@ -57,6 +57,7 @@ struct con_tally_alert { /* something that would have been raised */
     int64_t time_ns;
     struct hd_slice host; /* may be empty */
     struct hd_slice position;
+    bool is_repeat;                        /* held back, see suppress.h */
     const struct rul_event_copy *event;    /* NULL: not to be shown */
     const struct rul_detection *detection; /* NULL: of one event */
 };
@@ -65,5 +66,5 @@ int con_tally_init(struct con_tally *tally, const struct rul_set *set,
                    unsigned examples) HD_MUST_USE;
 void con_tally_fini(struct con_tally *tally);
 void con_tally_add(struct con_tally *tally, const struct con_tally_alert *alert);
-/* Sorts hosts by how often they were hit. */
+/* Sorts hosts by their alerts, then by their repeats. */
 void con_tally_finish(struct con_tally *tally);

@@ -94,6 +94,10 @@ static const struct con_option backtest_options[] = {
     RULES_OPTIONS,
     {"zone", 'z', CON_VALUE, "ZONE",
      "time zone of times without one (default: Asia/Ho_Chi_Minh)", NULL},
+    {"suppress", 0, CON_VALUE, "TIME",
+     "hold back repeats within this time, as suppress.window of the correlator does "
+     "(default: 5m; 0s: hold back nothing)",
+     NULL},
     {"examples", 'e', CON_VALUE, "N", "lines shown a rule (default: 3)", NULL},
     {"jobs", 0, CON_VALUE, "N", "threads (default: one a processor, at most 8)", NULL},
     {"json", 'j', CON_FLAG, NULL, "the outcome as one JSON object", NULL},

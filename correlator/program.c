@@ -165,9 +165,9 @@ static int open_state(struct cor_program *p, char why[256])
         .snapshot_ns = p->conf->detect.snapshot,
         .detectors = (unsigned)p->conf->detect.threads,
     };
-    const int64_t windows[COR_SUPPRESS_SEVERITIES] = {0, sup->low, sup->medium, sup->high,
+    const int64_t windows[RUL_SUPPRESS_SEVERITIES] = {0, sup->low, sup->medium, sup->high,
                                                       sup->critical};
-    for (size_t i = 0; i < COR_SUPPRESS_SEVERITIES; i++) {
+    for (size_t i = 0; i < RUL_SUPPRESS_SEVERITIES; i++) {
         opts.suppress.window_ns[i] = windows[i] == 0 ? sup->window : windows[i];
     }
     int err = cor_rules_new(p->loaded.set, NULL, &p->loaded.rules);

@@ -15,9 +15,8 @@ int cor_inventory_new(struct cor_inventory **out)
     if (inv == NULL) {
         return HD_ENOMEM;
     }
-    if (cor_index_init(&inv->by_id, 64) != HD_OK ||
-        cor_index_init(&inv->by_host, 64) != HD_OK ||
-        cor_nets_init(&inv->nets) != HD_OK) {
+    if (hd_index_init(&inv->by_id, 64) != HD_OK ||
+        hd_index_init(&inv->by_host, 64) != HD_OK || cor_nets_init(&inv->nets) != HD_OK) {
         cor_inventory_free(inv);
         return HD_ENOMEM;
     }
@@ -47,8 +46,8 @@ void cor_inventory_free(struct cor_inventory *inv)
     }
     free(inv->systems);
     free(inv->hosts);
-    cor_index_fini(&inv->by_id);
-    cor_index_fini(&inv->by_host);
+    hd_index_fini(&inv->by_id);
+    hd_index_fini(&inv->by_host);
     cor_nets_fini(&inv->nets);
     free(inv);
 }
@@ -84,13 +83,13 @@ uint64_t cor_inventory_host_hash(struct hd_slice host)
 
 uint32_t cor_inventory_find_id(const struct cor_inventory *inv, struct hd_slice id)
 {
-    return cor_index_find(&inv->by_id, hd_hash(id), same_id, &(struct wanted){inv, id});
+    return hd_index_find(&inv->by_id, hd_hash(id), same_id, &(struct wanted){inv, id});
 }
 
 uint32_t cor_inventory_find_host(const struct cor_inventory *inv, struct hd_slice host)
 {
-    return cor_index_find(&inv->by_host, cor_inventory_host_hash(host), same_host,
-                          &(struct wanted){inv, host});
+    return hd_index_find(&inv->by_host, cor_inventory_host_hash(host), same_host,
+                         &(struct wanted){inv, host});
 }
 
 size_t cor_inventory_count(const struct cor_inventory *inv)
@@ -110,7 +109,7 @@ const struct cor_system *cor_inventory_by_host(const struct cor_inventory *inv,
         return NULL;
     }
     uint32_t at = cor_inventory_find_host(inv, host);
-    return at == COR_INDEX_NONE ? NULL : &inv->systems[inv->hosts[at].system];
+    return at == HD_INDEX_NONE ? NULL : &inv->systems[inv->hosts[at].system];
 }
 
 const struct cor_system *cor_inventory_by_ip(const struct cor_inventory *inv,

@@ -129,7 +129,7 @@ static void set_id(struct cor_inventory_builder *b, const struct cor_inventory_c
         return;
     }
     uint32_t other = cor_inventory_find_id(b->inventory, cell->value);
-    if (other != COR_INDEX_NONE) {
+    if (other != HD_INDEX_NONE) {
         cor_inventory_error(b, cell->line, cell->col,
                             "the id is taken by the system of line %u",
                             b->inventory->systems[other].line);
@@ -180,7 +180,7 @@ static int keep_host(struct cor_inventory *inv, struct hd_slice name)
     if (copy == NULL) {
         return HD_ENOMEM;
     }
-    int err = cor_index_add(&inv->by_host, cor_inventory_host_hash(name), inv->n_hosts);
+    int err = hd_index_add(&inv->by_host, cor_inventory_host_hash(name), inv->n_hosts);
     if (err != HD_OK) {
         free(copy);
         return err;
@@ -201,7 +201,7 @@ static void add_host(struct cor_inventory_builder *b,
         return;
     }
     uint32_t other = cor_inventory_find_host(b->inventory, name);
-    if (other != COR_INDEX_NONE) {
+    if (other != HD_INDEX_NONE) {
         cor_inventory_error(b, cell->line, cell->col,
                             "host \"%.*s\" belongs to the system of line %u already",
                             HD_SLICE_FMT(name),
@@ -332,8 +332,7 @@ static int keep_row(struct cor_inventory_builder *b)
             return HD_ENOMEM;
         }
     }
-    int err =
-        cor_index_add(&inv->by_id, hd_hash(hd_slice_str(b->row.id)), inv->n_systems);
+    int err = hd_index_add(&inv->by_id, hd_hash(hd_slice_str(b->row.id)), inv->n_systems);
     if (err != HD_OK) {
         return err;
     }

@@ -5,7 +5,7 @@
 #pragma once
 #include "correlator/enrich/inventory_build.h"
 #include "correlator/enrich/nets.h"
-#include "correlator/index.h"
+#include <haidang/index.h>
 
 #define COR_INVENTORY_HOST_MAX  255U
 #define COR_INVENTORY_HOSTS_MAX 1000000U
@@ -21,13 +21,13 @@ struct cor_inventory {
     uint32_t n_systems;
     struct cor_inventory_host *hosts;
     uint32_t n_hosts;
-    struct cor_index by_id, by_host;
+    struct hd_index by_id, by_host;
     struct cor_nets nets;
 };
 
 int cor_inventory_new(struct cor_inventory **out) HD_MUST_USE;
 void cor_system_fini(struct cor_system *system);
 uint64_t cor_inventory_host_hash(struct hd_slice host);
-/* Positions, or COR_INDEX_NONE. */
+/* Positions, or HD_INDEX_NONE. */
 uint32_t cor_inventory_find_id(const struct cor_inventory *inv, struct hd_slice id);
 uint32_t cor_inventory_find_host(const struct cor_inventory *inv, struct hd_slice host);

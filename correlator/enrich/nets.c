@@ -12,12 +12,12 @@
 int cor_nets_init(struct cor_nets *nets)
 {
     *nets = (struct cor_nets){0};
-    return cor_index_init(&nets->index, 16);
+    return hd_index_init(&nets->index, 16);
 }
 
 void cor_nets_fini(struct cor_nets *nets)
 {
-    cor_index_fini(&nets->index);
+    hd_index_fini(&nets->index);
     free(nets->nets);
     *nets = (struct cor_nets){0};
 }
@@ -84,14 +84,14 @@ int cor_nets_add(struct cor_nets *nets, const struct hd_cidr *cidr, uint32_t val
         return HD_EINVAL;
     }
     uint64_t h = hash(cidr);
-    uint32_t at = cor_index_find(&nets->index, h, same, &(struct wanted){nets, cidr});
-    if (at != COR_INDEX_NONE) {
+    uint32_t at = hd_index_find(&nets->index, h, same, &(struct wanted){nets, cidr});
+    if (at != HD_INDEX_NONE) {
         *other = nets->nets[at].value;
         return HD_EEXIST;
     }
     int err = make_room(nets);
     if (err == HD_OK) {
-        err = cor_index_add(&nets->index, h, nets->n);
+        err = hd_index_add(&nets->index, h, nets->n);
     }
     if (err != HD_OK) {
         return err;
@@ -105,9 +105,9 @@ uint32_t cor_nets_find(const struct cor_nets *nets, const struct hd_ip *ip)
 {
     for (uint8_t i = 0; i < nets->n_lengths; i++) {
         struct hd_cidr cidr = cut(ip, nets->lengths[i]);
-        uint32_t at = cor_index_find(&nets->index, hash(&cidr), same,
-                                     &(struct wanted){nets, &cidr});
-        if (at != COR_INDEX_NONE) {
+        uint32_t at =
+            hd_index_find(&nets->index, hash(&cidr), same, &(struct wanted){nets, &cidr});
+        if (at != HD_INDEX_NONE) {
             return nets->nets[at].value;
         }
     }

@@ -6,7 +6,7 @@
 #pragma once
 #include <haidang/inet.h>
 
-#include "correlator/index.h"
+#include <haidang/index.h>
 
 #define COR_NETS_NONE UINT32_MAX
 
@@ -16,7 +16,7 @@ struct cor_net {
 };
 
 struct cor_nets {
-    struct cor_index index;
+    struct hd_index index;
     struct cor_net *nets;
     uint32_t n;
     uint8_t lengths[129]; /* prefix lengths that occur, longest first */

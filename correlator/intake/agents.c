@@ -14,7 +14,7 @@ int cor_agents_init(struct cor_agents *t, uint32_t max)
 {
     *t = (struct cor_agents){.max = max, .newest = NONE, .oldest = NONE, .next_entry = 1};
     t->rows = calloc(max, sizeof(struct cor_agent *));
-    if (t->rows == NULL || cor_index_init(&t->index, 64) != HD_OK) {
+    if (t->rows == NULL || hd_index_init(&t->index, 64) != HD_OK) {
         free(t->rows);
         return HD_ENOMEM;
     }
@@ -36,7 +36,7 @@ void cor_agents_fini(struct cor_agents *t)
         row_free(t->rows[i]);
     }
     free(t->rows);
-    cor_index_fini(&t->index);
+    hd_index_fini(&t->index);
     *t = (struct cor_agents){0};
 }
 
@@ -69,15 +69,15 @@ static uint64_t hash_of(const struct cor_agent *row)
 static uint32_t find(const struct cor_agents *t, struct hd_slice name,
                      struct hd_slice boot)
 {
-    return cor_index_find(&t->index, hash(name, boot), same,
-                          &(struct wanted){t, name, boot});
+    return hd_index_find(&t->index, hash(name, boot), same,
+                         &(struct wanted){t, name, boot});
 }
 
 struct cor_agent *cor_agents_find(const struct cor_agents *t, struct hd_slice name,
                                   struct hd_slice boot)
 {
     uint32_t at = find(t, name, boot);
-    return at == COR_INDEX_NONE ? NULL : t->rows[at];
+    return at == HD_INDEX_NONE ? NULL : t->rows[at];
 }
 
 /* ---- order of use ---- */
@@ -124,7 +124,7 @@ static uint32_t evict(struct cor_agents *t)
     }
     if (at != NONE) {
         unlink_row(t, at);
-        cor_index_remove(&t->index, hash_of(t->rows[at]), at);
+        hd_index_remove(&t->index, hash_of(t->rows[at]), at);
         row_free(t->rows[at]);
         t->rows[at] = NULL; /* until the caller has put the new one: nothing can fail */
         COR_COUNT(COR_M_AGENTS_EVICTED, 1);
@@ -154,7 +154,7 @@ int cor_agents_get(struct cor_agents *t, struct hd_slice name, struct hd_slice b
         return HD_EBUG;
     }
     uint32_t at = find(t, name, boot);
-    if (at != COR_INDEX_NONE) {
+    if (at != HD_INDEX_NONE) {
         unlink_row(t, at);
         link_newest(t, at);
         *out = t->rows[at];
@@ -169,7 +169,7 @@ int cor_agents_get(struct cor_agents *t, struct hd_slice name, struct hd_slice b
         row_free(row);
         return HD_EFULL;
     }
-    int err = cor_index_add(&t->index, hash(name, boot), at);
+    int err = hd_index_add(&t->index, hash(name, boot), at);
     if (err != HD_OK) {
         row_free(row);
         return err;

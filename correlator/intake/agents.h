@@ -9,8 +9,8 @@
 #include <haidang/buf.h>
 #include <haidang/wire.h>
 
-#include "correlator/index.h"
 #include "correlator/intake/ledger.h"
+#include <haidang/index.h>
 
 #define COR_BOOT_LEN 32
 #define COR_PEER_MAX 64
@@ -31,7 +31,7 @@ struct cor_agent {
 };
 
 struct cor_agents {
-    struct cor_index index;
+    struct hd_index index;
     struct cor_agent **rows;
     uint32_t n, max;
     uint32_t newest, oldest;

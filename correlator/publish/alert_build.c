@@ -420,36 +420,16 @@ int cor_alert_build(const struct cor_alert_input *input, json_t **out)
 
 /* ---- what is a repeat ---- */
 
-static int by_bytes(const void *a, const void *b)
+uint64_t cor_alert_key_of_input(const struct rul_suppress *s,
+                                const struct cor_alert_input *in)
 {
-    return hd_slice_cmp(*(const struct hd_slice *)a, *(const struct hd_slice *)b);
-}
-
-/* A group's members have no order of their own in JSON. */
-static size_t sorted(struct hd_slice *parts, size_t n)
-{
-    qsort(parts, n, sizeof(*parts), by_bytes);
-    return n;
-}
-
-size_t cor_alert_key_of_input(const struct cor_alert_input *in,
-                              struct hd_slice parts[COR_ALERT_KEY_PARTS])
-{
-    const struct rul_detection *d = in->detection;
-    size_t n = 0;
-    if (d != NULL) {
-        for (size_t i = 0; i < d->n_group && i < GROUP_MAX; i++) {
-            parts[n++] = d->group[i].value;
-        }
-        return sorted(parts, n);
-    }
-    struct hd_ip ip;
-    struct hd_slice source = rul_event_copy_get(in->event->copy, RUL_F_SOURCE_IP);
-    bool has_source = hd_ip_parse(source, &ip) == HD_OK;
-    parts[n++] = rul_event_copy_get(in->event->copy, RUL_F_HOST_NAME);
-    parts[n++] =
-        has_source ? source : rul_event_copy_get(in->event->copy, RUL_F_USER_NAME);
-    return n;
+    const struct rul_event_copy *event = in->event->copy;
+    const struct rul_suppress_about about = {
+        .host = rul_event_copy_get(event, RUL_F_HOST_NAME),
+        .source = rul_event_copy_get(event, RUL_F_SOURCE_IP),
+        .user = rul_event_copy_get(event, RUL_F_USER_NAME)};
+    return in->detection != NULL ? rul_suppress_detection_key(s, in->detection)
+                                 : rul_suppress_event_key(s, in->rule->id, &about);
 }
 
 static struct hd_slice text_at(const json_t *alert, const char *path)
@@ -457,25 +437,30 @@ static struct hd_slice text_at(const json_t *alert, const char *path)
     return hd_slice_str(hd_alert_text(alert, path));
 }
 
-size_t cor_alert_key_of_json(const json_t *alert,
-                             struct hd_slice parts[COR_ALERT_KEY_PARTS])
+static uint64_t key_of_group(const struct rul_suppress *s, const char *rule_id,
+                             const json_t *alert)
 {
+    struct hd_slice values[GROUP_MAX];
     size_t n = 0;
-    const char *type = hd_alert_text(alert, "rule.type");
-    if (strcmp(type, "detection") != 0) {
-        const char *key;
-        json_t *value;
-        json_t *group = json_object_get(alert, "group");
-        json_object_foreach(group, key, value)
-        {
-            if (n < GROUP_MAX) {
-                parts[n++] = hd_slice_str(json_string_value(value));
-            }
+    const char *key;
+    json_t *value;
+    json_t *group = json_object_get(alert, "group");
+    json_object_foreach(group, key, value)
+    {
+        if (n < GROUP_MAX) {
+            values[n++] = hd_slice_str(json_string_value(value));
         }
-        return sorted(parts, n);
     }
-    struct hd_slice source = text_at(alert, "source.ip");
-    parts[n++] = text_at(alert, "host.name");
-    parts[n++] = source.len > 0 ? source : text_at(alert, "user.name");
-    return n;
+    return rul_suppress_group_key(s, rule_id, values, n);
+}
+
+uint64_t cor_alert_key_of_json(const struct rul_suppress *s, const json_t *alert)
+{
+    const char *rule_id = hd_alert_text(alert, "rule.id");
+    const struct rul_suppress_about about = {.host = text_at(alert, "host.name"),
+                                             .source = text_at(alert, "source.ip"),
+                                             .user = text_at(alert, "user.name")};
+    return strcmp(hd_alert_text(alert, "rule.type"), "detection") != 0
+               ? key_of_group(s, rule_id, alert)
+               : rul_suppress_event_key(s, rule_id, &about);
 }

@@ -10,7 +10,7 @@
 
 #include "correlator/detect/hit.h"
 #include "correlator/enrich/enrich.h"
-#include "rules/correlate/correlate.h"
+#include "rules/correlate/suppress.h"
 
 #define COR_ALERT_NAME_MAX  256U  /* characters of a name, a title */
 #define COR_ALERT_FIELD_MAX 1024U /* bytes of one value taken from an event */
@@ -32,11 +32,8 @@ struct cor_alert_input {
 /* own: *out is a new reference. HD_ENOMEM, HD_ELIMIT when it cannot be made to fit. */
 int cor_alert_build(const struct cor_alert_input *input, json_t **out) HD_MUST_USE;
 
-/* What makes two alerts of a rule repeats of each other, as parts of a suppression key:
- * the group of a correlation; else the host and the source address, or the user when
- * there is none. The same from an event and from the alert that was made of it. */
-#define COR_ALERT_KEY_PARTS 9
-size_t cor_alert_key_of_input(const struct cor_alert_input *input,
-                              struct hd_slice parts[COR_ALERT_KEY_PARTS]);
-size_t cor_alert_key_of_json(const json_t *alert,
-                             struct hd_slice parts[COR_ALERT_KEY_PARTS]);
+/* "This rule about this thing" (rules/correlate/suppress.h): the same from an event and
+ * from the alert that was made of it. */
+uint64_t cor_alert_key_of_input(const struct rul_suppress *s,
+                                const struct cor_alert_input *input);
+uint64_t cor_alert_key_of_json(const struct rul_suppress *s, const json_t *alert);

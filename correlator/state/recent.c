@@ -6,14 +6,14 @@
 
 #include <haidang/hash.h>
 
-#include "correlator/index.h"
+#include <haidang/index.h>
 
 struct id {
     char text[COR_ALERT_ID_LEN];
 };
 
 struct cor_recent {
-    struct cor_index index;
+    struct hd_index index;
     struct id *ids;
     uint32_t cap, n, next;
 };
@@ -29,7 +29,7 @@ int cor_recent_new(uint32_t cap, struct cor_recent **out)
     }
     r->cap = cap;
     r->ids = calloc(cap, sizeof(*r->ids));
-    if (r->ids == NULL || cor_index_init(&r->index, cap) != HD_OK) {
+    if (r->ids == NULL || hd_index_init(&r->index, cap) != HD_OK) {
         cor_recent_free(r);
         return HD_ENOMEM;
     }
@@ -40,7 +40,7 @@ int cor_recent_new(uint32_t cap, struct cor_recent **out)
 void cor_recent_free(struct cor_recent *r)
 {
     if (r != NULL) {
-        cor_index_fini(&r->index);
+        hd_index_fini(&r->index);
         free(r->ids);
         free(r);
     }
@@ -65,8 +65,8 @@ static uint64_t hash(const char *id)
 bool cor_recent_has(const struct cor_recent *r, const char *id)
 {
     return strlen(id) == COR_ALERT_ID_LEN &&
-           cor_index_find(&r->index, hash(id), same, &(struct wanted){r, id}) !=
-               COR_INDEX_NONE;
+           hd_index_find(&r->index, hash(id), same, &(struct wanted){r, id}) !=
+               HD_INDEX_NONE;
 }
 
 int cor_recent_add(struct cor_recent *r, const char *id)
@@ -79,10 +79,10 @@ int cor_recent_add(struct cor_recent *r, const char *id)
     }
     uint32_t at = r->next;
     if (r->n == r->cap) {
-        cor_index_remove(&r->index, hash(r->ids[at].text), at);
+        hd_index_remove(&r->index, hash(r->ids[at].text), at);
         r->n--;
     }
-    int err = cor_index_add(&r->index, hash(id), at);
+    int err = hd_index_add(&r->index, hash(id), at);
     if (err != HD_OK) {
         return err;
     }

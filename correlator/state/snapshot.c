@@ -42,7 +42,7 @@ static bool fits(const char *archive_dir, const struct cor_cursors *cursors)
     return ok;
 }
 
-static int decode(struct hd_slice file, const char *archive_dir, struct cor_suppress *s,
+static int decode(struct hd_slice file, const char *archive_dir, struct rul_suppress *s,
                   struct rul_correlator *c, struct cor_cursors *cursors)
 {
     struct hd_bytes in = hd_bytes(file);
@@ -63,12 +63,12 @@ static int decode(struct hd_slice file, const char *archive_dir, struct cor_supp
     if (hd_bytes_failed(&in) || !fits(archive_dir, cursors)) {
         return HD_ECORRUPT;
     }
-    int err = cor_suppress_load(s, &in);
+    int err = rul_suppress_load(s, &in);
     return err != HD_OK ? err
                         : rul_correlator_load(c, hd_bytes_view(&in, hd_bytes_left(&in)));
 }
 
-int cor_snapshot_read(const char *path, const char *archive_dir, struct cor_suppress *s,
+int cor_snapshot_read(const char *path, const char *archive_dir, struct rul_suppress *s,
                       struct rul_correlator *c, struct cor_cursors *cursors)
 {
     struct hd_buf file;
@@ -83,7 +83,7 @@ int cor_snapshot_read(const char *path, const char *archive_dir, struct cor_supp
 
 /* ---- encoding ---- */
 
-int cor_snapshot_encode(const struct cor_cursors *cursors, const struct cor_suppress *s,
+int cor_snapshot_encode(const struct cor_cursors *cursors, const struct rul_suppress *s,
                         const struct rul_correlator *c, struct hd_buf *out)
 {
     hd_buf_clear(out);
@@ -95,7 +95,7 @@ int cor_snapshot_encode(const struct cor_cursors *cursors, const struct cor_supp
         hd_buf_le64(out, cursors->at[i].segment);
         hd_buf_le64(out, cursors->at[i].offset);
     }
-    int err = cor_suppress_save(s, out);
+    int err = rul_suppress_save(s, out);
     err = err != HD_OK ? err : rul_correlator_save(c, out);
     if (err == HD_OK) {
         struct hd_buf crc = hd_buf_fixed(out->ptr + HEAD - 4, 4);
@@ -162,7 +162,7 @@ static void after_write(uv_work_t *work, int status)
 }
 
 int cor_saver_begin(struct cor_saver *saver, const struct cor_cursors *cursors,
-                    const struct cor_suppress *s, const struct rul_correlator *c)
+                    const struct rul_suppress *s, const struct rul_correlator *c)
 {
     int err = cor_snapshot_encode(cursors, s, c, &saver->bytes);
     if (err != HD_OK) {

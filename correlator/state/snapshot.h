@@ -11,8 +11,8 @@
 
 #include <haidang/journal.h>
 
-#include "correlator/state/suppress.h"
 #include "rules/correlate/correlate.h"
+#include "rules/correlate/suppress.h"
 
 #define COR_DETECTORS_MAX 16U
 
@@ -23,9 +23,9 @@ struct cor_cursors { /* of each detector */
 
 /* Into empty tables. HD_ENOENT: there is none. HD_ECORRUPT: damaged, or of other
  * detectors or another archive than these; the tables may hold some of it then. */
-int cor_snapshot_read(const char *path, const char *archive_dir, struct cor_suppress *s,
+int cor_snapshot_read(const char *path, const char *archive_dir, struct rul_suppress *s,
                       struct rul_correlator *c, struct cor_cursors *cursors) HD_MUST_USE;
-int cor_snapshot_encode(const struct cor_cursors *cursors, const struct cor_suppress *s,
+int cor_snapshot_encode(const struct cor_cursors *cursors, const struct rul_suppress *s,
                         const struct rul_correlator *c, struct hd_buf *out) HD_MUST_USE;
 
 /* ---- writing ---- */
@@ -43,5 +43,5 @@ void cor_saver_free(struct cor_saver *saver);
 bool cor_saver_is_busy(const struct cor_saver *saver);
 /* Encodes now, writes aside, then calls. Not while it is busy. */
 int cor_saver_begin(struct cor_saver *saver, const struct cor_cursors *cursors,
-                    const struct cor_suppress *s,
+                    const struct rul_suppress *s,
                     const struct rul_correlator *c) HD_MUST_USE;

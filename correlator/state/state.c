@@ -54,7 +54,7 @@ struct cor_state {
     uint64_t generation;
     struct cor_enrich *enrich;
     struct rul_correlator *correlator;
-    struct cor_suppress *suppress;
+    struct rul_suppress *suppress;
     struct cor_recent *recent;
     struct cor_evidence *evidence;
     struct cor_publish *publish;
@@ -114,13 +114,6 @@ static struct cor_rule_counts *counts_of(const struct cor_state *s,
     return s->rules->counts[rule->index];
 }
 
-static uint64_t key_of(const struct cor_state *s, const struct cor_alert_input *in)
-{
-    struct hd_slice parts[COR_ALERT_KEY_PARTS];
-    size_t n = cor_alert_key_of_input(in, parts);
-    return cor_suppress_key(s->suppress, in->rule->id, parts, n);
-}
-
 /* A rule has fired: is it news? */
 static void consider(struct cor_state *s, const struct rul_rule *rule,
                      const struct rul_detection *detection)
@@ -134,11 +127,11 @@ static void consider(struct cor_state *s, const struct rul_rule *rule,
                                  .evidence = lines,
                                  .n_evidence = 1};
     int64_t time = detection == NULL ? s->event->copy->time_ns : detection->last_ns;
-    uint64_t key = key_of(s, &in);
+    uint64_t key = cor_alert_key_of_input(s->suppress, &in);
     cor_noise_hit(&s->noise, rule, counts_of(s, rule), s->event->copy->recv_ns,
                   s->now_ns);
     /* Most of a flood ends here, before anything dear. */
-    if (cor_suppress_repeat(s->suppress, key, rule->severity, time)) {
+    if (rul_suppress_repeat(s->suppress, key, rule->severity, time)) {
         cor_noise_repeat(counts_of(s, rule));
         return;
     }
@@ -153,7 +146,7 @@ static void consider(struct cor_state *s, const struct rul_rule *rule,
         return;
     }
     /* Before the look at ids: a replay has to leave the table as it was left. */
-    if (!cor_suppress_pass(s->suppress, key, rule->severity, time, &in.repeats)) {
+    if (!rul_suppress_pass(s->suppress, key, rule->severity, time, &in.repeats)) {
         cor_noise_repeat(counts_of(s, rule));
         return;
     }
@@ -316,7 +309,7 @@ static void count(struct cor_state *s)
     COR_GAUGE(COR_M_NO_NUMBER, stats.no_number);
     COR_GAUGE(COR_M_CAPPED, stats.capped);
     COR_GAUGE(COR_M_UNTOLD, stats.lost);
-    COR_GAUGE(COR_M_SUPPRESS_EVICTED, cor_suppress_evicted(s->suppress));
+    COR_GAUGE(COR_M_SUPPRESS_EVICTED, rul_suppress_evicted(s->suppress));
 }
 
 static bool is_blocked(const struct cor_state *s)
@@ -566,7 +559,6 @@ static void on_enrich(void *ctx)
 static void seed(void *ctx, const json_t *alert)
 {
     struct cor_state *s = ctx;
-    struct hd_slice parts[COR_ALERT_KEY_PARTS];
     int64_t time = 0;
     if (cor_recent_add(s->recent, hd_alert_text(alert, "id")) != HD_OK ||
         hd_alert_time(alert, "time.last", &time) != HD_OK) {
@@ -575,16 +567,13 @@ static void seed(void *ctx, const json_t *alert)
     if (s->is_resumed) {
         return;
     }
-    size_t n = cor_alert_key_of_json(alert, parts);
-    cor_suppress_seed(
-        s->suppress,
-        cor_suppress_key(s->suppress, hd_alert_text(alert, "rule.id"), parts, n), time);
+    rul_suppress_seed(s->suppress, cor_alert_key_of_json(s->suppress, alert), time);
 }
 
 /* Tables that remember nothing yet. */
 static int make_memory(struct cor_state *s, const struct cor_state_opts *opts)
 {
-    int err = cor_suppress_new(&opts->suppress, &s->suppress);
+    int err = rul_suppress_new(&opts->suppress, &s->suppress);
     err = err != HD_OK ? err : rul_correlator_new(&opts->correlate, &s->correlator);
     return err != HD_OK ? err : rul_correlator_use(s->correlator, s->rules->set);
 }
@@ -606,7 +595,7 @@ static int resume(struct cor_state *s, const struct cor_state_opts *opts)
            "what correlations remembered does not fit here; windows are filled again "
            "from the archive, as far as detect.warm_up goes",
            HD_KV_STR("file", opts->snapshot), HD_KV_ERR(err));
-    cor_suppress_free(s->suppress);
+    rul_suppress_free(s->suppress);
     rul_correlator_free(s->correlator);
     s->suppress = NULL;
     s->correlator = NULL;
@@ -789,7 +778,7 @@ void cor_state_free(struct cor_state *s)
     cor_saver_free(s->saver);
     cor_publish_close(s->publish);
     rul_correlator_free(s->correlator);
-    cor_suppress_free(s->suppress);
+    rul_suppress_free(s->suppress);
     cor_recent_free(s->recent);
     cor_evidence_free(s->evidence);
     hd_buf_fini(&s->group);

@@ -17,7 +17,7 @@ struct cor_state;
 struct cor_state_opts {
     struct hd_journal_opts alerts;
     uint32_t remember; /* ids of published alerts */
-    struct cor_suppress_opts suppress;
+    struct rul_suppress_opts suppress;
     struct cor_noise_opts noise;
     struct rul_correlator_opts correlate;
     /* What is remembered is written to `snapshot` so often, and found there again by the

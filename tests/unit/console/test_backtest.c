@@ -58,6 +58,7 @@ static struct world {
     struct con_backtest b;
     uint64_t seq;
     int64_t begin_ns, now_ns;
+    int64_t suppress_ns;
 } w;
 
 static void load_rules(const char *dir)
@@ -143,7 +144,7 @@ static void backtest(unsigned jobs, int64_t since_ns, int64_t until_ns)
 {
     assert_int_equal(hd_journal_commit(w.archive), HD_OK);
     con_backtest_fini(&w.b);
-    w.b = (struct con_backtest){.set = w.set};
+    w.b = (struct con_backtest){.set = w.set, .suppress_ns = w.suppress_ns};
     w.b.scan.archive = w.dir;
     w.b.scan.jobs = jobs;
     w.b.scan.since_ns = since_ns;
@@ -184,12 +185,12 @@ static void counts_by_rule_host_and_hour(void **state)
     assert_int_equal(r->raised, 8);
     assert_int_equal(r->n_hosts, 2);
     assert_string_equal(r->hosts[0].name, "web2");
-    assert_int_equal(r->hosts[0].n, 5);
+    assert_int_equal(r->hosts[0].raised, 5);
     assert_string_equal(r->hosts[1].name, "web1");
-    assert_int_equal(r->hosts[1].n, 3);
+    assert_int_equal(r->hosts[1].raised, 3);
     assert_int_equal(r->n_hours, 2);
-    assert_true(r->hours[0].start_ns == w.begin_ns && r->hours[0].n == 3);
-    assert_true(r->hours[1].start_ns == w.begin_ns + HOUR && r->hours[1].n == 5);
+    assert_true(r->hours[0].start_ns == w.begin_ns && r->hours[0].raised == 3);
+    assert_true(r->hours[1].start_ns == w.begin_ns + HOUR && r->hours[1].raised == 5);
     assert_int_equal(r->n_examples, 2);
     assert_string_equal(r->examples[0].position, "agent1/" BOOT "/1");
     assert_non_null(strstr(r->examples[1].line, "web1 sshd[812]: Accepted password"));
@@ -217,6 +218,38 @@ static void correlations_see_entries_in_their_order(void **state)
         assert_int_equal(rule("Failed")->matched, 11);
         assert_int_equal(rule("Accepted")->raised, 1200);
         assert_string_equal(rule("Accepted")->examples[1].position, "agent1/" BOOT "/3");
+    }
+}
+
+/* As the correlator: the same rule about the same host and address, or group. */
+static void repeats_are_held_back_and_counted(void **state)
+{
+    (void)state;
+    w.suppress_ns = 1200 * HD_NS_PER_SEC;
+    archive("web1", 10, "Accepted", "203.0.113.9"); /* one, and nine repeats */
+    archive("web1", 1, "Accepted", "203.0.113.8");  /* another address */
+    archive("web2", 1, "Accepted", "203.0.113.9");  /* another host */
+    w.now_ns += w.suppress_ns;
+    archive("web1", 2, "Accepted", "203.0.113.9"); /* the window is over */
+    archive("web1", 6, "Failed", "203.0.113.9");
+    archive("web2", 7, "Failed", "203.0.113.7");
+    w.now_ns += w.suppress_ns - 2 * HD_NS_PER_SEC;
+    archive("web1", 6, "Failed", "203.0.113.9"); /* the group again, within it */
+    for (unsigned jobs = 1; jobs <= 3; jobs++) {
+        backtest_all(jobs);
+        const struct con_tally_rule *r = rule("Accepted");
+        assert_int_equal(r->matched, 14);
+        assert_int_equal(r->raised, 4);
+        assert_int_equal(r->repeats, 10);
+        assert_string_equal(r->hosts[0].name, "web1");
+        assert_int_equal(r->hosts[0].raised, 3);
+        assert_int_equal(r->hosts[0].repeats, 10);
+        assert_int_equal(r->hosts[1].raised, 1);
+        assert_int_equal(r->hosts[1].repeats, 0);
+        assert_int_equal(r->hours[0].raised, 4);
+        assert_int_equal(r->hours[0].repeats, 10);
+        assert_int_equal(rule("Guessing")->raised, 2);
+        assert_int_equal(rule("Guessing")->repeats, 1);
     }
 }
 
@@ -328,7 +361,7 @@ static void hours_come_sorted(void **state)
     assert_int_equal(r->n_hours, 5);
     for (size_t i = 0; i < 5; i++) {
         assert_true(r->hours[i].start_ns == starts[i] * HOUR);
-        assert_int_equal(r->hours[i].n, counts[i]);
+        assert_int_equal(r->hours[i].raised, counts[i]);
     }
     assert_true(r->first_ns == -HOUR + 1 && r->last_ns == 9 * HOUR + 1);
     con_tally_fini(&t);
@@ -372,7 +405,9 @@ static void the_outcome_is_json(void **state)
     assert_int_equal(hd_zone_open("UTC", &show.zone), HD_OK);
     con_backtest_text(&w.b, &show, &out);
     con_show_fini(&show);
-    assert_non_null(strstr(hd_buf_cstr(&out), "theo máy chủ"));
+    assert_non_null(strstr(hd_buf_cstr(&out),
+                           "  theo máy chủ                  cảnh báo     lặp lại\n"
+                           "    web1                               1           0  ████"));
     hd_buf_fini(&out);
 }
 
@@ -383,6 +418,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(counts_by_rule_host_and_hour),
         TEST(correlations_see_entries_in_their_order),
+        TEST(repeats_are_held_back_and_counted),
         TEST(takes_only_the_time_asked_for),
         TEST(a_late_batch_is_found_behind_newer_ones),
         TEST(an_empty_archive_has_nothing),

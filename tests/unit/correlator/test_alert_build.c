@@ -8,7 +8,7 @@
 #include <haidang/fs.h>
 
 #include "correlator/publish/alert_build.h"
-#include "correlator/state/suppress.h"
+#include "rules/correlate/suppress.h"
 #include "tests/support/alloc.h"
 
 #define NOW INT64_C(1790000000123456789)
@@ -288,21 +288,12 @@ static void hostile_bytes_become_a_valid_alert(void **state)
     cor_enrich_unref(e);
 }
 
-static uint64_t key_of(const struct cor_suppress *table, const struct cor_alert_input *in,
-                       const json_t *alert)
-{
-    struct hd_slice parts[COR_ALERT_KEY_PARTS];
-    size_t n = alert == NULL ? cor_alert_key_of_input(in, parts)
-                             : cor_alert_key_of_json(alert, parts);
-    return cor_suppress_key(table, in->rule->id, parts, n);
-}
-
 /* Suppression is seeded from the alert journal: both ways give one key. */
 static void keys_of_event_and_alert_agree(void **state)
 {
     (void)state;
-    struct cor_suppress *table = NULL;
-    assert_int_equal(cor_suppress_new(&(struct cor_suppress_opts){.entries = 1}, &table),
+    struct rul_suppress *table = NULL;
+    assert_int_equal(rul_suppress_new(&(struct rul_suppress_opts){.entries = 1}, &table),
                      HD_OK);
     struct rul_rule r = rule();
     struct cor_enrich *e = enrichment(NULL);
@@ -314,8 +305,8 @@ static void keys_of_event_and_alert_agree(void **state)
     for (size_t i = 0; i < 2; i++) {
         struct cor_alert_input in = input(&r, &events[i], e);
         json_t *a = build(&in);
-        keys[i] = key_of(table, &in, NULL);
-        assert_true(keys[i] == key_of(table, &in, a));
+        keys[i] = cor_alert_key_of_input(table, &in);
+        assert_true(keys[i] == cor_alert_key_of_json(table, a));
         json_decref(a);
     }
     assert_true(keys[0] != keys[1]);
@@ -330,7 +321,7 @@ static void keys_of_event_and_alert_agree(void **state)
     struct cor_alert_input in = input(&r, &events[0], e);
     in.detection = &d;
     json_t *a = build(&in);
-    assert_true(key_of(table, &in, NULL) == key_of(table, &in, a));
+    assert_true(cor_alert_key_of_input(table, &in) == cor_alert_key_of_json(table, a));
     json_decref(a);
     for (size_t i = 0; i < 2; i++) {
         cor_event_unref(events[i]);
@@ -338,7 +329,7 @@ static void keys_of_event_and_alert_agree(void **state)
     free(with);
     free(without);
     cor_enrich_unref(e);
-    cor_suppress_free(table);
+    rul_suppress_free(table);
 }
 
 static void survives_lack_of_memory(void **state)

@@ -403,7 +403,7 @@ static void an_attack_cut_by_a_restart_is_seen_once(void **state)
 static void repeats_are_counted(void **state)
 {
     (void)state;
-    for (unsigned i = 0; i < COR_SUPPRESS_SEVERITIES; i++) {
+    for (unsigned i = 0; i < RUL_SUPPRESS_SEVERITIES; i++) {
         w.opts.suppress.window_ns[i] = 30 * HD_NS_PER_SEC;
     }
     archive("web1", 5, "Accepted", "203.0.113.9");
@@ -756,7 +756,7 @@ static void a_warm_up_is_not_enough_for_that(void **state)
 static void repeats_outlive_kill_9(void **state)
 {
     (void)state;
-    for (unsigned i = 0; i < COR_SUPPRESS_SEVERITIES; i++) {
+    for (unsigned i = 0; i < RUL_SUPPRESS_SEVERITIES; i++) {
         w.opts.suppress.window_ns[i] = 30 * HD_NS_PER_SEC;
     }
     remember(HD_NS_PER_MS * 10);

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "correlator/state/suppress.h"
+#include "rules/correlate/suppress.h"
 
 #include <stdlib.h>
 
 #include <haidang/hash.h>
-
-#include "correlator/index.h"
+#include <haidang/index.h>
+#include <haidang/inet.h>
 
 #define NONE UINT32_MAX
 
@@ -17,22 +17,22 @@ struct entry {
     bool is_seeded;        /* published_ns is that of an alert before the start */
 };
 
-struct cor_suppress {
-    struct cor_suppress_opts opts;
+struct rul_suppress {
+    struct rul_suppress_opts opts;
     uint64_t seed; /* of keys: nobody else can choose two that are alike */
-    struct cor_index index;
+    struct hd_index index;
     struct entry *entries;
     uint32_t n;
     uint32_t newest, oldest;
     uint64_t evicted;
 };
 
-int cor_suppress_new(const struct cor_suppress_opts *opts, struct cor_suppress **out)
+int rul_suppress_new(const struct rul_suppress_opts *opts, struct rul_suppress **out)
 {
     if (opts->entries == 0 || opts->entries >= NONE) {
         return HD_EINVAL;
     }
-    struct cor_suppress *s = calloc(1, sizeof(*s));
+    struct rul_suppress *s = calloc(1, sizeof(*s));
     if (s == NULL) {
         return HD_ENOMEM;
     }
@@ -40,24 +40,24 @@ int cor_suppress_new(const struct cor_suppress_opts *opts, struct cor_suppress *
     s->newest = s->oldest = NONE;
     s->entries = calloc(opts->entries, sizeof(*s->entries));
     if (s->entries == NULL || hd_random(&s->seed, sizeof(s->seed)) != HD_OK ||
-        cor_index_init(&s->index, 64) != HD_OK) {
-        cor_suppress_free(s);
+        hd_index_init(&s->index, 64) != HD_OK) {
+        rul_suppress_free(s);
         return HD_ENOMEM;
     }
     *out = s;
     return HD_OK;
 }
 
-void cor_suppress_free(struct cor_suppress *s)
+void rul_suppress_free(struct rul_suppress *s)
 {
     if (s != NULL) {
-        cor_index_fini(&s->index);
+        hd_index_fini(&s->index);
         free(s->entries);
         free(s);
     }
 }
 
-uint64_t cor_suppress_key(const struct cor_suppress *s, const char *rule_id,
+uint64_t rul_suppress_key(const struct rul_suppress *s, const char *rule_id,
                           const struct hd_slice *parts, size_t n)
 {
     uint64_t key = hd_hash_stable(hd_slice_str(rule_id), s->seed);
@@ -68,7 +68,38 @@ uint64_t cor_suppress_key(const struct cor_suppress *s, const char *rule_id,
     return key;
 }
 
-static void unlink_entry(struct cor_suppress *s, uint32_t at)
+static int by_bytes(const void *a, const void *b)
+{
+    return hd_slice_cmp(*(const struct hd_slice *)a, *(const struct hd_slice *)b);
+}
+
+uint64_t rul_suppress_group_key(const struct rul_suppress *s, const char *rule_id,
+                                struct hd_slice *values, size_t n)
+{
+    qsort(values, n, sizeof(*values), by_bytes);
+    return rul_suppress_key(s, rule_id, values, n);
+}
+
+uint64_t rul_suppress_detection_key(const struct rul_suppress *s,
+                                    const struct rul_detection *detection)
+{
+    struct hd_slice values[sizeof(detection->group) / sizeof(detection->group[0])];
+    for (size_t i = 0; i < detection->n_group; i++) {
+        values[i] = detection->group[i].value;
+    }
+    return rul_suppress_group_key(s, detection->rule->id, values, detection->n_group);
+}
+
+uint64_t rul_suppress_event_key(const struct rul_suppress *s, const char *rule_id,
+                                const struct rul_suppress_about *about)
+{
+    struct hd_ip ip;
+    bool has_source = hd_ip_parse(about->source, &ip) == HD_OK;
+    struct hd_slice parts[] = {about->host, has_source ? about->source : about->user};
+    return rul_suppress_key(s, rule_id, parts, 2);
+}
+
+static void unlink_entry(struct rul_suppress *s, uint32_t at)
 {
     struct entry *e = &s->entries[at];
     if (e->newer == NONE) {
@@ -83,7 +114,7 @@ static void unlink_entry(struct cor_suppress *s, uint32_t at)
     }
 }
 
-static void link_newest(struct cor_suppress *s, uint32_t at)
+static void link_newest(struct rul_suppress *s, uint32_t at)
 {
     struct entry *e = &s->entries[at];
     e->newer = NONE;
@@ -98,26 +129,26 @@ static void link_newest(struct cor_suppress *s, uint32_t at)
 
 static bool same(const void *ctx, uint32_t at)
 {
-    const struct cor_suppress *s = ctx;
+    const struct rul_suppress *s = ctx;
     (void)s;
     (void)at;
     return true; /* the whole 64-bit key is the hash */
 }
 
 /* A free entry: a new one or the one unseen for longest. */
-static uint32_t obtain(struct cor_suppress *s)
+static uint32_t obtain(struct rul_suppress *s)
 {
     if (s->n < s->opts.entries) {
         return s->n++;
     }
     uint32_t at = s->oldest;
     unlink_entry(s, at);
-    cor_index_remove(&s->index, s->entries[at].key, at);
+    hd_index_remove(&s->index, s->entries[at].key, at);
     s->evicted++;
     return at;
 }
 
-static void make_newest(struct cor_suppress *s, uint32_t at)
+static void make_newest(struct rul_suppress *s, uint32_t at)
 {
     if (s->newest != at) {
         unlink_entry(s, at);
@@ -126,10 +157,10 @@ static void make_newest(struct cor_suppress *s, uint32_t at)
 }
 
 /* NULL when memory is short: then nothing is suppressed. */
-static struct entry *find_or_add(struct cor_suppress *s, uint64_t key, bool *is_new)
+static struct entry *find_or_add(struct rul_suppress *s, uint64_t key, bool *is_new)
 {
-    uint32_t at = cor_index_find(&s->index, key, same, s);
-    *is_new = at == COR_INDEX_NONE;
+    uint32_t at = hd_index_find(&s->index, key, same, s);
+    *is_new = at == HD_INDEX_NONE;
     if (!*is_new) {
         make_newest(s, at);
         return &s->entries[at];
@@ -137,15 +168,15 @@ static struct entry *find_or_add(struct cor_suppress *s, uint64_t key, bool *is_
     at = obtain(s);
     s->entries[at] = (struct entry){.key = key};
     link_newest(s, at);
-    if (cor_index_add(&s->index, key, at) != HD_OK) {
+    if (hd_index_add(&s->index, key, at) != HD_OK) {
         return NULL;
     }
     return &s->entries[at];
 }
 
-static int64_t window_of(const struct cor_suppress *s, enum hd_severity severity)
+static int64_t window_of(const struct rul_suppress *s, enum hd_severity severity)
 {
-    return (unsigned)severity < COR_SUPPRESS_SEVERITIES ? s->opts.window_ns[severity] : 0;
+    return (unsigned)severity < RUL_SUPPRESS_SEVERITIES ? s->opts.window_ns[severity] : 0;
 }
 
 static int64_t distance_of(const struct entry *e, int64_t time_ns)
@@ -154,11 +185,11 @@ static int64_t distance_of(const struct entry *e, int64_t time_ns)
                                      : e->published_ns - time_ns;
 }
 
-bool cor_suppress_repeat(struct cor_suppress *s, uint64_t key, enum hd_severity severity,
+bool rul_suppress_repeat(struct rul_suppress *s, uint64_t key, enum hd_severity severity,
                          int64_t time_ns)
 {
-    uint32_t at = cor_index_find(&s->index, key, same, s);
-    if (at == COR_INDEX_NONE) {
+    uint32_t at = hd_index_find(&s->index, key, same, s);
+    if (at == HD_INDEX_NONE) {
         return false;
     }
     struct entry *e = &s->entries[at];
@@ -171,7 +202,7 @@ bool cor_suppress_repeat(struct cor_suppress *s, uint64_t key, enum hd_severity 
     return true;
 }
 
-bool cor_suppress_pass(struct cor_suppress *s, uint64_t key, enum hd_severity severity,
+bool rul_suppress_pass(struct rul_suppress *s, uint64_t key, enum hd_severity severity,
                        int64_t time_ns, uint64_t *repeats)
 {
     bool is_new;
@@ -196,7 +227,7 @@ bool cor_suppress_pass(struct cor_suppress *s, uint64_t key, enum hd_severity se
     return true;
 }
 
-void cor_suppress_seed(struct cor_suppress *s, uint64_t key, int64_t time_ns)
+void rul_suppress_seed(struct rul_suppress *s, uint64_t key, int64_t time_ns)
 {
     bool is_new;
     struct entry *e = find_or_add(s, key, &is_new);
@@ -206,7 +237,7 @@ void cor_suppress_seed(struct cor_suppress *s, uint64_t key, int64_t time_ns)
     }
 }
 
-int cor_suppress_save(const struct cor_suppress *s, struct hd_buf *out)
+int rul_suppress_save(const struct rul_suppress *s, struct hd_buf *out)
 {
     hd_buf_le64(out, s->seed);
     hd_buf_le32(out, s->n);
@@ -220,7 +251,7 @@ int cor_suppress_save(const struct cor_suppress *s, struct hd_buf *out)
     return out->err;
 }
 
-static int load_entry(struct cor_suppress *s, struct hd_bytes *in)
+static int load_entry(struct rul_suppress *s, struct hd_bytes *in)
 {
     bool is_new;
     uint64_t key = hd_bytes_le64(in);
@@ -240,7 +271,7 @@ static int load_entry(struct cor_suppress *s, struct hd_bytes *in)
     return HD_OK;
 }
 
-int cor_suppress_load(struct cor_suppress *s, struct hd_bytes *in)
+int rul_suppress_load(struct rul_suppress *s, struct hd_bytes *in)
 {
     s->seed = hd_bytes_le64(in);
     uint32_t n = hd_bytes_le32(in);
@@ -251,12 +282,12 @@ int cor_suppress_load(struct cor_suppress *s, struct hd_bytes *in)
     return err;
 }
 
-uint64_t cor_suppress_evicted(const struct cor_suppress *s)
+uint64_t rul_suppress_evicted(const struct rul_suppress *s)
 {
     return s->evicted;
 }
 
-uint32_t cor_suppress_count(const struct cor_suppress *s)
+uint32_t rul_suppress_count(const struct rul_suppress *s)
 {
     return s->n;
 }

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "correlator/index.h"
+#include <haidang/index.h>
 
 #include <stdlib.h>
 
 #define SLOTS_MIN 16U
 #define SLOTS_MAX (UINT32_C(1) << 30)
 
-int cor_index_init(struct cor_index *index, uint32_t want)
+int hd_index_init(struct hd_index *index, uint32_t want)
 {
     uint32_t slots = SLOTS_MIN;
     while (slots < SLOTS_MAX && slots / 4 * 3 < want) {
@@ -18,14 +18,14 @@ int cor_index_init(struct cor_index *index, uint32_t want)
     return index->slots == NULL ? HD_ENOMEM : HD_OK;
 }
 
-void cor_index_fini(struct cor_index *index)
+void hd_index_fini(struct hd_index *index)
 {
     free(index->slots);
-    *index = (struct cor_index){0};
+    *index = (struct hd_index){0};
 }
 
-uint32_t cor_index_find(const struct cor_index *index, uint64_t hash, cor_index_same same,
-                        const void *ctx)
+uint32_t hd_index_find(const struct hd_index *index, uint64_t hash, hd_index_same same,
+                       const void *ctx)
 {
     for (uint32_t i = (uint32_t)hash & index->mask; index->slots[i].at != 0;
          i = (i + 1) & index->mask) {
@@ -33,10 +33,10 @@ uint32_t cor_index_find(const struct cor_index *index, uint64_t hash, cor_index_
             return index->slots[i].at - 1;
         }
     }
-    return COR_INDEX_NONE;
+    return HD_INDEX_NONE;
 }
 
-static void put(struct cor_index *index, struct cor_index_slot slot)
+static void put(struct hd_index *index, struct hd_index_slot slot)
 {
     uint32_t i = (uint32_t)slot.hash & index->mask;
     while (index->slots[i].at != 0) {
@@ -45,13 +45,13 @@ static void put(struct cor_index *index, struct cor_index_slot slot)
     index->slots[i] = slot;
 }
 
-static int grow(struct cor_index *index)
+static int grow(struct hd_index *index)
 {
     uint32_t slots = index->mask + 1;
     if (slots >= SLOTS_MAX) {
         return HD_EFULL;
     }
-    struct cor_index bigger = {.mask = slots * 2 - 1, .used = index->used};
+    struct hd_index bigger = {.mask = slots * 2 - 1, .used = index->used};
     bigger.slots = calloc((size_t)slots * 2, sizeof(*bigger.slots));
     if (bigger.slots == NULL) {
         return HD_ENOMEM;
@@ -66,7 +66,7 @@ static int grow(struct cor_index *index)
     return HD_OK;
 }
 
-int cor_index_add(struct cor_index *index, uint64_t hash, uint32_t at)
+int hd_index_add(struct hd_index *index, uint64_t hash, uint32_t at)
 {
     if ((index->used + 1) > (index->mask + 1) / 4 * 3) {
         int err = grow(index);
@@ -74,13 +74,13 @@ int cor_index_add(struct cor_index *index, uint64_t hash, uint32_t at)
             return err;
         }
     }
-    put(index, (struct cor_index_slot){hash, at + 1});
+    put(index, (struct hd_index_slot){hash, at + 1});
     index->used++;
     return HD_OK;
 }
 
 /* Closes the hole at i: later slots of the same run that may move up do so. */
-static void close_hole(struct cor_index *index, uint32_t i)
+static void close_hole(struct hd_index *index, uint32_t i)
 {
     uint32_t j = i;
     for (;;) {
@@ -98,7 +98,7 @@ static void close_hole(struct cor_index *index, uint32_t i)
     }
 }
 
-void cor_index_remove(struct cor_index *index, uint64_t hash, uint32_t at)
+void hd_index_remove(struct hd_index *index, uint64_t hash, uint32_t at)
 {
     for (uint32_t i = (uint32_t)hash & index->mask; index->slots[i].at != 0;
          i = (i + 1) & index->mask) {
