@@ -7,7 +7,9 @@
 struct col_sources {
     struct col_source *list[COL_SOURCES_MAX];
     size_t n, open;
-    bool is_paused;
+    bool is_paused, is_closing;
+    struct col_source_stats
+        last; /* is_closing: as it was then; sources free themselves */
     void (*closed)(void *ctx);
     void *closed_ctx;
 };
@@ -114,6 +116,8 @@ static void one_closed(void *ctx)
 void col_sources_close(struct col_sources *s, void (*closed)(void *ctx), void *ctx)
 {
     size_t n = s->n;
+    col_sources_stats(s, &s->last);
+    s->is_closing = true;
     s->closed = closed;
     s->closed_ctx = ctx;
     if (n == 0) {
@@ -129,8 +133,8 @@ void col_sources_close(struct col_sources *s, void (*closed)(void *ctx), void *c
 
 void col_sources_stats(const struct col_sources *s, struct col_source_stats *out)
 {
-    *out = (struct col_source_stats){0};
-    for (size_t i = 0; i < s->n; i++) {
+    *out = s->last;
+    for (size_t i = 0; i < s->n && !s->is_closing; i++) {
         struct col_source_stats one;
         s->list[i]->ops->stats(s->list[i], &one);
         out->lines += one.lines;
