@@ -10,7 +10,7 @@ import threading
 
 import install
 import rogue
-from world import Failure, World, find_port, wait_until
+from world import PATIENCE, Failure, World, find_port, wait_until
 
 QUICK = "  retry_first: 50ms\n  retry_max: 200ms"  # an agent that does not wait for long
 BYE_VERSION, BYE_IDENTITY, BYE_PROTOCOL = 1, 2, 3
@@ -42,7 +42,7 @@ def archive(world, name="correlator"):
     return world.journal_text(world.path(name, "archive"))
 
 
-def serves(world, seconds=20):
+def serves(world, seconds=PATIENCE):
     """The honest agent's lines still get into the archive."""
     word = "honest-" + os.urandom(4).hex()
     append(world, word + "\n")
@@ -276,7 +276,7 @@ def test_slow_status_clients():
             for i, s in enumerate(slow):
                 s.connect(path)
                 s.sendall(b"GET /sta" if i % 2 else b"GET /metrics HTTP/1.1\r\n\r\n")
-            wait_until(f"{name} to serve its status", lambda n=name: world.status(n), 10)
+            wait_until(f"{name} to serve its status", lambda n=name: world.status(n, 5), 10)
             for s in slow:
                 s.close()
         serves(world)
@@ -285,12 +285,12 @@ def test_slow_status_clients():
 def test_slow_and_half_open_peers():
     """A peer that never reads, one that stays in the handshake, one that stops within a frame."""
     with World() as world:
-        correlator = start_pair(world, extra="intake: {idle_timeout: 2s, handshakes_max: 8}")
+        correlator = start_pair(world, extra="intake: {idle_timeout: 6s, handshakes_max: 8}")
         world.haidang("ca", "issue", "deaf", "--dir", world.path("ca"))
         world.haidang("ca", "issue", "mute", "--dir", world.path("ca"))
         silent = [socket.create_connection(("127.0.0.1", world.ports["correlator"])) for _ in range(24)]
         wait_until("the rest to wait", lambda: world.metric("correlator", "connections_deferred_total") > 0)
-        serves(world)
+        serves(world, 20)
         with rogue.RogueAgent(world, "mute", timeout=20) as newcomer:  # each silent one in turn would take 30 s
             newcomer.send(rogue.hello("mute"))
             expect(newcomer.read_frame()[0] == rogue.WELCOME, "no welcome")
@@ -310,7 +310,7 @@ def test_slow_and_half_open_peers():
             counted(world, "slow_closed_total")
             correlator.wait_line("agent does not read what it is told")
             code, why = mute.read_bye()
-            expect(code == 0 and "nothing was heard for 2 s" in why, f"unclear: {code} {why}")
+            expect(code == 0 and "nothing was heard for 6 s" in why, f"unclear: {code} {why}")
             counted(world, "idle_closed_total")
         serves(world)
 
@@ -325,7 +325,7 @@ def test_idle_connections_up_to_the_cap():
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(need, hard), hard))
     with World() as world:
         correlator = start_pair(world, extra=f"intake: {{agents_max: {IDLE}, handshakes_per_second: 100000, "
-                                             "idle_timeout: 60s}")
+                                             "idle_timeout: 1h}")
         world.haidang("ca", "issue", "idler", "--dir", world.path("ca"))
         context = rogue.client_context(world, "idler")
         peers = []
@@ -360,7 +360,7 @@ def test_too_many_syslog_senders():
         install.correlator(world, rules=False)
         port = find_port()
         agent = install.agent(world, install.syslog_source(world, "syslog-tcp", port, "    connections_max: 5\n"
-                                                                                     "    idle_timeout: 2s\n"))
+                                                                                     "    idle_timeout: 8s\n"))
         wait_until("the agent to be connected", lambda: is_connected(world, "agent"))
         senders = [socket.create_connection(("127.0.0.1", port)) for _ in range(5)]
         wait_until("five senders", lambda: world.metric("agent", "connections") == 5)

@@ -8,7 +8,7 @@ import subprocess
 
 import install
 import rogue
-from world import SOURCE, Failure, World, find_port, program, wait_until
+from world import PATIENCE, SOURCE, Failure, World, find_port, program, wait_until
 
 CONFIG, CERT, BIND, STORE = 3, 4, 5, 6
 PROFILE = f"{SOURCE}/forwarder/profiles/vn-ncsc-alert-0.1.0.json"
@@ -54,8 +54,8 @@ def refused(world, name, config, code, *words, check=True):
     """Starting it, and with `check` also --check, ends with the code, having said all the words."""
     path = world.write("wrong.yml", config) if config is not None else "/nonexistent.yml"
     for options in (["--check"], []) if check else ([],):
-        done = subprocess.run([program(name), "--config", path, *options], capture_output=True, text=True, timeout=20,
-                              check=False)
+        done = subprocess.run([program(name), "--config", path, *options], capture_output=True, text=True,
+                              timeout=PATIENCE, check=False)
         said = done.stdout + done.stderr
         missing = [w for w in words if w not in said]
         if done.returncode != code or missing:
@@ -237,7 +237,7 @@ def test_signals_while_ending():
                 process = started(world, kind)
                 for number in signals:
                     process.popen.send_signal(number)
-                code = process.popen.wait(timeout=20)
+                code = process.popen.wait(timeout=PATIENCE)
                 if code not in codes:
                     raise Failure(f"{kind} after {signals}: {code}\n" + "\n".join(process.lines[-10:]))
             process = started(world, kind)

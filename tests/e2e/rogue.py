@@ -7,7 +7,7 @@ import socket
 import ssl
 import struct
 
-from world import Failure
+from world import PATIENCE, Failure
 
 HELLO, WELCOME, BATCH, ACK, HEARTBEAT, BYE = range(1, 7)
 
@@ -107,7 +107,7 @@ def batch(first, last, payload, crc=0, raw_len=100):
 class RogueAgent:
     """A connection to a correlator that sends what it is told and reads frames."""
 
-    def __init__(self, world, name="agent1", port=None, context=None, receive_buffer=None, timeout=20):
+    def __init__(self, world, name="agent1", port=None, context=None, receive_buffer=None, timeout=PATIENCE):
         raw = socket.socket()
         if receive_buffer:
             raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
@@ -160,7 +160,7 @@ class RogueAgent:
 def say(port, data, answer_max=4096):
     """Sends raw bytes over TCP and returns what came back until the peer ended."""
     got = b""
-    with socket.create_connection(("127.0.0.1", port), timeout=20) as s:
+    with socket.create_connection(("127.0.0.1", port), timeout=PATIENCE) as s:
         try:
             s.sendall(data)
             s.shutdown(socket.SHUT_WR)
@@ -174,7 +174,7 @@ def say(port, data, answer_max=4096):
 def say_unix(path, data, shut=True):
     got = b""
     with socket.socket(socket.AF_UNIX) as s:
-        s.settimeout(20)
+        s.settimeout(PATIENCE)
         s.connect(path)
         try:
             s.sendall(data)

@@ -12,7 +12,7 @@ import install
 from world import Failure, World, find_port, main, wait_until
 
 LINES = int(os.environ.get("HD_E2E_LINES", "30000"))
-PATIENCE = 120 + LINES / 2000
+PATIENCE = 900 + LINES / 1000
 ROTATIONS = 5
 # what two kernels' socket buffers and one unfinished batch may hold, in bytes, for one killed reader
 IN_FLIGHT = (6 << 20) + (4 << 20) + (2 << 20)

@@ -18,6 +18,8 @@ SOURCE = os.environ.get("HD_SOURCE_DIR", os.path.abspath(os.path.join(os.path.di
 BUILD = os.environ.get("HD_BUILD_DIR", os.path.join(SOURCE, "build", "dev"))
 PEERS = os.environ.get("HD_PEERS_DIR", os.path.join(os.path.dirname(BUILD), "peers"))
 SKIP = 77
+PATIENCE = 180.0  # seconds, of a machine that has ten other things to do: only a failure takes so long
+ANSWER = 30.0  # the same for one answer on a socket
 
 
 class Failure(Exception):
@@ -39,14 +41,21 @@ def program(name):
     return os.path.join(BUILD, room, name)
 
 
+GIVEN = set()
+
+
 def find_port(kind=socket.SOCK_STREAM):
-    """A port for programs that cannot be told 0 (rsyslog, nginx, sshd)."""
-    with socket.socket(socket.AF_INET, kind) as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
+    """A port for programs that cannot be told 0 (rsyslog, nginx, sshd); never the same one twice."""
+    while True:
+        with socket.socket(socket.AF_INET, kind) as s:
+            s.bind(("127.0.0.1", 0))
+            port = s.getsockname()[1]
+        if port not in GIVEN:
+            GIVEN.add(port)
+            return port
 
 
-def wait_until(what, condition, seconds=30.0):
+def wait_until(what, condition, seconds=PATIENCE):
     """Asks until the condition holds: for states that nobody announces."""
     end = time.monotonic() + seconds
     while True:
@@ -59,13 +68,13 @@ def wait_until(what, condition, seconds=30.0):
 
 
 class UnixConnection(http.client.HTTPConnection):
-    def __init__(self, path):
-        super().__init__("localhost", timeout=5)
+    def __init__(self, path, seconds=ANSWER):
+        super().__init__("localhost", timeout=seconds)
         self.path = path
 
     def connect(self):
         self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self.sock.settimeout(5)
+        self.sock.settimeout(self.timeout)
         self.sock.connect(self.path)
 
 
@@ -87,7 +96,7 @@ class Process:
         with self.changed:
             self.changed.notify_all()
 
-    def wait_line(self, words, seconds=30.0, start=0):
+    def wait_line(self, words, seconds=PATIENCE, start=0):
         end = time.monotonic() + seconds
         with self.changed:
             while True:
@@ -104,7 +113,7 @@ class Process:
     def kill(self, how=signal.SIGKILL):
         if self.popen.poll() is None:
             self.popen.send_signal(how)
-        return self.popen.wait(timeout=30)
+        return self.popen.wait(timeout=PATIENCE)
 
     def is_running(self):
         return self.popen.poll() is None
@@ -112,7 +121,7 @@ class Process:
     def end(self):
         self.was_ended = self.is_running()
         self.kill(signal.SIGTERM)
-        self.reader.join(timeout=5)
+        self.reader.join(timeout=ANSWER)
 
     def check_end(self):
         """One of our programs that ran to the end of the world ended in order; no sanitizer complained."""
@@ -175,10 +184,10 @@ class World:
     def haidang(self, *args, check=True):
         return self.run(program("haidang"), *args, check=check)
 
-    def status(self, name):
+    def status(self, name, seconds=ANSWER):
         """The /status of a program, or None while it does not answer."""
         try:
-            connection = UnixConnection(os.path.join(self.run_dir, f"{name}.sock"))
+            connection = UnixConnection(os.path.join(self.run_dir, f"{name}.sock"), seconds)
             connection.request("GET", "/status")
             return json.loads(connection.getresponse().read())
         except (OSError, http.client.HTTPException, ValueError):

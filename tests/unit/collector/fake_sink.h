@@ -67,7 +67,7 @@ struct col_conf_source fake_conf(enum col_kind kind);
 void fake_env_open(struct fake_env *fe, col_source_open *open,
                    const struct col_conf_source *conf);
 void fake_env_close(struct fake_env *fe);
-/* Runs the loop until so many lines have come; fails after ten seconds. */
+/* Runs the loop until so many lines have come; fails after two minutes. */
 void fake_env_wait(struct fake_env *fe, size_t lines);
 /* Runs the loop for a while: nothing more must come. */
 void fake_env_quiet(struct fake_env *fe, uint64_t ms);

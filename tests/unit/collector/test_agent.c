@@ -158,7 +158,7 @@ static void guard(struct fixture *f, uint64_t ms)
 
 #define WAIT(f, condition)                                                               \
     do {                                                                                 \
-        guard((f), 30000);                                                               \
+        guard((f), 120000);                                                              \
         while (!(condition) && !(f)->is_late) {                                          \
             (void)uv_run(&(f)->loop, UV_RUN_ONCE);                                       \
         }                                                                                \

@@ -84,7 +84,7 @@ static void world_open(struct world *w)
     *w = (struct world){0};
     assert_int_equal(uv_loop_init(&w->loop), 0);
     assert_int_equal(uv_timer_init(&w->loop, &w->deadline), 0);
-    assert_int_equal(uv_timer_start(&w->deadline, late, 10000, 0), 0);
+    assert_int_equal(uv_timer_start(&w->deadline, late, 120000, 0), 0);
     w->sink = (struct col_sink){sink_add, sink_mark, sink_last_mark, w};
     w->env = (struct col_source_env){.loop = &w->loop,
                                      .sink = &w->sink,

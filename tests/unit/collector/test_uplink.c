@@ -169,10 +169,10 @@ static void on_closed(void *ctx)
     ((struct fixture *)ctx)->is_closed = true;
 }
 
-/* Runs the loop until the condition holds; fails after ten seconds. */
+/* Runs the loop until the condition holds; fails after two minutes. */
 #define WAIT(f, condition)                                                               \
     do {                                                                                 \
-        guard((f), 10000);                                                               \
+        guard((f), 120000);                                                              \
         while (!(condition) && !(f)->is_late) {                                          \
             (void)uv_run(&(f)->loop, UV_RUN_ONCE);                                       \
         }                                                                                \

@@ -38,7 +38,7 @@ class Case(unittest.TestCase):
     def run_haidang(self, *args, stdin=b"", env=None):
         stdin = stdin if isinstance(stdin, bytes) else stdin.encode()
         given = {**os.environ, "LC_ALL": "C", **(env or {})}
-        run = subprocess.run([PROGRAM, *args], input=stdin, capture_output=True, env=given, timeout=100, check=False)
+        run = subprocess.run([PROGRAM, *args], input=stdin, capture_output=True, env=given, timeout=600, check=False)
         return Result(run)
 
 

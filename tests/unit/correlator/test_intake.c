@@ -142,7 +142,7 @@ static void too_late(uv_timer_t *timer)
 /* Runs the loop until the condition holds. */
 #define UNTIL(condition)                                                                 \
     do {                                                                                 \
-        (void)uv_timer_start(&w.deadline, too_late, 30000, 0);                           \
+        (void)uv_timer_start(&w.deadline, too_late, 120000, 0);                          \
         while (!(condition)) {                                                           \
             (void)uv_run(&w.loop, UV_RUN_ONCE);                                          \
         }                                                                                \

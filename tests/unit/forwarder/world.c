@@ -271,7 +271,7 @@ void world_until(struct world *w, bool (*is_so)(struct world *w, unsigned n), un
 {
     uv_timer_t timer;
     uv_update_time(&w->loop);
-    uint64_t until = uv_now(&w->loop) + 20000;
+    uint64_t until = uv_now(&w->loop) + 120000;
     assert_int_equal(uv_timer_init(&w->loop, &timer), 0);
     assert_int_equal(uv_timer_start(&timer, on_tick, 5, 5), 0);
     while (!is_so(w, n) && uv_now(&w->loop) < until) {
@@ -280,7 +280,7 @@ void world_until(struct world *w, bool (*is_so)(struct world *w, unsigned n), un
     uv_close((uv_handle_t *)&timer, NULL);
     (void)uv_run(&w->loop, UV_RUN_NOWAIT);
     if (!is_so(w, n)) {
-        fail_msg("waited 20 s for %u in vain: %u requests, %llu delivered", n, w->n_got,
+        fail_msg("waited 120 s for %u in vain: %u requests, %llu delivered", n, w->n_got,
                  (unsigned long long)HD_METRIC_GET(fwd_metrics, FWD_M_DELIVERED));
     }
 }
