@@ -51,15 +51,17 @@ int rul_profile_event(const struct rul_set *set, struct rul_scratch *scratch,
         return HD_OK;
     }
     rul_match(set, scratch, ev, ignore, NULL);
-    uint64_t *candidates = malloc(d->n_words * sizeof(*candidates));
+    size_t size = (set->program.n_roots / 64 + 1) * sizeof(uint64_t);
+    uint64_t *candidates = malloc(size);
     if (candidates == NULL) {
         return HD_ENOMEM;
     }
-    memcpy(candidates, scratch->candidates, d->n_words * sizeof(*candidates));
+    memcpy(candidates, scratch->candidates, size);
     for (uint32_t i = 0; i < d->n_rules; i++) {
-        if ((candidates[i / 64] >> (i % 64) & 1) != 0) {
+        uint32_t rule = d->rules[i];
+        if ((candidates[rule / 64] >> (rule % 64) & 1) != 0) {
             struct rul_candidate candidate;
-            const struct rul_hit hit = {&set->rules[d->rules[i]], ev};
+            const struct rul_hit hit = {&set->rules[rule], ev};
             time_rule(set, scratch, &hit, &candidate);
             each(ctx, &candidate);
         }

@@ -50,5 +50,5 @@ int rul_share_expressions(struct rul_share *share, struct rul_program *p,
                           struct rul_slot *slot) HD_MUST_USE;
 
 /* Of the databases that the slot owns. HD_ECORRUPT: `why` says what was missed. */
-int rul_slot_self_test(const struct rul_program *p, const struct rul_dispatch *d,
-                       const struct rul_slot *slot, char why[256]) HD_MUST_USE;
+int rul_slot_self_test(const struct rul_program *p, const struct rul_slot *slot,
+                       char why[256]) HD_MUST_USE;

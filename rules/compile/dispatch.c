@@ -2,7 +2,8 @@
  *
  * Dispatch: for each class of events the rules whose log source covers it, and per field
  * what to look for. All that a class looks for is first collected as entries, sorted, and
- * then laid out slot by slot.
+ * then laid out slot by slot. Where an earlier class has the same entries in a field (of
+ * Windows events most do), its slot is taken.
  */
 #include <stdlib.h>
 
@@ -18,11 +19,18 @@ struct entry {
     uint16_t field;
     uint8_t kind; /* enum entry_kind */
     uint32_t pred;
-    uint32_t rule; /* of the class; NO_RULE: an expression that is only evaluated */
+    uint32_t rule; /* of the set; NO_RULE: an expression that is only evaluated */
     struct hd_slice literal;
 };
 
-struct plan { /* one class being built */
+struct laid { /* a slot, and of what it was made */
+    uint64_t hash;
+    struct entry *entries;
+    size_t n;
+    const struct rul_slot *slot;
+};
+
+struct plan { /* one class being built, and what is kept of those before it */
     struct rul_program *p;
     struct rul_dispatch *d;
     struct rul_share *share;
@@ -32,6 +40,8 @@ struct plan { /* one class being built */
     struct rul_access *access; /* scratch of RUL_ATOMS_MAX */
     struct hd_slice *literals; /* scratch of the slot at hand */
     uint32_t n_literals;
+    struct laid *laid;
+    uint32_t n_laid;
 };
 
 static bool covers(const struct rul_logsource *rule, const struct rul_class *class)
@@ -55,6 +65,14 @@ static int add_entry(struct plan *plan, struct entry entry)
     return err;
 }
 
+/* Rules are added in ascending order. */
+static void add_always(struct rul_dispatch *d, uint32_t rule)
+{
+    if (d->n_always == 0 || d->always[d->n_always - 1] != rule) {
+        d->always[d->n_always++] = rule;
+    }
+}
+
 static int add_access(struct plan *plan, const struct rul_access *access, uint32_t rule)
 {
     struct entry e = {.field = access->field, .pred = access->pred, .rule = rule};
@@ -62,7 +80,7 @@ static int add_access(struct plan *plan, const struct rul_access *access, uint32
         e.kind = ENTRY_PRESENT;
         e.pred = 0;
         if (access->field == RUL_KEYWORD) { /* there is always a line */
-            plan->d->always[rule / 64] |= UINT64_C(1) << (rule % 64);
+            add_always(plan->d, rule);
             return 0;
         }
         return add_entry(plan, e);
@@ -102,19 +120,18 @@ static int add_expressions(struct plan *plan, uint32_t ref)
     return err;
 }
 
-static int add_rule(struct plan *plan, uint32_t local)
+static int add_rule(struct plan *plan, uint32_t rule)
 {
-    uint32_t root = plan->p->roots[plan->d->rules[local]];
+    uint32_t root = plan->p->roots[rule];
     uint32_t n = 0;
     int err = rul_access_choose(plan->p, root, plan->access, RUL_ATOMS_MAX, &n);
     if (err == 0 && n == 0) {
-        plan->d->always[local / 64] |= UINT64_C(1) << (local % 64);
+        add_always(plan->d, rule);
     }
     for (uint32_t i = 0; i < n && err == 0; i++) {
-        err = add_access(plan, &plan->access[i], local);
+        err = add_access(plan, &plan->access[i], rule);
     }
     err = err != 0 ? err : add_expressions(plan, root);
-    uint32_t rule = plan->d->rules[local];
     for (uint32_t i = plan->p->first_filter[rule];
          i < plan->p->first_filter[rule + 1] && err == 0; i++) {
         err = add_expressions(plan, plan->p->filter_uses[i].ref);
@@ -136,15 +153,14 @@ static int collect(struct plan *plan, const struct rul_class *class,
             d->rules[d->n_rules++] = i;
         }
     }
-    d->n_words = (d->n_rules + 63) / 64;
-    d->always = hd_arena_alloc(&p->arena, d->n_words, sizeof(*d->always));
+    d->always = hd_arena_alloc(&p->arena, d->n_rules, sizeof(*d->always));
     d->decided = hd_arena_alloc(&p->arena, p->n_preds / 64 + 1, sizeof(*d->decided));
     if (d->always == NULL || d->decided == NULL) {
         return HD_ENOMEM;
     }
     int err = 0;
     for (uint32_t i = 0; i < d->n_rules && err == 0; i++) {
-        err = add_rule(plan, i);
+        err = add_rule(plan, d->rules[i]);
     }
     return err;
 }
@@ -172,33 +188,33 @@ static int compare(const void *a, const void *b)
 
 static int add_ref(struct plan *plan, uint32_t rule)
 {
-    int err = rul_grow(&plan->d->rule_refs, plan->n_refs, sizeof(*plan->d->rule_refs));
+    int err = rul_grow(&plan->p->rule_refs, plan->n_refs, sizeof(*plan->p->rule_refs));
     if (err == 0) {
-        plan->d->rule_refs[plan->n_refs++] = rule;
+        plan->p->rule_refs[plan->n_refs++] = rule;
     }
     return err;
+}
+
+static bool decides(const struct rul_program *p, const struct entry *e)
+{
+    return e->kind == ENTRY_EQUAL ||
+           (e->kind == ENTRY_LITERAL && p->preds[e->pred].op != RUL_OP_GLOB &&
+            e->literal.len == p->preds[e->pred].text.len);
 }
 
 /* One use from the entries [from, to) of one predicate. */
 static int add_use(struct plan *plan, const struct entry *from, const struct entry *to,
                    uint32_t *index)
 {
-    struct rul_dispatch *d = plan->d;
-    int err = rul_grow(&d->uses, plan->n_uses, sizeof(*d->uses));
+    struct rul_program *p = plan->p;
+    int err = rul_grow(&p->uses, plan->n_uses, sizeof(*p->uses));
     if (err != 0) {
         return err;
     }
-    const struct rul_pred *pred = &plan->p->preds[from->pred];
-    bool decides = from->kind == ENTRY_EQUAL ||
-                   (from->kind == ENTRY_LITERAL && pred->op != RUL_OP_GLOB &&
-                    from->literal.len == pred->text.len);
-    if (decides) {
-        d->decided[from->pred / 64] |= UINT64_C(1) << (from->pred % 64);
-    }
-    struct rul_use *use = &d->uses[plan->n_uses];
+    struct rul_use *use = &p->uses[plan->n_uses];
     *use = (struct rul_use){.pred = from->pred,
-                            .op = pred->op,
-                            .decides = decides,
+                            .op = p->preds[from->pred].op,
+                            .decides = decides(p, from),
                             .literal_len = (uint32_t)from->literal.len,
                             .first_rule = plan->n_refs};
     uint32_t last = NO_RULE;
@@ -315,10 +331,10 @@ static int lay_expressions(struct plan *plan, struct rul_slot *slot,
 static int lay_present(struct plan *plan, struct rul_slot *slot, const struct entry *from,
                        const struct entry *end)
 {
-    const struct rul_dispatch *d = plan->d;
+    const struct rul_program *p = plan->p;
     size_t n = (size_t)(end - from);
     for (uint32_t i = 0; i < slot->n_re; i++) {
-        n += slot->re_uses[i] != 0 ? d->uses[slot->re_uses[i] - 1].n_rules : 0;
+        n += slot->re_uses[i] != 0 ? p->uses[slot->re_uses[i] - 1].n_rules : 0;
     }
     slot->present = hd_arena_alloc(&plan->p->arena, n, sizeof(*slot->present));
     if (slot->present == NULL) {
@@ -328,14 +344,13 @@ static int lay_present(struct plan *plan, struct rul_slot *slot, const struct en
         slot->present[slot->n_present++] = from->rule;
     }
     for (uint32_t i = 0; i < slot->n_re; i++) {
-        const struct rul_pred *pred = &plan->p->preds[slot->re_preds[i]];
-        if (slot->re_uses[i] == 0 ||
-            plan->p->expressions[pred->aux].mode != RUL_RE_SLOW) {
+        const struct rul_pred *pred = &p->preds[slot->re_preds[i]];
+        if (slot->re_uses[i] == 0 || p->expressions[pred->aux].mode != RUL_RE_SLOW) {
             continue;
         }
-        const struct rul_use *use = &d->uses[slot->re_uses[i] - 1];
+        const struct rul_use *use = &p->uses[slot->re_uses[i] - 1];
         for (uint32_t k = 0; k < use->n_rules; k++) {
-            slot->present[slot->n_present++] = d->rule_refs[use->first_rule + k];
+            slot->present[slot->n_present++] = p->rule_refs[use->first_rule + k];
         }
     }
     return 0;
@@ -363,24 +378,92 @@ static int lay_slot(struct plan *plan, struct rul_slot *slot, const struct entry
     return err != 0 ? err : lay_present(plan, slot, bounds[3], bounds[4]);
 }
 
+/* ---- slots that an earlier class has ---- */
+
+static uint64_t hash_of(const struct entry *from, const struct entry *to)
+{
+    uint64_t hash = (uint64_t)from->field;
+    for (; from < to; from++) {
+        hash = hash * UINT64_C(0x9e3779b97f4a7c15) + from->pred;
+        hash = hash * UINT64_C(0x9e3779b97f4a7c15) + from->rule + from->kind;
+    }
+    return hash;
+}
+
+static bool same_entries(const struct laid *laid, const struct entry *from)
+{
+    for (size_t i = 0; i < laid->n; i++) {
+        const struct entry *e = &laid->entries[i];
+        if (e->field != from[i].field || e->kind != from[i].kind ||
+            e->pred != from[i].pred || e->rule != from[i].rule) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static const struct rul_slot *find_laid(const struct plan *plan, uint64_t hash,
+                                        const struct entry *from, size_t n)
+{
+    for (uint32_t i = 0; i < plan->n_laid; i++) {
+        const struct laid *laid = &plan->laid[i];
+        if (laid->hash == hash && laid->n == n && same_entries(laid, from)) {
+            return laid->slot;
+        }
+    }
+    return NULL;
+}
+
+static int keep_laid(struct plan *plan, const struct laid *slot)
+{
+    struct entry *copy = malloc(slot->n * sizeof(*copy));
+    int err = rul_grow(&plan->laid, plan->n_laid, sizeof(*plan->laid));
+    if (copy == NULL || err != 0) {
+        free(copy);
+        return HD_ENOMEM;
+    }
+    memcpy(copy, slot->entries, slot->n * sizeof(*copy));
+    plan->laid[plan->n_laid] = *slot;
+    plan->laid[plan->n_laid++].entries = copy;
+    return 0;
+}
+
+static int add_slot(struct plan *plan, struct entry *from, struct entry *to)
+{
+    struct rul_slot *slot = &plan->d->slots[plan->d->n_slots++];
+    struct laid laid = {hash_of(from, to), from, (size_t)(to - from), slot};
+    const struct rul_slot *same = find_laid(plan, laid.hash, from, laid.n);
+    if (same == NULL) {
+        int err = lay_slot(plan, slot, from, to);
+        return err != 0 ? err : keep_laid(plan, &laid);
+    }
+    *slot = *same;
+    slot->owns_literals = slot->owns_expressions = false;
+    return 0;
+}
+
 static int lay_out(struct plan *plan)
 {
     struct rul_dispatch *d = plan->d;
-    const struct entry *end = plan->entries + plan->n_entries;
+    struct entry *end = plan->entries + plan->n_entries;
     uint32_t fields = 0;
     for (uint32_t i = 0; i < plan->n_entries; i++) {
+        uint32_t pred = plan->entries[i].pred;
+        if (decides(plan->p, &plan->entries[i])) {
+            d->decided[pred / 64] |= UINT64_C(1) << (pred % 64);
+        }
         fields += i == 0 || plan->entries[i].field != plan->entries[i - 1].field;
     }
     d->slots = hd_arena_alloc(&plan->p->arena, fields, sizeof(*d->slots));
     if (d->slots == NULL) {
         return HD_ENOMEM;
     }
-    for (const struct entry *from = plan->entries; from < end;) {
-        const struct entry *to = from;
+    for (struct entry *from = plan->entries; from < end;) {
+        struct entry *to = from;
         while (to < end && to->field == from->field) {
             to++;
         }
-        int err = lay_slot(plan, &d->slots[d->n_slots++], from, to);
+        int err = add_slot(plan, from, to);
         if (err != 0) {
             return err;
         }
@@ -392,7 +475,7 @@ static int lay_out(struct plan *plan)
 static int build_class(struct plan *plan, const struct rul_class *class,
                        struct rul_doc *const *docs)
 {
-    plan->n_entries = plan->n_uses = plan->n_refs = 0;
+    plan->n_entries = 0;
     int err = collect(plan, class, docs);
     if (err != 0 || plan->n_entries == 0) {
         return err;
@@ -401,12 +484,23 @@ static int build_class(struct plan *plan, const struct rul_class *class,
     return lay_out(plan);
 }
 
+static void plan_fini(struct plan *plan)
+{
+    for (uint32_t i = 0; i < plan->n_laid; i++) {
+        free(plan->laid[i].entries);
+    }
+    free(plan->laid);
+    rul_share_free(plan->share);
+    free(plan->access);
+    free(plan->entries);
+}
+
 static int self_test(const struct rul_program *p, const struct rul_dispatch *d,
                      struct hd_diags *diags)
 {
     for (uint32_t i = 0; i < d->n_slots; i++) {
         char why[256];
-        int err = rul_slot_self_test(p, d, &d->slots[i], why);
+        int err = rul_slot_self_test(p, &d->slots[i], why);
         if (err == HD_ECORRUPT) {
             hd_diag_error(diags, NULL, 0, 0,
                           "the pattern library (%s) fails the self-test: %s. Use another "
@@ -428,8 +522,7 @@ int rul_dispatch_build(struct rul_program *p, const struct rul_compile_opts *opt
     plan.access = calloc(RUL_ATOMS_MAX, sizeof(*plan.access));
     int err = rul_share_new(&plan.share);
     if (p->dispatch == NULL || plan.access == NULL || err != 0) {
-        rul_share_free(plan.share);
-        free(plan.access);
+        plan_fini(&plan);
         return HD_ENOMEM;
     }
     p->n_classes = opts->n_classes;
@@ -440,9 +533,7 @@ int rul_dispatch_build(struct rul_program *p, const struct rul_compile_opts *opt
             err = self_test(p, plan.d, diags);
         }
     }
-    rul_share_free(plan.share);
-    free(plan.access);
-    free(plan.entries);
+    plan_fini(&plan);
     return err;
 }
 
@@ -453,6 +544,4 @@ void rul_dispatch_fini(struct rul_dispatch *d)
         (void)hs_free_database(slot->owns_literals ? slot->literals : NULL);
         (void)hs_free_database(slot->owns_expressions ? slot->expressions : NULL);
     }
-    free(d->uses);
-    free(d->rule_refs);
 }

@@ -79,6 +79,8 @@ void rul_program_fini(struct rul_program *p)
         rul_regex_free(p->expressions[i].pcre);
     }
     free(p->dispatch);
+    free(p->uses);
+    free(p->rule_refs);
     free(p->roots);
     free(p->first_filter);
     free(p->filter_uses);

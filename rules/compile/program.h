@@ -59,18 +59,19 @@ struct rul_node {
 
 /* ---- what a class looks for ---- */
 
-struct rul_use { /* one access predicate of a class */
+struct rul_use { /* one access predicate, and rules of a class to which it leads */
     uint32_t pred;
     uint8_t op;           /* RUL_OP_CONTAINS, _STARTS, _ENDS; else found anywhere */
     bool decides;         /* finding it there is all that the predicate asks */
     uint32_t literal_len; /* of what is in the database */
-    uint32_t first_rule, n_rules; /* in rule_refs: rules of the class */
+    uint32_t first_rule, n_rules; /* in rule_refs */
 };
 
 struct rul_literal {
     uint32_t first_use, n_uses;
 };
 
+/* Slots of classes that look for the same are copies which own nothing. */
 struct rul_slot {
     uint16_t field;
     hs_database_t *literals; /* NULL = none; ids are indexes into literal[] */
@@ -85,7 +86,7 @@ struct rul_slot {
     uint32_t n_re;
     bool re_eager;                        /* some expression is an access predicate */
     bool owns_literals, owns_expressions; /* else they are another slot's */
-    uint32_t *present; /* rules that are candidates when the field is there */
+    uint32_t *present; /* rules of the set that are candidates when the field is there */
     uint32_t n_present;
 };
 
@@ -94,12 +95,10 @@ struct rul_slot {
 struct rul_dispatch { /* one class */
     uint32_t *rules;  /* indexes in the set, ascending */
     uint32_t n_rules;
-    uint64_t *always; /* bitmap over rules[]: no access set */
-    uint32_t n_words;
+    uint32_t *always; /* those of them without an access set, ascending */
+    uint32_t n_always;
     struct rul_slot *slots; /* ascending field; the keyword slot is the last */
     uint32_t n_slots;
-    struct rul_use *uses;
-    uint32_t *rule_refs;
     uint64_t *decided; /* bitmap over predicates: false when no database finds them */
     bool has_keywords;
 };
@@ -129,6 +128,8 @@ struct rul_program {
     struct rul_filter_use *filter_uses; /* by rule */
     uint32_t n_filter_uses;
     uint32_t *first_filter;        /* per rule, and the end: indexes of filter_uses */
+    struct rul_use *uses;          /* of all slots */
+    uint32_t *rule_refs;           /* rules of the set */
     struct rul_dispatch *dispatch; /* per class id */
     uint16_t n_classes;
 };

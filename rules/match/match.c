@@ -38,18 +38,19 @@ int rul_scratch_new(const struct rul_set *set, struct rul_scratch **out)
     s->program = p;
     hd_arena_init(&s->folds, 0);
     hd_buf_init(&s->fold_buf, 0);
-    uint32_t slots = 1, words = 1;
+    uint32_t slots = 1, words = p->n_roots / 64 + 1;
     int err = rul_regex_scratch_new(&s->pcre);
     for (uint16_t i = 0; i < p->n_classes && err == 0; i++) {
         const struct rul_dispatch *d = &p->dispatch[i];
         slots = d->n_slots > slots ? d->n_slots : slots;
-        words = d->n_words > words ? d->n_words : words;
         err = add_databases(s, d);
     }
     s->memo = calloc((size_t)p->n_preds + 1, sizeof(*s->memo));
     s->scanned = calloc(slots, sizeof(*s->scanned));
     s->candidates = calloc(words, sizeof(*s->candidates));
-    if (s->memo == NULL || s->scanned == NULL || s->candidates == NULL) {
+    s->touched = calloc(words / 64 + 1, sizeof(*s->touched));
+    if (s->memo == NULL || s->scanned == NULL || s->candidates == NULL ||
+        s->touched == NULL) {
         err = HD_ENOMEM;
     }
     if (err != 0) {
@@ -72,6 +73,7 @@ void rul_scratch_free(struct rul_scratch *s)
     free(s->memo);
     free(s->scanned);
     free(s->candidates);
+    free(s->touched);
     free(s);
 }
 
@@ -189,12 +191,18 @@ struct scan {
     size_t len; /* of the text */
 };
 
+static void add_candidates(struct rul_scratch *s, const uint32_t *rules, uint32_t n)
+{
+    for (uint32_t i = 0; i < n; i++) {
+        uint32_t word = rules[i] / 64;
+        s->candidates[word] |= UINT64_C(1) << (rules[i] % 64);
+        s->touched[word / 64] |= UINT64_C(1) << (word % 64);
+    }
+}
+
 static void make_candidates(const struct rul_matcher *m, const struct rul_use *use)
 {
-    const uint32_t *refs = m->d->rule_refs + use->first_rule;
-    for (uint32_t i = 0; i < use->n_rules; i++) {
-        m->s->candidates[refs[i] / 64] |= UINT64_C(1) << (refs[i] % 64);
-    }
+    add_candidates(m->s, m->p->rule_refs + use->first_rule, use->n_rules);
 }
 
 static void found_literal(const struct rul_matcher *m, const struct rul_use *use,
@@ -230,7 +238,7 @@ static int on_literal(unsigned id, unsigned long long from, unsigned long long t
     (void)from;
     (void)flags;
     for (uint32_t i = 0; i < lit->n_uses; i++) {
-        const struct rul_use *use = &scan->m->d->uses[lit->first_use + i];
+        const struct rul_use *use = &scan->m->p->uses[lit->first_use + i];
         found_literal(scan->m, use, to == use->literal_len, to == scan->len);
     }
     return 0;
@@ -252,7 +260,7 @@ static int on_expression(unsigned id, unsigned long long from, unsigned long lon
     bool exact = m->p->expressions[m->p->preds[pred].aux].mode == RUL_RE_EXACT;
     rul_memo_set(m->s, pred, exact ? RUL_TRUE : RUL_MAYBE);
     if (use != 0) {
-        make_candidates(m, &m->d->uses[use - 1]);
+        make_candidates(m, &m->p->uses[use - 1]);
     }
     return 0;
 }
@@ -261,9 +269,7 @@ static int on_expression(unsigned id, unsigned long long from, unsigned long lon
 static void all_candidates(const struct rul_matcher *m)
 {
     m->s->has_failed = true;
-    for (uint32_t i = 0; i < m->d->n_rules; i++) {
-        m->s->candidates[i / 64] |= UINT64_C(1) << (i % 64);
-    }
+    add_candidates(m->s, m->d->rules, m->d->n_rules);
 }
 
 static void scan_database(const struct rul_matcher *m, const struct rul_slot *slot,
@@ -311,7 +317,7 @@ static void look_up(const struct rul_matcher *m, const struct rul_slot *slot,
     struct hd_slice folded = rul_fold_value(m, slot->field, v);
     uint32_t at = (uint32_t)hd_hash(folded) & slot->equal_mask;
     for (; slot->equal[at] != 0; at = (at + 1) & slot->equal_mask) {
-        const struct rul_use *use = &m->d->uses[slot->equal[at] - 1];
+        const struct rul_use *use = &m->p->uses[slot->equal[at] - 1];
         if (hd_slice_eq(m->p->preds[use->pred].text, folded)) {
             rul_memo_set(m->s, use->pred, RUL_TRUE);
             make_candidates(m, use);
@@ -360,9 +366,7 @@ static void scan_slot(const struct rul_matcher *m, uint32_t index)
     } else if (slot->literals != NULL) {
         scan_keywords(m, slot);
     }
-    for (uint32_t i = 0; i < slot->n_present; i++) {
-        m->s->candidates[slot->present[i] / 64] |= UINT64_C(1) << (slot->present[i] % 64);
-    }
+    add_candidates(m->s, slot->present, slot->n_present);
     if (slot->re_eager) {
         rul_scan_expressions(m, index);
     }
@@ -459,18 +463,59 @@ bool rul_matcher_begin(struct rul_matcher *m, const struct rul_set *set,
     return true;
 }
 
+/* ---- candidates ---- */
+
+static void forget_candidates(struct rul_scratch *s)
+{
+    for (uint32_t i = 0; i <= s->program->n_roots / 4096; i++) {
+        for (uint64_t bits = s->touched[i]; bits != 0; bits &= bits - 1) {
+            s->candidates[i * 64 + (uint32_t)__builtin_ctzll(bits)] = 0;
+        }
+        s->touched[i] = 0;
+    }
+}
+
+/* What happens to rules that hold. */
+struct outlet {
+    const struct rul_set *set;
+    rul_on_hit hit;
+    rul_on_cost cost; /* or NULL */
+    void *ctx;
+};
+
 static bool is_hit(const struct rul_matcher *m, uint32_t rule)
 {
     return rul_eval(m, m->p->roots[rule]) && rul_eval_filters(m, rule);
 }
 
 static bool is_hit_timed(const struct rul_matcher *m, const struct rul_rule *rule,
-                         rul_on_cost cost, void *ctx)
+                         const struct outlet *out)
 {
     int64_t began_ns = hd_clock_mono_ns();
     bool is = is_hit(m, rule->index);
-    cost(ctx, rule, (uint64_t)(hd_clock_mono_ns() - began_ns));
+    out->cost(out->ctx, rule, (uint64_t)(hd_clock_mono_ns() - began_ns));
     return is;
+}
+
+static void eval_word(const struct rul_matcher *m, uint32_t word,
+                      const struct outlet *out)
+{
+    for (uint64_t bits = m->s->candidates[word]; bits != 0; bits &= bits - 1) {
+        const struct rul_rule *rule =
+            &out->set->rules[word * 64 + (uint32_t)__builtin_ctzll(bits)];
+        if (out->cost == NULL ? is_hit(m, rule->index) : is_hit_timed(m, rule, out)) {
+            out->hit(out->ctx, rule, m->ev);
+        }
+    }
+}
+
+static void eval_candidates(const struct rul_matcher *m, const struct outlet *out)
+{
+    for (uint32_t i = 0; i <= m->p->n_roots / 4096; i++) {
+        for (uint64_t bits = m->s->touched[i]; bits != 0; bits &= bits - 1) {
+            eval_word(m, i * 64 + (uint32_t)__builtin_ctzll(bits), out);
+        }
+    }
 }
 
 void rul_match(const struct rul_set *set, struct rul_scratch *scratch,
@@ -487,21 +532,13 @@ void rul_match_timed(const struct rul_set *set, struct rul_scratch *scratch,
     if (!rul_matcher_begin(&m, set, scratch, ev)) {
         return;
     }
-    memcpy(scratch->candidates, m.d->always, m.d->n_words * sizeof(*scratch->candidates));
+    forget_candidates(scratch);
+    add_candidates(scratch, m.d->always, m.d->n_always);
     scratch->has_failed = false;
     for (uint32_t i = 0; i < m.d->n_slots; i++) {
         scan_slot(&m, i);
     }
     scratch->decided_epoch = scratch->has_failed ? 0 : scratch->epoch;
-    for (uint32_t word = 0; word < m.d->n_words; word++) {
-        uint64_t bits = scratch->candidates[word];
-        for (; bits != 0; bits &= bits - 1) {
-            uint32_t local = word * 64 + (uint32_t)__builtin_ctzll(bits);
-            const struct rul_rule *rule = &set->rules[m.d->rules[local]];
-            if (cost == NULL ? is_hit(&m, rule->index)
-                             : is_hit_timed(&m, rule, cost, ctx)) {
-                hit(ctx, rule, ev);
-            }
-        }
-    }
+    const struct outlet out = {set, hit, cost, ctx};
+    eval_candidates(&m, &out);
 }

@@ -20,7 +20,8 @@ struct rul_scratch {
     bool has_failed;        /* some database gave up on this event */
     uint32_t *memo;         /* per predicate: epoch << 2 | truth */
     uint32_t *scanned;      /* per slot of the class: epoch of its expressions' scan */
-    uint64_t *candidates;   /* bitmap over the rules of the class */
+    uint64_t *candidates;   /* bitmap over the rules of the set */
+    uint64_t *touched;      /* the words of it in which a bit is set */
     struct hd_arena folds;  /* folded values of this event */
     struct hd_buf fold_buf;
     size_t n_texts; /* what keywords are sought in */

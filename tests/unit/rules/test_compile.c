@@ -171,18 +171,18 @@ static void test_self_test(void **state)
     struct rul_dispatch *d = &p->dispatch[1];
     struct rul_slot *slot = &d->slots[0];
     assert_int_equal(d->n_slots, 1);
-    assert_int_equal(rul_slot_self_test(p, d, slot, why), 0);
+    assert_int_equal(rul_slot_self_test(p, slot, why), 0);
     /* as if the library had lost one of them */
     struct hd_slice literals[8];
     uint32_t n = slot->n_literals;
     for (uint32_t i = 0; i < n; i++) {
         literals[i] =
-            rul_access_literal(p, &p->preds[d->uses[slot->literal[i].first_use].pred]);
+            rul_access_literal(p, &p->preds[p->uses[slot->literal[i].first_use].pred]);
     }
     hs_database_t *good = slot->literals;
     slot->literals = NULL;
     assert_int_equal(rul_slot_compile_literals(slot, literals, n - 1), 0);
-    assert_int_equal(rul_slot_self_test(p, d, slot, why), HD_ECORRUPT);
+    assert_int_equal(rul_slot_self_test(p, slot, why), HD_ECORRUPT);
     assert_non_null(strstr(why, "of 5 literals expected"));
     (void)hs_free_database(slot->literals);
     slot->literals = good;
@@ -199,7 +199,7 @@ static void test_self_test_expressions(void **state)
     struct rul_program *p = &kit.set->program;
     struct rul_dispatch *d = &p->dispatch[1];
     struct rul_slot *slot = &d->slots[0];
-    assert_int_equal(rul_slot_self_test(p, d, slot, why), 0);
+    assert_int_equal(rul_slot_self_test(p, slot, why), 0);
     /* the database of other expressions */
     const char *old = p->expressions[0].cstr;
     hs_database_t *good = slot->expressions;
@@ -207,15 +207,15 @@ static void test_self_test_expressions(void **state)
     slot->expressions = NULL;
     assert_int_equal(rul_slot_compile_expressions(p, slot), 0);
     p->expressions[0].cstr = old;
-    assert_int_equal(rul_slot_self_test(p, d, slot, why), HD_ECORRUPT);
+    assert_int_equal(rul_slot_self_test(p, slot, why), HD_ECORRUPT);
     assert_non_null(strstr(why, "wrong on a text made for"));
     (void)hs_free_database(slot->expressions);
     slot->expressions = good;
     kit_free(&kit);
 }
 
-/* Two classes that look for the same in a field have one database; and it is theirs alone
- * when one of them looks for more. */
+/* Two classes that look for the same in a field have one database, and where it leads to
+ * the same rules one slot; and it is theirs alone when one of them looks for more. */
 static void test_sharing(void **state)
 {
     (void)state;
@@ -224,13 +224,16 @@ static void test_sharing(void **state)
                          "condition: s") "title: b\n"
                                          "logsource: {product: p, category: c}\n"
                                          "detection: {s: {H|contains: xyz, "
-                                         "F|contains: y}, condition: s}\n");
+                                         "F|contains: y}, t: {F|contains: abcdef}, "
+                                         "condition: s or t}\n");
     const struct rul_slot *one = kit.set->program.dispatch[1].slots;
     const struct rul_slot *other = kit.set->program.dispatch[2].slots;
     uint16_t h = rul_fields_find(kit.set->fields, HD_SLICE("H"));
     assert_int_equal(one->field, other->field);
     assert_ptr_equal(one->literals, other->literals);
     assert_true(one->owns_literals != other->owns_literals);
+    assert_ptr_not_equal(one->literal, other->literal);
+    assert_ptr_equal(one[1].re_uses, other[1].re_uses);
     assert_ptr_equal(one[1].expressions, other[1].expressions);
     assert_true(one[1].owns_expressions != other[1].owns_expressions);
     assert_int_equal(kit.set->program.dispatch[1].n_slots, 2);
