@@ -182,6 +182,10 @@ void con_show_alert(const struct con_show *show, const json_t *alert, struct hd_
     add_text(out, con_show_say(show, "  user ", "  tài khoản "),
              hd_alert_text(alert, "user.name"));
     add_system(show, out, alert);
+    if (hd_alert_text(alert, "order")[0] != '\0') {
+        hd_buf_printf(out, "  (%s)",
+                      con_show_say(show, "order not sure", "thứ tự không chắc chắn"));
+    }
     int64_t suppressed = hd_alert_int(alert, "suppressed", 0);
     if (suppressed > 0) {
         hd_buf_printf(out, "  (+%lld %s)", (long long)suppressed,

@@ -44,6 +44,10 @@
     {                                                                                    \
         (n), HD_ASHAPE_ENUM, true, 0, 0, (list), NULL                                    \
     }
+#define MAY_BE_OF(n, list)                                                               \
+    {                                                                                    \
+        (n), HD_ASHAPE_ENUM, false, 0, 0, (list), NULL                                   \
+    }
 #define AS(n, kind)                                                                      \
     {                                                                                    \
         (n), (kind), false, 0, 0, NULL, NULL                                             \
@@ -83,6 +87,7 @@ static const char *const levels[] = {"informational", "low",      "medium",
 static const char *const types[] = {"detection", "event_count",      "value_count",
                                     "value_sum", "value_avg",        "value_percentile",
                                     "temporal",  "temporal_ordered", NULL};
+static const char *const orders[] = {"ambiguous", NULL};
 static const char *const deliveries[] = {"province", "national", NULL};
 
 SHAPE(times, AS_MUST("first", HD_ASHAPE_TIME), AS_MUST("last", HD_ASHAPE_TIME),
@@ -116,8 +121,8 @@ SHAPE(alert, INT_MUST("version", HD_ALERT_VERSION, HD_ALERT_VERSION),
       OBJ("tls", tls), TEXT("user_agent"), OBJ("agent", named),
       OBJ("system", information_system),
       OBJS_MUST("evidence", HD_ALERT_EVIDENCE_MAX, evidence), MAP("group"),
-      INT("suppressed", 0, COUNT_MAX), INT("throttled", 0, COUNT_MAX),
-      ONE_OF("delivery", deliveries));
+      MAY_BE_OF("order", orders), INT("suppressed", 0, COUNT_MAX),
+      INT("throttled", 0, COUNT_MAX), ONE_OF("delivery", deliveries));
 
 const struct hd_ashape *hd_ashape_alert(void)
 {

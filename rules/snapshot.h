@@ -23,7 +23,7 @@ struct rul_corr_ref { /* one rule it counts */
 
 enum rul_timing {
     RUL_SLIDING, /* fires while counting up */
-    RUL_ALIGNED, /* windows [kT, (k+1)T), tested at their end */
+    RUL_ALIGNED, /* windows [kT, (k+1)T), tested at their end; each a group of its own */
     RUL_STARTED /* windows [s, s+T) from each event that is wanted, tested at their end */
 };
 
@@ -52,6 +52,8 @@ struct rul_corr {
     uint32_t n_terms;
     const uint8_t *order; /* refs; see rul_term.first */
     uint32_t n_starts;    /* of them; 0: order does not matter */
+    bool has_null_group;  /* events without a group-by field are counted, too */
+    bool resets;          /* what has fired does not count any more; sliding only */
 };
 
 static inline bool rul_bounds_hold(const struct rul_bounds *b, uint64_t count)

@@ -98,7 +98,11 @@ static void on_detection(void *ctx, const struct rul_detection *d,
     struct hd_json j = begin_hit(m, d->rule, event_at(d->last_position));
     for (size_t i = 0; i < d->n_group; i++) {
         hd_json_key(&j, hd_slice_str(d->group[i].field));
-        hd_json_str(&j, NULL, d->group[i].value);
+        if (d->group[i].value.ptr == NULL) {
+            hd_json_null(&j, NULL);
+        } else {
+            hd_json_str(&j, NULL, d->group[i].value);
+        }
     }
     hd_json_end(&j, '}');
     hd_json_object(&j, "correlation");
@@ -107,6 +111,9 @@ static void on_detection(void *ctx, const struct rul_detection *d,
     hd_json_u64(&j, "first_event", event_at(d->first_position));
     hd_json_time(&j, "first", d->first_ns, 6);
     hd_json_time(&j, "last", d->last_ns, 6);
+    if (d->is_ambiguous) {
+        hd_json_cstr(&j, "order", "ambiguous");
+    }
     hd_json_end(&j, '}');
     end_hit(m, &j);
 }

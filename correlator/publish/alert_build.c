@@ -336,9 +336,12 @@ static void put_group(struct maker *m)
     }
     json_t *group = json_object();
     for (size_t i = 0; i < d->n_group && i < GROUP_MAX; i++) {
-        put(m, group, d->group[i].field, text(m, d->group[i].value, COR_ALERT_FIELD_MAX));
+        if (d->group[i].value.ptr != NULL) {
+            put(m, group, d->group[i].field,
+                text(m, d->group[i].value, COR_ALERT_FIELD_MAX));
+        }
     }
-    put(m, m->alert, "group", group);
+    put_object(m, m->alert, "group", group);
 }
 
 /* ---- the whole ---- */
@@ -373,6 +376,9 @@ static void fill(struct maker *m)
     put_system(m, system);
     put_evidence(m);
     put_group(m);
+    if (m->in->detection != NULL && m->in->detection->is_ambiguous) {
+        put_cstr(m, m->alert, "order", "ambiguous");
+    }
     put(m, m->alert, "suppressed", json_integer((json_int_t)m->in->repeats));
     if (m->in->throttled > 0) {
         put(m, m->alert, "throttled", json_integer((json_int_t)m->in->throttled));

@@ -197,7 +197,9 @@ size_t cor_evidence_find(struct cor_evidence *ev, const struct rul_set *set,
 {
     struct search s = {.evidence = ev, .set = set, .detection = detection, .out = out};
     for (size_t i = 0; i < detection->n_group; i++) {
-        sign_canonical(&s.sign, detection->group[i].value);
+        if (detection->group[i].value.ptr != NULL) {
+            sign_canonical(&s.sign, detection->group[i].value);
+        }
     }
     for (uint32_t i = 0; i < ev->n && s.n < HALF; i++) {
         examine(&s, at(ev, i));

@@ -78,7 +78,7 @@ static struct hd_slice group_text(struct cor_state *s, const struct rul_detectio
     hd_buf_clear(&s->group);
     for (size_t i = 0; d != NULL && i < d->n_group; i++) {
         hd_buf_str(&s->group, d->group[i].field);
-        hd_buf_byte(&s->group, '=');
+        hd_buf_str(&s->group, d->group[i].value.ptr == NULL ? "" : "=");
         hd_buf_slice_add(&s->group, d->group[i].value);
         hd_buf_byte(&s->group, '\n');
     }

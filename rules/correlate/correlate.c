@@ -251,11 +251,12 @@ bool rul_detection_covers(const struct rul_set *set,
     }
     struct hd_buf key;
     hd_buf_init(&key, 0);
-    bool same =
-        rul_key_add(&key, ev, corr->refs[ref].group, corr->n_group) && key.err == 0;
+    bool same = rul_key_add(&key, ev, corr->refs[ref].group, corr->n_group,
+                            corr->has_null_group) &&
+                key.err == 0;
     struct hd_slice rest = hd_buf_slice(&key);
     for (size_t i = 0; same && i < detection->n_group; i++) {
-        same = hd_slice_eq(rul_key_next(&rest), detection->group[i].value);
+        same = rul_group_value_eq(rul_key_next(&rest), detection->group[i].value);
     }
     hd_buf_fini(&key);
     return same;

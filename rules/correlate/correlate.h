@@ -25,10 +25,11 @@ struct rul_detection {
     uint64_t count;            /* events, or distinct values, in the window; a window that
                                   fires while counting up counts no further than needed */
     uint64_t suppressed; /* events since it fired last, while the condition held on */
+    bool is_ambiguous; /* in order only if events of one time and different agents are */
     size_t n_group;
     struct rul_group_value {
-        const char *field; /* as written in group-by */
-        struct hd_slice value;
+        const char *field;     /* as written in group-by */
+        struct hd_slice value; /* ptr NULL: events without the field, see null_group */
     } group[8];
     struct hd_slice first_position; /* `position` of the first contributing hit */
     struct hd_slice last_position;  /* and of the event that is shown */
@@ -85,5 +86,6 @@ void rul_correlator_stats(const struct rul_correlator *c,
 /* Appends it. Not between the hits of one event. */
 int rul_correlator_save(const struct rul_correlator *c, struct hd_buf *out) HD_MUST_USE;
 /* Of the rules that are still the same in the set in use, which must have been set; the
- * state before is forgotten. HD_ECORRUPT, HD_ENOMEM leave it empty. */
+ * state before is forgotten. HD_ECORRUPT, HD_ENOMEM leave it empty, HD_EVERSION (written
+ * by another version) as it was. */
 int rul_correlator_load(struct rul_correlator *c, struct hd_slice saved) HD_MUST_USE;

@@ -17,9 +17,9 @@ const struct rul_window_ops *rul_window_for(const struct rul_corr *corr)
         return &rul_window_distinct;
     case RUL_TEMPORAL:
     case RUL_TEMPORAL_ORDERED:
-        return !slides               ? &rul_window_started
-               : corr->n_starts == 0 ? &rul_window_seen
-                                     : &rul_window_chain;
+        return corr->timing == RUL_STARTED ? &rul_window_started
+               : corr->n_starts == 0       ? &rul_window_seen
+                                           : &rul_window_chain;
     default:
         return slides ? &rul_window_samples : &rul_window_totals;
     }
@@ -174,6 +174,18 @@ static void link_freshest(struct rul_groups *groups, uint32_t at)
 }
 
 /* ---- changes ---- */
+
+void rul_groups_empty(const struct rul_groups *groups, struct rul_group *group)
+{
+    const struct rul_window w = rul_group_window(groups, group);
+    if (groups->ops->fini != NULL) {
+        groups->ops->fini(&w);
+    }
+    memset(w.state, 0, groups->ops->size(groups->corr));
+    if (groups->ops->init != NULL) {
+        groups->ops->init(&w);
+    }
+}
 
 int rul_groups_add(struct rul_groups *groups, struct hd_slice key, uint32_t *at)
 {

@@ -58,6 +58,8 @@ uint32_t rul_groups_find(const struct rul_groups *groups, struct hd_slice key);
 int rul_groups_add(struct rul_groups *groups, struct hd_slice key,
                    uint32_t *at) HD_MUST_USE;
 void rul_groups_remove(struct rul_groups *groups, uint32_t at);
+/* Forgets what its window remembers; between open and close. */
+void rul_groups_empty(const struct rul_groups *groups, struct rul_group *group);
 /* Around a change of the group, so that its size is accounted for. */
 void rul_groups_open(struct rul_groups *groups, uint32_t at);
 void rul_groups_close(struct rul_groups *groups, uint32_t at);

@@ -33,7 +33,8 @@ void rul_emitted_free(struct rul_emitted *e)
     free(e);
 }
 
-/* The event: the group's values under the names of group-by. They live behind it. */
+/* The event: the group's values under the names of group-by. They live behind it. What
+ * the group has no value of, the event lacks. */
 static struct rul_event_copy *make_event(const struct rul_corr *corr,
                                          const struct rul_detection *d, int64_t end_ns)
 {
@@ -50,6 +51,9 @@ static struct rul_event_copy *make_event(const struct rul_corr *corr,
     for (size_t i = 0; i < d->n_group; i++) {
         struct hd_slice value = d->group[i].value;
         uint8_t *to = (uint8_t *)ev + at;
+        if (value.ptr == NULL) {
+            continue;
+        }
         if (value.len > 0) {
             memcpy(to, value.ptr, value.len);
         }
@@ -105,6 +109,7 @@ static int fire(struct rul_hit *h, const struct rul_group *g, const struct fired
         .last_ns = has_last ? f->tally.last.time_ns : g->newest_ns,
         .count = f->tally.count,
         .suppressed = f->suppressed,
+        .is_ambiguous = f->tally.is_ambiguous,
         .n_group = corr->n_group,
     };
     for (uint8_t i = 0; i < corr->n_group; i++) {
@@ -151,10 +156,14 @@ static int count_sliding(struct rul_hit *h, struct rul_group *g,
     f.end_ns = g->newest_ns;
     f.shown = h->shown;
     f.place = h->mark.place;
-    g->is_armed = false;
+    g->is_armed = w.corr->resets;
     g->fired_ns = g->newest_ns;
     g->swallowed = 0;
-    return fire(h, g, &f);
+    err = fire(h, g, &f);
+    if (w.corr->resets) {
+        rul_groups_empty(&h->state->groups, g);
+    }
+    return err;
 }
 
 /* ---- windows that are tested at their end ---- */
@@ -316,13 +325,13 @@ void rul_hit_close(struct rul_hit *h)
 
 /* ---- a hit ---- */
 
-/* Key of the fields into c->key; false when the event lacks one (counted) or memory is
- * short (c->key.err). */
-static bool make_key(struct rul_hit *h, const uint16_t *fields, uint8_t n)
+/* Key of the fields into c->key; false when the event lacks one and must not (counted) or
+ * memory is short (c->key.err). */
+static bool make_key(struct rul_hit *h, const uint16_t *fields, uint8_t n, bool has_null)
 {
     struct rul_correlator *c = h->c;
     hd_buf_clear(&c->key);
-    bool has_all = rul_key_add(&c->key, h->ev, fields, n);
+    bool has_all = rul_key_add(&c->key, h->ev, fields, n, has_null);
     c->stats.no_group += !has_all;
     return has_all && c->key.err == 0;
 }
@@ -334,7 +343,7 @@ static bool make_sample(struct rul_hit *h, struct rul_sample *sample)
     const struct rul_corr_ref *ref = &corr->refs[h->ref];
     *sample = (struct rul_sample){.mark = h->mark, .ref = h->ref};
     if (corr->type == RUL_VALUE_COUNT) {
-        bool has_all = make_key(h, ref->values, corr->n_values);
+        bool has_all = make_key(h, ref->values, corr->n_values, false);
         sample->key = hd_hash_stable(hd_buf_slice(&h->c->key), h->c->seed);
         return has_all;
     }
@@ -407,7 +416,7 @@ int rul_hit_count(struct rul_hit *h)
     struct rul_sample sample;
     hd_buf_clear(&c->key);
     if (!make_sample(h, &sample) ||
-        !make_key(h, corr->refs[h->ref].group, corr->n_group)) {
+        !make_key(h, corr->refs[h->ref].group, corr->n_group, corr->has_null_group)) {
         return c->key.err;
     }
     if (corr->timing == RUL_ALIGNED) { /* each window is a group of its own */

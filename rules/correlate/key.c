@@ -7,6 +7,7 @@
 
 #define VALUE_MAX  256U /* bytes of a canonical value; longer: a piece and a hash */
 #define VALUE_HEAD 224U
+#define NO_VALUE   UINT16_MAX /* in place of a length: the event lacks the field */
 
 static const struct hd_slice *find_value(const struct rul_event_copy *ev, uint16_t id)
 {
@@ -36,12 +37,16 @@ static void add_canonical(struct hd_buf *key, struct hd_slice value)
 }
 
 bool rul_key_add(struct hd_buf *key, const struct rul_event_copy *ev,
-                 const uint16_t *fields, uint8_t n)
+                 const uint16_t *fields, uint8_t n, bool has_null)
 {
     for (uint8_t i = 0; i < n; i++) {
         const struct hd_slice *value = find_value(ev, fields[i]);
-        if (value == NULL) {
+        if (value == NULL && !has_null) {
             return false;
+        }
+        if (value == NULL) {
+            hd_buf_le16(key, NO_VALUE);
+            continue;
         }
         size_t at = key->len;
         hd_buf_le16(key, 0);
@@ -61,7 +66,7 @@ struct hd_slice rul_key_next(struct hd_slice *key)
         return HD_SLICE_EMPTY;
     }
     size_t len = (size_t)key->ptr[0] | (size_t)key->ptr[1] << 8;
-    struct hd_slice value = hd_slice_head(hd_slice_from(*key, 2), len);
-    *key = hd_slice_from(*key, 2 + len);
-    return value;
+    struct hd_slice rest = hd_slice_from(*key, 2);
+    *key = len == NO_VALUE ? rest : hd_slice_from(rest, len);
+    return len == NO_VALUE ? HD_SLICE_EMPTY : hd_slice_head(rest, len);
 }

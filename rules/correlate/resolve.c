@@ -123,11 +123,21 @@ static bool counts_up(const struct rul_corr *corr)
 
 static int find_timing(const struct resolver *r, struct rul_corr *corr)
 {
+    const struct rul_corr_options *options = &r->doc->options;
+    int err = 0;
     if (corr->type == RUL_TEMPORAL || corr->type == RUL_TEMPORAL_ORDERED) {
-        return rul_terms_resolve(r->set, r->doc, corr, r->diags);
+        err = rul_terms_resolve(r->set, r->doc, corr, r->diags);
+    } else {
+        corr->timing = counts_up(corr) ? RUL_SLIDING : RUL_ALIGNED;
     }
-    corr->timing = counts_up(corr) ? RUL_SLIDING : RUL_ALIGNED;
-    return 0;
+    corr->timing = options->is_tumbling ? RUL_ALIGNED : corr->timing;
+    if (err == 0 && corr->resets && corr->timing != RUL_SLIDING) {
+        hd_diag_error(r->diags, r->doc->rule.file, options->at->line, options->at->column,
+                      "'haidang.reset' needs a condition that is met while counting up: "
+                      "windows that are tested at their end fire once anyway");
+        err = HD_EPARSE;
+    }
+    return err;
 }
 
 /* What is counted is part of the meaning. */
@@ -157,6 +167,8 @@ int rul_corr_resolve(struct rul_set *set, struct rul_doc *doc, uint32_t index,
                              .timespan_ns = ast->timespan_ns,
                              .bounds = ast->bounds,
                              .limits = ast->limits,
+                             .has_null_group = doc->options.null_group,
+                             .resets = doc->options.reset,
                              .n_group = (uint8_t)ast->n_group,
                              .n_values = (uint8_t)ast->n_values,
                              .n_refs = (uint32_t)ast->n_rules,

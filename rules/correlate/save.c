@@ -14,7 +14,8 @@
 
 #include "rules/correlate/core.h"
 
-#define MAGIC      UINT64_C(0x31724f4344480a00) /* ends with a version */
+#define MAGIC      UINT64_C(0x724f4344480a00) /* and a version in the highest byte */
+#define VERSION    UINT64_C(0x32)
 #define VALUES_MAX RUL_EVENT_VALUES_MAX
 
 /* ---- saving ---- */
@@ -87,7 +88,7 @@ static void save_state(const struct rul_correlator *c, const struct rul_corr_sta
 
 int rul_correlator_save(const struct rul_correlator *c, struct hd_buf *out)
 {
-    hd_buf_le64(out, MAGIC);
+    hd_buf_le64(out, VERSION << 56 | MAGIC);
     hd_buf_le64(out, c->seed);
     hd_buf_le64(out, (uint64_t)c->seen_ns);
     rul_positions_save(c->positions, out);
@@ -250,8 +251,12 @@ int rul_correlator_load(struct rul_correlator *c, struct hd_slice saved)
 {
     struct rul_loading in = {.in = hd_bytes(saved)};
     uint32_t *prefixes = NULL;
-    if (c->set == NULL || hd_bytes_le64(&in.in) != MAGIC) {
+    uint64_t magic = hd_bytes_le64(&in.in);
+    if (c->set == NULL || magic << 8 != MAGIC << 8) {
         return HD_ECORRUPT;
+    }
+    if (magic >> 56 != VERSION) {
+        return HD_EVERSION;
     }
     c->seed = hd_bytes_le64(&in.in);
     int64_t seen_ns = take_time(&in.in);

@@ -84,10 +84,12 @@ uint64_t rul_suppress_detection_key(const struct rul_suppress *s,
                                     const struct rul_detection *detection)
 {
     struct hd_slice values[sizeof(detection->group) / sizeof(detection->group[0])];
+    size_t n = 0;
     for (size_t i = 0; i < detection->n_group; i++) {
-        values[i] = detection->group[i].value;
+        values[n] = detection->group[i].value;
+        n += values[n].ptr != NULL; /* the alert lacks what the events lack */
     }
-    return rul_suppress_group_key(s, detection->rule->id, values, detection->n_group);
+    return rul_suppress_group_key(s, detection->rule->id, values, n);
 }
 
 uint64_t rul_suppress_event_key(const struct rul_suppress *s, const char *rule_id,

@@ -15,7 +15,7 @@ struct order {
     int64_t settled_ns; /* everything earlier is in the marks; RUL_NEVER = nothing */
     struct rul_ring pending;
     struct rul_ring starts;  /* of windows to be tested */
-    struct rul_mark marks[]; /* what is settled; while sliding, `tip` behind it */
+    struct rul_mark marks[]; /* what is settled; `tip` behind it, see tip_of */
 };
 
 static void init_marks(struct rul_mark *marks, size_t n)
@@ -27,7 +27,7 @@ static void init_marks(struct rul_mark *marks, size_t n)
 
 static size_t n_marks(const struct rul_corr *corr)
 {
-    return (size_t)corr->n_refs + corr->n_starts;
+    return (size_t)corr->n_refs + RUL_STARTS_OF(corr);
 }
 
 static void save_marks(struct hd_buf *out, const struct rul_mark *marks, size_t n)
@@ -44,7 +44,7 @@ static void load_marks(struct rul_loading *in, struct rul_mark *marks, size_t n)
     }
 }
 
-/* ---- temporal, sliding: the last sightings ---- */
+/* ---- temporal: the last sightings ---- */
 
 static size_t seen_size(const struct rul_corr *corr)
 {
@@ -93,7 +93,7 @@ const struct rul_window_ops rul_window_seen = {
 
 static size_t order_size(const struct rul_corr *corr)
 {
-    size_t parts = corr->timing == RUL_SLIDING ? 2 : 1;
+    size_t parts = corr->timing == RUL_STARTED ? 1 : 2;
     return sizeof(struct order) + parts * n_marks(corr) * MARK;
 }
 
@@ -239,7 +239,7 @@ static int order_load(const struct rul_window *w, struct rul_loading *in)
     return err != 0 ? err : load_ring(w, in, true);
 }
 
-/* ---- temporal_ordered, sliding ---- */
+/* ---- temporal_ordered ---- */
 
 /* Marks with all that is pending but the newest run: most events are of the newest time
  * or later, and only late ones need a look at what is before. */
@@ -313,7 +313,7 @@ static bool chain_holds(const struct rul_window *w, int64_t edge_ns,
                         struct rul_tally *tally)
 {
     const struct order *o = w->state;
-    struct rul_mark marks[RUL_REFS_MAX + RUL_CHAINS_MAX];
+    struct rul_mark marks[RUL_REFS_MAX + 2 * RUL_CHAINS_MAX];
     const struct rul_mark *from = o->pending.n == 0 ? o->marks : tip_of(w);
     memcpy(marks, from, n_marks(w->corr) * MARK);
     if (o->pending.n > 0) {

@@ -10,22 +10,24 @@ static bool is_later(const struct rul_mark *a, const struct rul_mark *b)
     return a->time_ns > b->time_ns;
 }
 
-/* Of two events of one time: those of one agent follow their sequence; those of different
- * agents are taken in either order, since nobody knows. */
-static bool may_precede(const struct rul_step *run, uint32_t x, uint32_t y)
-{
-    uint64_t a = run[x].mark.place, b = run[y].mark.place;
-    if (a == RUL_NO_PLACE || b == RUL_NO_PLACE) {
-        return x < y;
-    }
-    return a >> RUL_PLACE_BITS != b >> RUL_PLACE_BITS || a < b;
-}
-
 struct run {
     const struct rul_step *events;
     uint32_t n;
+    bool is_sure; /* only what surely follows each other makes a chain */
     struct rul_mark from[RUL_PENDING_MAX]; /* start of the best chain that ends here */
 };
+
+/* Of two events of one time: those of one agent follow their sequence; those of different
+ * agents are taken in either order, since nobody knows. */
+static bool may_precede(const struct run *run, uint32_t x, uint32_t y)
+{
+    uint64_t a = run->events[x].mark.place, b = run->events[y].mark.place;
+    if (a == RUL_NO_PLACE || b == RUL_NO_PLACE) {
+        return x < y && !run->is_sure;
+    }
+    bool is_one_agent = a >> RUL_PLACE_BITS == b >> RUL_PLACE_BITS;
+    return is_one_agent ? a < b : !run->is_sure;
+}
 
 /* The best chain that ends with event y, the p-th rule of its term. */
 static struct rul_mark chain_to(const struct run *run, uint32_t y, const uint8_t *order,
@@ -36,7 +38,7 @@ static struct rul_mark chain_to(const struct run *run, uint32_t y, const uint8_t
     }
     struct rul_mark best = starts[p - 1];
     for (uint32_t x = 0; x < run->n; x++) {
-        if (run->events[x].ref == order[p - 1] && may_precede(run->events, x, y) &&
+        if (run->events[x].ref == order[p - 1] && may_precede(run, x, y) &&
             is_later(&run->from[x], &best)) {
             best = run->from[x];
         }
@@ -81,11 +83,12 @@ static void extend_by(const struct rul_step *event, const uint8_t *order, uint32
 }
 
 static void extend_by_run(const struct rul_corr *corr, struct rul_mark *starts,
-                          const struct rul_step *events, uint32_t n)
+                          const struct rul_step *events, uint32_t n, bool is_sure)
 {
     struct run run;
     run.events = events;
     run.n = n;
+    run.is_sure = is_sure;
     for (uint32_t i = 0; i < corr->n_terms; i++) {
         const struct rul_term *term = &corr->terms[i];
         extend_chains(&run, corr->order + term->first, term->n, starts + term->first);
@@ -101,13 +104,20 @@ void rul_terms_step(const struct rul_corr *corr, struct rul_mark *last,
             *mark = events[i].mark;
         }
     }
-    if (n > 1 && corr->n_starts > 0) {
-        extend_by_run(corr, starts, events, n);
+    if (corr->n_starts == 0) {
         return;
     }
-    for (uint32_t i = 0; corr->n_starts > 0 && i < corr->n_terms; i++) {
+    struct rul_mark *sure = starts + corr->n_starts;
+    if (n > 1) {
+        extend_by_run(corr, starts, events, n, false);
+        extend_by_run(corr, sure, events, n, true);
+        return;
+    }
+    for (uint32_t i = 0; i < corr->n_terms; i++) {
         const struct rul_term *term = &corr->terms[i];
-        extend_by(events, corr->order + term->first, term->n, starts + term->first);
+        const uint8_t *order = corr->order + term->first;
+        extend_by(events, order, term->n, starts + term->first);
+        extend_by(events, order, term->n, sure + term->first);
     }
 }
 
@@ -152,11 +162,24 @@ static bool term_holds(const struct rul_corr *corr, const struct rul_term *term,
     return corr->n_starts == 0 || starts[term->first + term->n - 1U].time_ns > edge_ns;
 }
 
+static const struct rul_term *first_holding(const struct rul_corr *corr, uint64_t seen,
+                                            const struct rul_mark *starts,
+                                            int64_t edge_ns)
+{
+    for (uint32_t i = 0; i < corr->n_terms; i++) {
+        if (term_holds(corr, &corr->terms[i], seen, starts, edge_ns)) {
+            return &corr->terms[i];
+        }
+    }
+    return NULL;
+}
+
 bool rul_terms_hold(const struct rul_corr *corr, const struct rul_mark *last,
                     const struct rul_mark *starts, int64_t edge_ns,
                     struct rul_tally *tally)
 {
     uint64_t seen = seen_after(corr, last, edge_ns);
+    tally->is_ambiguous = false;
     if (corr->n_terms == 0) {
         uint64_t n = (uint64_t)__builtin_popcountll(seen);
         if (n == 0 || !rul_bounds_hold(&corr->bounds, n)) {
@@ -166,15 +189,15 @@ bool rul_terms_hold(const struct rul_corr *corr, const struct rul_mark *last,
                 tally);
         return true;
     }
-    for (uint32_t i = 0; i < corr->n_terms; i++) {
-        const struct rul_term *term = &corr->terms[i];
-        if (term_holds(corr, term, seen, starts, edge_ns)) {
-            span_of(corr, last, term->needed, UINT64_MAX, tally);
-            if (corr->n_starts > 0) {
-                tally->first = starts[term->first + term->n - 1U];
-            }
-            return true;
-        }
+    const struct rul_term *term = first_holding(corr, seen, starts, edge_ns);
+    if (term == NULL) {
+        return false;
     }
-    return false;
+    span_of(corr, last, term->needed, UINT64_MAX, tally);
+    if (corr->n_starts > 0) {
+        const struct rul_mark *sure = starts + corr->n_starts;
+        tally->first = starts[term->first + term->n - 1U];
+        tally->is_ambiguous = first_holding(corr, seen, sure, edge_ns) == NULL;
+    }
+    return true;
 }

@@ -3,7 +3,9 @@
  * Which rules of a temporal correlation were seen, and in which order: the two questions
  * that its conditions ask. `last` is the last sighting of each rule; `starts` has for
  * each alternative, and each of its rules in order, the latest event that begins a chain
- * up to this rule. Both are exact and small, however many events there are.
+ * up to this rule, and behind these the same of chains whose order is sure: no two events
+ * of one time and different agents follow each other in them. All are exact and small,
+ * however many events there are.
  */
 #pragma once
 #include "rules/correlate/window.h"
@@ -12,6 +14,8 @@ struct rul_step { /* an event of one of the rules */
     struct rul_mark mark;
     uint64_t ref;
 };
+
+#define RUL_STARTS_OF(corr) (2 * (size_t)(corr)->n_starts)
 
 /* Takes events of one and the same time, later than all before. */
 void rul_terms_step(const struct rul_corr *corr, struct rul_mark *last,

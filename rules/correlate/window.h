@@ -34,6 +34,7 @@ struct rul_sample {
 struct rul_tally { /* what a detection says */
     uint64_t count;
     struct rul_mark first, last; /* last: time_ns RUL_NEVER = the group's newest */
+    bool is_ambiguous; /* the order holds only if events of one time came in that order */
 };
 
 struct rul_window {
@@ -63,10 +64,10 @@ extern const struct rul_window_ops rul_window_counter;  /* event_count, closing 
 extern const struct rul_window_ops rul_window_distinct; /* value_count */
 extern const struct rul_window_ops rul_window_samples;  /* value_sum ..., sliding */
 extern const struct rul_window_ops rul_window_totals;   /* value_sum ..., closing */
-extern const struct rul_window_ops rul_window_seen;     /* temporal, sliding */
-extern const struct rul_window_ops rul_window_chain;    /* temporal_ordered, sliding */
-extern const struct rul_window_ops rul_window_started;  /* both, with windows that are
-                                                           tested at their end */
+extern const struct rul_window_ops rul_window_seen;     /* temporal */
+extern const struct rul_window_ops rul_window_chain;    /* temporal_ordered */
+extern const struct rul_window_ops rul_window_started;  /* both, with windows that begin
+                                                           with events */
 
 /* ---- rings of marks, with something behind each ---- */
 

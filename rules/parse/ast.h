@@ -66,6 +66,13 @@ struct rul_corr_ast {
     bool generate;
 };
 
+struct rul_corr_options {     /* beyond Sigma: the `haidang` map of a correlation */
+    bool null_group;          /* an event without a group-by field has a group, too */
+    bool reset;               /* what has fired does not count any more */
+    bool is_tumbling;         /* windows stand one behind the other */
+    const struct hd_yaml *at; /* where the first one stands; NULL: none is given */
+};
+
 struct rul_filter_ast {
     bool is_any;            /* every rule whose log source it covers */
     struct rul_name *rules; /* else: these */
@@ -87,8 +94,9 @@ struct rul_doc {
     struct rul_doc *next;
     struct rul_rule rule;
     struct rul_logsource logsource;
-    struct rul_expr *expr;         /* detections, filters */
-    struct rul_corr_ast *corr;     /* correlations */
+    struct rul_expr *expr;     /* detections, filters */
+    struct rul_corr_ast *corr; /* correlations */
+    struct rul_corr_options options;
     struct rul_filter_ast *filter; /* filters; `rule` is then only its texts */
     struct rul_filter_link {       /* of a detection: what must hold besides */
         struct rul_filter_link *next;
@@ -132,6 +140,10 @@ int rul_filter_read(struct rul_reader *r, const struct hd_yaml *node,
                     struct rul_doc *doc) HD_MUST_USE;
 int rul_correlation_read(struct rul_reader *r, const struct hd_yaml *node,
                          struct rul_doc *doc) HD_MUST_USE;
+/* One member of the `haidang` map that is none of its texts. */
+int rul_option_read(const struct rul_reader *r, const struct hd_yaml *v,
+                    struct rul_corr_options *options) HD_MUST_USE;
+uint64_t rul_options_hash(const struct rul_corr_options *options, uint64_t hash);
 int rul_examples_read(struct rul_reader *r, const struct hd_yaml *node,
                       struct rul_example **out) HD_MUST_USE;
 

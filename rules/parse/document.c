@@ -142,10 +142,7 @@ static int read_own(struct rul_reader *r, const struct hd_yaml *root, struct rul
         } else if (hd_yaml_is(v->key, "examples")) {
             err = rul_examples_read(r, v, &doc->examples);
         } else {
-            err = rul_refuse(r, v->key,
-                             "unknown key 'haidang.%.*s': title_vi, description_vi, "
-                             "delivery and examples are known",
-                             HD_SLICE_FMT(v->key->text));
+            err = rul_option_read(r, v, &doc->options);
         }
     }
     return err;
@@ -298,6 +295,10 @@ int rul_doc_read(struct rul_reader *r, const struct hd_yaml *root, struct rul_do
     int rest = hd_yaml_is(body->key, "correlation") ? rul_correlation_read(r, body, doc)
                                                     : read_searches(r, root, body, doc);
     doc->rule.hash = hash_node(body, doc->rule.hash) + r->inserted;
+    doc->rule.hash = rul_options_hash(&doc->options, doc->rule.hash);
+    if (err == 0 && doc->options.at != NULL && doc->corr == NULL) {
+        err = rul_refuse(r, doc->options.at, "only a correlation has this option");
+    }
     *out = doc;
     return err != 0 ? err : rest;
 }

@@ -241,6 +241,38 @@ static void correlations_have_group_and_count(void **state)
     cor_enrich_unref(e);
 }
 
+/* What the events lack is no value, and an order that is not sure is said to be so. */
+static void correlations_say_what_is_not_known(void **state)
+{
+    (void)state;
+    struct rul_rule r = rule();
+    r.type = RUL_TEMPORAL_ORDERED;
+    struct rul_event *ev = ssh_event();
+    struct cor_event *event = hit(ev, 6);
+    struct cor_enrich *e = enrichment(NULL);
+    struct rul_detection d = {
+        .rule = &r,
+        .first_ns = NOW,
+        .last_ns = NOW,
+        .count = 2,
+        .n_group = 2,
+        .group = {{"user.name", HD_SLICE_EMPTY}, {"host.name", HD_SLICE("")}}};
+    struct cor_alert_input in = input(&r, &event, e);
+    in.detection = &d;
+    for (int i = 0; i < 2; i++) {
+        d.is_ambiguous = i == 1;
+        json_t *a = build(&in);
+        const json_t *group = hd_alert_at(a, "group");
+        assert_null(json_object_get(group, "user.name"));
+        assert_string_equal(json_string_value(json_object_get(group, "host.name")), "");
+        assert_string_equal(hd_alert_text(a, "order"), i == 1 ? "ambiguous" : "");
+        json_decref(a);
+    }
+    cor_event_unref(event);
+    free(ev);
+    cor_enrich_unref(e);
+}
+
 /* Whatever a line holds, the alert is valid and fits. */
 static void hostile_bytes_become_a_valid_alert(void **state)
 {
@@ -320,9 +352,13 @@ static void keys_of_event_and_alert_agree(void **state)
                                         {"source.ip", HD_SLICE("203.0.113.9")}}};
     struct cor_alert_input in = input(&r, &events[0], e);
     in.detection = &d;
-    json_t *a = build(&in);
-    assert_true(cor_alert_key_of_input(table, &in) == cor_alert_key_of_json(table, a));
-    json_decref(a);
+    for (size_t i = 0; i < 3; i++) {
+        json_t *a = build(&in);
+        assert_true(cor_alert_key_of_input(table, &in) ==
+                    cor_alert_key_of_json(table, a));
+        json_decref(a);
+        d.group[i == 0].value = HD_SLICE_EMPTY; /* events without that field */
+    }
     for (size_t i = 0; i < 2; i++) {
         cor_event_unref(events[i]);
     }
@@ -361,6 +397,7 @@ int main(void)
         cmocka_unit_test(says_nothing_it_does_not_know),
         cmocka_unit_test(what_is_secret_stays),
         cmocka_unit_test(correlations_have_group_and_count),
+        cmocka_unit_test(correlations_say_what_is_not_known),
         cmocka_unit_test(hostile_bytes_become_a_valid_alert),
         cmocka_unit_test(keys_of_event_and_alert_agree),
         cmocka_unit_test(survives_lack_of_memory),

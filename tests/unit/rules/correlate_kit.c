@@ -15,14 +15,16 @@ void bench_on_detection(void *ctx, const struct rul_detection *d,
     b->suppressed = d->suppressed;
     b->first_ns = d->first_ns;
     b->last_ns = d->last_ns;
+    b->is_ambiguous = d->is_ambiguous;
     (void)snprintf(b->rule, sizeof(b->rule), "%s", d->rule->title);
     (void)snprintf(b->position, sizeof(b->position), "%.*s",
                    HD_SLICE_FMT(d->first_position));
     b->group[0] = 0;
     for (size_t i = 0; i < d->n_group; i++) {
         size_t len = strlen(b->group);
-        (void)snprintf(b->group + len, sizeof(b->group) - len, "%s=%.*s;",
-                       d->group[i].field, HD_SLICE_FMT(d->group[i].value));
+        (void)snprintf(b->group + len, sizeof(b->group) - len, "%s%s%.*s;",
+                       d->group[i].field, d->group[i].value.ptr == NULL ? " absent" : "=",
+                       HD_SLICE_FMT(d->group[i].value));
     }
 }
 

@@ -24,6 +24,7 @@ struct bench {
     /* the last detection */
     uint64_t count, suppressed;
     int64_t first_ns, last_ns;
+    bool is_ambiguous;
     char position[128], group[128], rule[64];
     uint64_t seq;
 };
