@@ -404,6 +404,13 @@ static const struct hd_conf_item items[] = {
      .def = "/var/lib/haidang/correlator",
      .help = "Small files of its own: the table of agents, copies of databases; and what "
              "correlations remember, which may be as large as detect.memory."},
+    {.key = "seal_key",
+     .type = HD_CONF_PATH,
+     AT(seal_key),
+     .help =
+         "Ed25519 key (PEM, readable by its owner only) with which sealed files of the "
+         "archive and of the alerts are signed; made when missing, its public half "
+         "beside it in FILE.pub. Default: seal.key in state_dir."},
     {.key = "status",
      .type = HD_CONF_STRING,
      AT(status),

@@ -18,6 +18,7 @@ struct cor_conf {
     char **listen;
     size_t n_listen;
     char *state_dir;
+    char *seal_key; /* NULL: in state_dir */
     char *status;
     struct cor_conf_tls {
         char *cert, *key, *ca, *crl;

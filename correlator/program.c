@@ -25,6 +25,7 @@
 #define RATE_MS          5000U
 #define SNAPSHOT         "agents.json"
 #define MEMORY           "detect.state"
+#define SEAL_KEY         "seal.key"
 #define STATE_MODE       0750
 
 int cor_program_new(struct cor_program **out)
@@ -57,6 +58,7 @@ void cor_program_free(struct cor_program *p)
         cor_loaded_fini(&p->retired[i]);
     }
     hd_tls_free(p->tls);
+    hd_sign_key_free(p->seal_key);
     free(p->snapshot);
     free(p->memory);
     free(p);
@@ -95,7 +97,8 @@ int cor_program_load(struct cor_program *p, const struct cor_conf *conf,
 
 /* ---- start ---- */
 
-static struct hd_journal_opts journal_opts(const struct cor_conf_journal *conf)
+static struct hd_journal_opts journal_opts(const struct cor_program *p,
+                                           const struct cor_conf_journal *conf)
 {
     return (struct hd_journal_opts){.dir = conf->dir,
                                     .segment_bytes = conf->segment,
@@ -104,7 +107,8 @@ static struct hd_journal_opts journal_opts(const struct cor_conf_journal *conf)
                                     .retain_ns = conf->retain_age,
                                     .max_bytes = conf->max_bytes,
                                     .reserve_bytes = conf->reserve,
-                                    .retain_unread = conf->retain_unread};
+                                    .retain_unread = conf->retain_unread,
+                                    .seal_key = p->seal_key};
 }
 
 static char *in_state_dir(const struct cor_program *p, const char *name)
@@ -117,15 +121,33 @@ static char *in_state_dir(const struct cor_program *p, const char *name)
     return path;
 }
 
-static int open_intake(struct cor_program *p, char why[256])
+static int open_key(struct cor_program *p, char why[256])
 {
-    const struct cor_conf_intake *conf = &p->conf->intake;
+    char *made = p->conf->seal_key == NULL ? in_state_dir(p, SEAL_KEY) : NULL;
+    const char *path = made == NULL ? p->conf->seal_key : made;
+    int err = path == NULL ? HD_ENOMEM : hd_sign_key_ensure(path, &p->seal_key);
+    if (err != HD_OK) {
+        (void)snprintf(why, 256, "seal_key %s cannot be used: %s",
+                       path == NULL ? SEAL_KEY : path, hd_err_text(err));
+    }
+    free(made);
+    return err;
+}
+
+static int open_state_dir(struct cor_program *p, char why[256])
+{
     int err = hd_fs_mkdirs(p->conf->state_dir, STATE_MODE);
     if (err != HD_OK) {
         (void)snprintf(why, 256, "state_dir %s cannot be made: %s", p->conf->state_dir,
                        hd_err_text(err));
         return err;
     }
+    return open_key(p, why);
+}
+
+static int open_intake(struct cor_program *p, char why[256])
+{
+    const struct cor_conf_intake *conf = &p->conf->intake;
     p->snapshot = in_state_dir(p, SNAPSHOT);
     p->memory = in_state_dir(p, MEMORY);
     if (p->snapshot == NULL || p->memory == NULL) {
@@ -142,7 +164,7 @@ static int open_intake(struct cor_program *p, char why[256])
         .handshakes_per_address = (uint32_t)conf->handshakes_per_address,
         .memory = conf->memory,
         .idle_ms = (uint64_t)(conf->idle_timeout / HD_NS_PER_MS),
-        .archive = journal_opts(&p->conf->archive),
+        .archive = journal_opts(p, &p->conf->archive),
         .snapshot = p->snapshot,
     };
     return cor_intake_open(&opts, &p->intake, why);
@@ -152,7 +174,7 @@ static int open_state(struct cor_program *p, char why[256])
 {
     const struct cor_conf_suppress *sup = &p->conf->suppress;
     struct cor_state_opts opts = {
-        .alerts = journal_opts(&p->conf->alerts),
+        .alerts = journal_opts(p, &p->conf->alerts),
         .remember = (uint32_t)p->conf->detect.remember,
         .suppress = {.entries = (uint32_t)sup->entries},
         .noise = {.rate = (uint64_t)p->conf->noisy.rate,
@@ -299,7 +321,10 @@ int cor_program_start(struct cor_program *p, uv_loop_t *loop, const struct cor_c
     p->loop = loop;
     p->started_ns = hd_clock_wall_ns();
     raise_file_limit(conf);
-    int err = open_intake(p, why);
+    int err = open_state_dir(p, why);
+    if (err == HD_OK) {
+        err = open_intake(p, why);
+    }
     if (err == HD_OK) {
         err = open_state(p, why);
     }

@@ -5,6 +5,7 @@
 #pragma once
 #include <haidang/loop.h>
 #include <haidang/metrics.h>
+#include <haidang/sign.h>
 #include <haidang/tls.h>
 
 #include "correlator/intake/intake.h"
@@ -29,6 +30,7 @@ struct cor_program {
     uv_timer_t check_timer; /* were the databases replaced? */
     uv_timer_t rate_timer;
     struct hd_tls *tls;
+    struct hd_sign_key *seal_key;
     struct cor_loaded loaded;
     int64_t started_ns, rules_loaded_ns;
     struct cor_intake *intake;

@@ -194,6 +194,14 @@ static const struct hd_conf_item receipts_items[] = {
      .max = SECONDS(3653LL * 86400),
      .def = "366d",
      .help = "Receipts older than this are removed; 0 = never."},
+    {.key = "segment_age",
+     .type = HD_CONF_DURATION,
+     AT_RCP(segment_age),
+     .min = 0,
+     .max = SECONDS(3653LL * 86400),
+     .def = "24h",
+     .help =
+         "A file of receipts is sealed at this age, or at 64 MiB; 0s = never by age."},
     {.key = "max_bytes",
      .type = HD_CONF_SIZE,
      AT_RCP(max_bytes),
@@ -218,6 +226,13 @@ static const struct hd_conf_item items[] = {
      AT(state_dir),
      .def = "/var/lib/haidang/forwarder",
      .help = "The receipts are below it."},
+    {.key = "seal_key",
+     .type = HD_CONF_PATH,
+     AT(seal_key),
+     .help =
+         "Ed25519 key (PEM, readable by its owner only) with which sealed files of the "
+         "receipts are signed; made when missing, its public half beside it in "
+         "FILE.pub. Default: seal.key in state_dir."},
     {.key = "status",
      .type = HD_CONF_STRING,
      AT(status),

@@ -36,13 +36,14 @@ struct fwd_conf_destination {
 };
 
 struct fwd_conf_receipts {
-    int64_t keep;
+    int64_t keep, segment_age;
     uint64_t max_bytes, reserve;
 };
 
 struct fwd_conf {
     struct hd_log_conf log;
     char *alerts, *state_dir, *status;
+    char *seal_key; /* NULL: in state_dir */
     char **accept_unofficial_profile;
     size_t n_accept_unofficial_profile;
     struct fwd_conf_receipts receipts;

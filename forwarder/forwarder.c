@@ -6,22 +6,27 @@
  */
 #include "forwarder/forwarder.h"
 
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include <haidang/clock.h>
+#include <haidang/fs.h>
 #include <haidang/json.h>
 #include <haidang/log.h>
+#include <haidang/sign.h>
 
 #include "forwarder/deliver/destination.h"
 #include "forwarder/metrics.h"
 #include "forwarder/setup.h"
 
-#define MODULE "forwarder"
+#define MODULE     "forwarder"
+#define STATE_MODE 0750
 
 struct fwd_program {
     const struct fwd_conf *conf;
     uv_loop_t *loop;
+    struct hd_sign_key *seal_key;
     struct fwd_receipts *receipts;
     struct fwd_http *http;
     struct hd_metrics_server *server;
@@ -140,20 +145,50 @@ static int exit_of(int err)
     return err == HD_ENOMEM ? HD_EXIT_RUNTIME : HD_EXIT_STORE;
 }
 
-static int open_receipts(struct fwd_program *program, char why[256])
+static int in_state_dir(const struct fwd_program *program, const char *name,
+                        char path[PATH_MAX], char why[256])
 {
-    char dir[4096];
-    const struct fwd_conf *conf = program->conf;
-    int n = snprintf(dir, sizeof(dir), "%s/receipts", conf->state_dir);
-    if (n < 0 || (size_t)n >= sizeof(dir)) {
+    int n = snprintf(path, PATH_MAX, "%s/%s", program->conf->state_dir, name);
+    if (n < 0 || n >= PATH_MAX) {
         (void)snprintf(why, 256, "state_dir is too long");
         return HD_EXIT_CONFIG;
     }
+    return HD_EXIT_OK;
+}
+
+static int open_key(struct fwd_program *program, char why[256])
+{
+    char made[PATH_MAX];
+    int code = in_state_dir(program, "seal.key", made, why);
+    if (code != HD_EXIT_OK) {
+        return code;
+    }
+    const char *given = program->conf->seal_key;
+    const char *path = given == NULL ? made : given;
+    int err = hd_fs_mkdirs(program->conf->state_dir, STATE_MODE);
+    err = err == HD_OK ? hd_sign_key_ensure(path, &program->seal_key) : err;
+    if (err != HD_OK) {
+        (void)snprintf(why, 256, "seal_key %.180s cannot be used: %s", path,
+                       hd_err_text(err));
+    }
+    return err == HD_OK ? HD_EXIT_OK : exit_of(err);
+}
+
+static int open_receipts(struct fwd_program *program, char why[256])
+{
+    char dir[PATH_MAX];
+    const struct fwd_conf *conf = program->conf;
+    int code = in_state_dir(program, "receipts", dir, why);
+    if (code != HD_EXIT_OK) {
+        return code;
+    }
     const struct fwd_receipts_opts opts = {
         .journal = {.dir = dir,
+                    .segment_ns = conf->receipts.segment_age,
                     .retain_ns = conf->receipts.keep,
                     .max_bytes = conf->receipts.max_bytes,
-                    .reserve_bytes = conf->receipts.reserve},
+                    .reserve_bytes = conf->receipts.reserve,
+                    .seal_key = program->seal_key},
         .loop = program->loop,
     };
     int err = fwd_receipts_open(&opts, &program->receipts, why);
@@ -165,6 +200,7 @@ static void part_gone(void *ctx)
 {
     struct fwd_program *program = ctx;
     if (--program->n_open == 0) {
+        hd_sign_key_free(program->seal_key);
         free(program->destinations);
         free(program);
     }
@@ -217,7 +253,10 @@ static int open_status(struct fwd_program *program, char why[256])
 
 static int open_all(struct fwd_program *program, struct fwd_setup **setups, char why[256])
 {
-    int code = open_receipts(program, why);
+    int code = open_key(program, why);
+    if (code == HD_EXIT_OK) {
+        code = open_receipts(program, why);
+    }
     if (code == HD_EXIT_OK && fwd_http_open(program->loop, &program->http) != HD_OK) {
         (void)snprintf(why, 256, "%s", hd_err_text(HD_ENOMEM));
         code = HD_EXIT_RUNTIME;

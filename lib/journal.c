@@ -129,12 +129,8 @@ static int entry_check(const struct hd_journal_entry *entry)
 
 static bool is_segment_full(const struct hd_journal *j, uint64_t size)
 {
-    if (j->fd < 0 || j->stats.entries == 0) {
-        return false;
-    }
-    int64_t age = hd_clock_wall_ns() - j->segs[j->n_segs - 1].created_ns;
-    return j->tail + size > j->opts.segment_bytes ||
-           (j->opts.segment_ns > 0 && age >= j->opts.segment_ns);
+    return j->fd >= 0 && j->stats.entries > 0 &&
+           (j->tail + size > j->opts.segment_bytes || hd_jseg_is_aged(j));
 }
 
 static int entry_refuse(struct hd_journal *j, int err)
@@ -168,6 +164,8 @@ static int entry_write(struct hd_journal *j, struct hd_journal_entry *entry)
         return entry_refuse(j, err);
     }
     hd_jfmt_footer_count(&j->stats, entry, j->tail);
+    hd_jseal_add(j, hd_buf_slice(&j->out));
+    hd_jseal_add(j, entry->payload);
     uint64_t size = j->out.len + entry->payload.len;
     j->budget -= j->budget < size ? j->budget : size;
     j->tail += size;
@@ -293,6 +291,7 @@ void hd_journal_free(struct hd_journal *j)
     hd_io_close(&j->io, &j->dir_fd);
     hd_io_close(&j->io, &j->lock_fd);
     hd_buf_fini(&j->out);
+    hd_jseal_close(j);
     free(j->segs);
     free((void *)(uintptr_t)j->opts.dir);
     free(j);
@@ -337,6 +336,9 @@ int hd_journal_open_io(const struct hd_journal_opts *opts, const struct hd_io *i
     j->next = j->durable_next = 1;
     hd_buf_init(&j->out, HD_JFMT_FOOTER_MAX);
     int err = opts_take(j, opts);
+    if (err == HD_OK) {
+        err = hd_jseal_open(j);
+    }
     if (err == HD_OK) {
         err = hd_journal_recover(j, recovery);
     }

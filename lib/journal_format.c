@@ -17,6 +17,11 @@
 #define TLV_COUNTS      1U
 #define TLV_TIMES       2U
 #define TLV_ROWS        3U
+#define TLV_SEAL        4U
+#define TLV_HEAD_LEN    8U
+#define COUNTS_LEN      48U
+#define TIMES_LEN       16U
+#define SEAL_LEAD_LEN   1U /* a line end before the statement */
 #define ROW_LEN         32U
 #define ROW_BYTES_MIN   (64U << 10)
 #define ROWS_PER_SEG    256U
@@ -242,30 +247,44 @@ static void put_rows(struct hd_buf *out, const struct hd_jfmt_footer *footer)
     }
 }
 
-void hd_jfmt_footer_encode(struct hd_buf *out, const struct hd_jfmt_uuid *uuid,
-                           const struct hd_jfmt_footer *footer)
+size_t hd_jfmt_footer_begin_len(const struct hd_jfmt_footer *footer, bool is_sealed)
 {
-    size_t from = out->len;
-    size_t len = HD_JFMT_FRAME_LEN + 8 + 48 + 8 + 16 + 8 + ROW_LEN * footer->n_rows +
-                 HD_JFMT_TRAILER_LEN;
+    size_t seal = is_sealed ? TLV_HEAD_LEN + SEAL_LEAD_LEN : 0;
+    return HD_JFMT_FRAME_LEN + TLV_HEAD_LEN + COUNTS_LEN + TLV_HEAD_LEN + TIMES_LEN +
+           TLV_HEAD_LEN + ROW_LEN * footer->n_rows + seal;
+}
+
+void hd_jfmt_footer_begin(struct hd_buf *out, const struct hd_jfmt_footer *footer,
+                          size_t seal_len)
+{
+    size_t len =
+        hd_jfmt_footer_begin_len(footer, seal_len > 0) + seal_len + HD_JFMT_TRAILER_LEN;
     hd_buf_le32(out, HD_JFMT_MAGIC_FOOTER);
     hd_buf_le32(out, FRAME_SIZE(len));
-    put_tlv(out, TLV_COUNTS, 48);
+    put_tlv(out, TLV_COUNTS, COUNTS_LEN);
     hd_buf_le64(out, footer->first);
     hd_buf_le64(out, footer->next);
     hd_buf_le64(out, footer->entries);
     hd_buf_le64(out, footer->records);
     hd_buf_le64(out, footer->raw_bytes);
     hd_buf_le64(out, footer->payload_bytes);
-    put_tlv(out, TLV_TIMES, 16);
+    put_tlv(out, TLV_TIMES, TIMES_LEN);
     hd_buf_le64(out, (uint64_t)footer->time_min);
     hd_buf_le64(out, (uint64_t)footer->time_max);
     put_rows(out, footer);
+    if (seal_len > 0) {
+        put_tlv(out, TLV_SEAL, SEAL_LEAD_LEN + seal_len);
+        hd_buf_byte(out, '\n'); /* so that the statement begins a line */
+    }
+}
+
+void hd_jfmt_footer_end(struct hd_buf *out, const struct hd_jfmt_uuid *uuid)
+{
     if (out->err != 0) {
         return;
     }
-    hd_buf_le32(out, hd_crc32c(crc_seed(uuid), out->ptr + from, out->len - from));
-    hd_buf_le32(out, (uint32_t)len);
+    hd_buf_le32(out, hd_crc32c(crc_seed(uuid), out->ptr, out->len));
+    hd_buf_le32(out, (uint32_t)(out->len + HD_JFMT_TRAILER_LEN - 4));
     hd_buf_bytes(out, FOOTER_TAG, TAG_LEN);
 }
 
@@ -310,6 +329,10 @@ static void take_tlv(struct hd_bytes *c, uint16_t type, struct hd_jfmt_footer *f
     case TLV_ROWS:
         take_rows(c, footer);
         break;
+    case TLV_SEAL:
+        hd_bytes_skip(c, SEAL_LEAD_LEN);
+        footer->seal_len = hd_bytes_left(c);
+        break;
     default:
         break;
     }
@@ -339,6 +362,9 @@ bool hd_jfmt_footer_decode(struct hd_slice in, const struct hd_jfmt_uuid *uuid,
         struct hd_bytes value = hd_bytes_sub(&c, len);
         take_tlv(&value, type, footer);
         good = !hd_bytes_failed(&value);
+        if (type == TLV_SEAL) {
+            footer->seal_at = c.pos - footer->seal_len;
+        }
     }
     return good && !hd_bytes_failed(&c) && footer->first > 0 &&
            footer->next >= footer->first;

@@ -57,6 +57,7 @@ struct hd_jfmt_footer {
     uint64_t row_bytes; /* rows are at least so far apart */
     size_t n_rows;
     struct hd_jfmt_row rows[HD_JFMT_ROWS_MAX];
+    size_t seal_at, seal_len; /* of the statement in the decoded bytes; 0, 0 = none */
 };
 
 struct hd_jfmt_mark {
@@ -92,8 +93,12 @@ void hd_jfmt_footer_init(struct hd_jfmt_footer *footer, uint64_t first,
                          uint64_t segment_bytes);
 void hd_jfmt_footer_count(struct hd_jfmt_footer *footer,
                           const struct hd_journal_entry *entry, uint64_t offset);
-void hd_jfmt_footer_encode(struct hd_buf *out, const struct hd_jfmt_uuid *uuid,
-                           const struct hd_jfmt_footer *footer);
+/* The footer up to where a statement of seal_len bytes is to follow (0: none will), and
+ * how long that is. Then what ends it; `out` must hold the footer alone. */
+void hd_jfmt_footer_begin(struct hd_buf *out, const struct hd_jfmt_footer *footer,
+                          size_t seal_len);
+size_t hd_jfmt_footer_begin_len(const struct hd_jfmt_footer *footer, bool is_sealed);
+void hd_jfmt_footer_end(struct hd_buf *out, const struct hd_jfmt_uuid *uuid);
 /* Length of a footer from the last HD_JFMT_TRAILER_LEN bytes of a segment; 0 = none. */
 size_t hd_jfmt_footer_len(struct hd_slice trailer);
 bool hd_jfmt_footer_decode(struct hd_slice in, const struct hd_jfmt_uuid *uuid,

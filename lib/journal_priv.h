@@ -11,12 +11,24 @@
 #include "lib/journal_io.h"
 #include "lib/journal_scan.h"
 
+#include <haidang/hash.h>
+
 #define HD_JOURNAL_SEGMENT_BYTES (UINT64_C(64) << 20)
 
 struct hd_jseg {
     uint64_t first; /* its name */
     uint64_t bytes;
     int64_t created_ns;
+};
+
+/* What is needed to state what a segment holds when it is sealed. */
+struct hd_jseal {
+    struct evp_md_ctx_st *hash; /* NULL without a key */
+    uint64_t hashed;            /* bytes of the last segment */
+    bool is_link_known;         /* the two below are as the segments on disk say */
+    uint64_t previous;          /* sealed last; 0 = none */
+    uint8_t previous_sha256[HD_SHA256_LEN];
+    struct hd_buf text;
 };
 
 struct hd_journal {
@@ -33,6 +45,7 @@ struct hd_journal {
     uint64_t next, durable_next; /* indices */
     struct hd_jfmt_footer stats; /* of the last segment */
     struct hd_buf out;           /* headers, footers, the mark */
+    struct hd_jseal seal;
     int failed;         /* HD_E*: what was appended since the last commit is gone */
     bool is_ragged;     /* bytes of a refused write lie behind the tail */
     bool is_mark_stale; /* publishing failed; tried again with the next commit */
@@ -48,10 +61,25 @@ int hd_jseg_add(struct hd_journal *j, const struct hd_jseg *seg) HD_MUST_USE;
 void hd_jseg_resize(struct hd_journal *j, uint64_t bytes);
 /* A segment for the next index; durable, with its name, when this returns HD_OK. */
 int hd_jseg_create(struct hd_journal *j) HD_MUST_USE;
+/* The last segment takes entries, has some, and is as old as one may get. */
+bool hd_jseg_is_aged(const struct hd_journal *j);
 /* Commits, writes the footer and closes the last segment. */
 int hd_jseg_seal(struct hd_journal *j) HD_MUST_USE;
 /* Removes what a refused write left behind the tail. */
 int hd_jseg_smooth(struct hd_journal *j) HD_MUST_USE;
+
+/* journal_seal.c; without a key these do nothing but encode the footer */
+int hd_jseal_open(struct hd_journal *j) HD_MUST_USE;
+void hd_jseal_close(struct hd_journal *j);
+/* A segment begins with these bytes. */
+void hd_jseal_begin(struct hd_journal *j, struct hd_slice header);
+/* These bytes were written at the tail. */
+void hd_jseal_add(struct hd_journal *j, struct hd_slice bytes);
+/* The footer of the last segment, with the statement, into j->out; all before the tail is
+ * durable. HD_EIO: what was written cannot be read back. */
+int hd_jseal_footer(struct hd_journal *j) HD_MUST_USE;
+/* The footer in j->out is durable. */
+void hd_jseal_done(struct hd_journal *j);
 
 /* journal.c */
 /* fdatasync and mark; on failure the journal is failed. */
@@ -66,7 +94,14 @@ void hd_journal_free(struct hd_journal *j); /* closes; commits nothing */
 int hd_journal_recover(struct hd_journal *j,
                        struct hd_journal_recovery *recovery) HD_MUST_USE;
 
-/* The writer's thread and the reader with other system calls (tests). */
+/* The writer's thread, the reader and the check with other system calls (tests). */
+struct hd_check;
+struct hd_check_opts;
+struct hd_journal_segments;
+int hd_check_open_io(const struct hd_check_opts *opts, const struct hd_io *io,
+                     struct hd_check **out) HD_MUST_USE;
+int hd_journal_list_io(const char *dir, const struct hd_io *io,
+                       struct hd_journal_segments *out) HD_MUST_USE;
 struct hd_journal_writer;
 struct hd_journal_writer_opts;
 int hd_journal_writer_open_io(const struct hd_journal_writer_opts *opts,

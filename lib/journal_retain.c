@@ -49,15 +49,37 @@ static void count_unread(struct hd_journal *j, uint64_t min)
            HD_KV_STR("dir", j->opts.dir), HD_KV_UINT("entries", unread));
 }
 
+/* A journal that nothing is written to any more: its last segment is to be vouched for,
+ * too. */
+static int seal_aged(struct hd_journal *j)
+{
+    if (j->failed != 0 || !hd_jseg_is_aged(j)) {
+        return HD_OK;
+    }
+    int err = hd_jseg_seal(j);
+    if (err == HD_OK) {
+        hd_journal_publish(j);
+    } else if (err == HD_ENOSPC) {
+        err = HD_OK; /* tried again next time */
+    } else {
+        err = hd_journal_commit(j); /* says it, and takes entries again, if it can */
+    }
+    return err;
+}
+
 int hd_journal_trim(struct hd_journal *j)
 {
     char readers[PATH_MAX];
     int64_t now = hd_clock_wall_ns();
+    int err = seal_aged(j);
+    if (err != HD_OK) {
+        return err;
+    }
     if (j->n_segs < 2 || !is_due(j, now)) {
         return 0;
     }
     uint64_t min = 0;
-    int err = hd_jseg_path(j, "readers", readers);
+    err = hd_jseg_path(j, "readers", readers);
     if (err == HD_OK) {
         err = hd_jcursor_min(&j->io, readers, &j->uuid, &min);
     }

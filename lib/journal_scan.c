@@ -252,6 +252,16 @@ int hd_jscan_footer(struct hd_jscan *scan)
     return item.kind == HD_JITEM_FOOTER ? HD_OK : HD_ENOENT;
 }
 
+int hd_jscan_seal(struct hd_jscan *scan, struct hd_slice *text, uint64_t *at)
+{
+    int err = hd_jscan_footer(scan);
+    if (err != HD_OK || scan->footer.seal_len == 0) {
+        return err != HD_OK ? err : HD_ENOENT;
+    }
+    *at = scan->limit - scan->footer_len + scan->footer.seal_at;
+    return hd_jscan_view(scan, *at, scan->footer.seal_len, text);
+}
+
 /* ---- recovery ---- */
 
 struct recover {

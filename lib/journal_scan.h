@@ -56,6 +56,9 @@ int hd_jscan_resync(struct hd_jscan *scan, uint64_t at, uint64_t min_index,
                     uint64_t *found, struct hd_jitem *item) HD_MUST_USE;
 /* The footer at the end of a sealed segment; HD_ENOENT when there is none. */
 int hd_jscan_footer(struct hd_jscan *scan) HD_MUST_USE;
+/* The statement in that footer, and where in the file it begins; HD_ENOENT: none. A view
+ * as of hd_jscan_view. */
+int hd_jscan_seal(struct hd_jscan *scan, struct hd_slice *text, uint64_t *at) HD_MUST_USE;
 
 struct hd_jrecovery {
     struct hd_jfmt_footer stats; /* of the entries that verify */

@@ -47,6 +47,7 @@ static int header_write(struct hd_journal *j, int fd, int64_t created_ns)
     if (j->out.err != 0) {
         return j->out.err;
     }
+    hd_jseal_begin(j, hd_buf_slice(&j->out));
     int err = hd_io_write(&j->io, fd, hd_buf_slice(&j->out), 0);
     if (err == HD_OK) {
         err = j->io.ops->sync(j->io.ctx, fd);
@@ -106,12 +107,11 @@ int hd_jseg_smooth(struct hd_journal *j)
 
 static int footer_write(struct hd_journal *j)
 {
-    hd_buf_clear(&j->out);
-    hd_jfmt_footer_encode(&j->out, &j->uuid, &j->stats);
-    if (j->out.err != 0) {
-        return j->out.err;
+    int err = hd_jseal_footer(j);
+    if (err != HD_OK) {
+        return err;
     }
-    int err = hd_io_write(&j->io, j->fd, hd_buf_slice(&j->out), j->tail);
+    err = hd_io_write(&j->io, j->fd, hd_buf_slice(&j->out), j->tail);
     if (err != HD_OK) {
         j->is_ragged = true;
         if (hd_jseg_smooth(j) == HD_OK && err == HD_ENOSPC) {
@@ -127,6 +127,12 @@ static int footer_write(struct hd_journal *j)
     return err;
 }
 
+bool hd_jseg_is_aged(const struct hd_journal *j)
+{
+    return j->opts.segment_ns > 0 && j->fd >= 0 && j->stats.entries > 0 &&
+           hd_clock_wall_ns() - j->segs[j->n_segs - 1].created_ns >= j->opts.segment_ns;
+}
+
 int hd_jseg_seal(struct hd_journal *j)
 {
     int err = hd_jseg_smooth(j);
@@ -140,6 +146,7 @@ int hd_jseg_seal(struct hd_journal *j)
         return err;
     }
     hd_jseg_resize(j, j->tail + j->out.len);
+    hd_jseal_done(j);
     hd_io_close(&j->io, &j->fd);
     return HD_OK;
 }

@@ -35,6 +35,8 @@ struct hd_journal_entry {
     struct hd_slice payload; /* one zstd frame */
 };
 
+struct hd_sign_key;
+
 struct hd_journal_opts {
     const char *dir;
     uint64_t segment_bytes; /* a segment is sealed at this size; 0 = 64 MiB */
@@ -45,6 +47,8 @@ struct hd_journal_opts {
     uint64_t reserve_bytes; /* keep so much of the disk free: append says HD_ENOSPC */
     bool retain_unread;     /* true: retention may remove what a named reader still needs
                                (counted); false (default): never */
+    const struct hd_sign_key *seal_key; /* sealed segments are stated and signed with it;
+                               borrowed until close. NULL: not stated */
 };
 
 struct hd_journal;
@@ -74,7 +78,9 @@ int hd_journal_append(struct hd_journal *j, struct hd_journal_entry *entry) HD_M
  * but HD_ENOSPC and HD_EINVAL need a commit, too, before the journal takes entries again.
  */
 int hd_journal_commit(struct hd_journal *j) HD_MUST_USE;
-/* Applies retention now (also done at each seal). Returns segments removed or < 0. */
+/* Seals the last segment when it is as old as one may get, then applies retention (also
+ * done at each seal). Returns segments removed or < 0. An error in sealing is one of
+ * append. */
 int hd_journal_trim(struct hd_journal *j) HD_MUST_USE;
 
 uint64_t hd_journal_next_index(const struct hd_journal *j);

@@ -13,6 +13,7 @@
 
 #include <zstd.h>
 
+#include <haidang/journal_check.h>
 #include <haidang/log.h>
 #include <haidang/num.h>
 
@@ -23,6 +24,9 @@
 #define STEPS       40
 #define MAX_ENTRIES 4096U
 #define PAYLOAD_MAX 1500U
+
+static struct hd_sign_key *seal_key;
+static uint64_t sealed; /* segments whose seals were checked */
 
 struct ledger {
     uint64_t promised; /* entries 1..promised are committed */
@@ -202,6 +206,41 @@ static uint64_t read_all(struct life *life)
     return last;
 }
 
+static void find(void *ctx, const struct hd_check_finding *finding)
+{
+    const struct life *life = ctx;
+    bool is_retention =
+        life->opts.retain_bytes > 0 && /* removed names may come back */
+        (finding->problem == HD_CHECK_MISSING || finding->problem == HD_CHECK_CHAIN);
+    if (!is_retention) {
+        lose(life, finding->text, finding->segment);
+    }
+}
+
+/* Every sealed segment is stated and signed, and the statements are a chain. */
+static void check_seals(struct life *life)
+{
+    struct hd_journal_segments list;
+    struct hd_check_opts opts = {
+        .keys = &seal_key, .n_keys = 1, .found = find, .ctx = life};
+    struct hd_check *check = NULL;
+    assert_int_equal(hd_journal_list_io("j", &life->io, &list), HD_OK);
+    assert_int_equal(hd_check_open_io(&opts, &life->io, &check), HD_OK);
+    for (size_t i = 0; i < list.n; i++) {
+        char path[64];
+        struct hd_check_segment seg;
+        bool is_last = i + 1 == list.n;
+        assert_int_equal(hd_journal_segment_path("j", list.first[i], path, sizeof(path)),
+                         HD_OK);
+        assert_int_equal(
+            hd_check_segment(check, path, is_last, is_last ? list.durable : 0, &seg),
+            HD_OK);
+        sealed += seg.is_vouched ? 1 : 0;
+    }
+    hd_check_close(check);
+    free(list.first);
+}
+
 static void reopen(struct life *life)
 {
     static const struct memfs_faults none;
@@ -215,6 +254,9 @@ static void reopen(struct life *life)
     tell(life, "open", err);
     if (!life->is_rotten && (recovery.damaged_bytes > 0 || recovery.lost_entries > 0)) {
         lose(life, "recovery speaks of damage that nobody did", recovery.lost_entries);
+    }
+    if (!life->is_rotten) {
+        check_seals(life);
     }
     uint64_t last = read_all(life);
     if (last == 0 && !life->is_rotten) {
@@ -291,6 +333,7 @@ static void live(uint64_t seed, bool is_rotting)
     life.io = memfs_io(life.fs);
     life.opts = (struct hd_journal_opts){
         .dir = "j",
+        .seal_key = seal_key,
         .segment_bytes = 500 + memfs_below(life.fs, 4000),
         .retain_bytes = memfs_below(life.fs, 2) == 0 ? 0 : 4000,
         .max_bytes = memfs_below(life.fs, 4) == 0 ? 20000 : 0,
@@ -353,6 +396,7 @@ static void test_nothing_promised_is_lost(void **state)
 {
     (void)state;
     run_lives(false);
+    assert_true(sealed > 0 || getenv("HD_CRASH_SEED") != NULL);
 }
 
 /* With rot on top: what is still whole is found, nothing wrong is served. */
@@ -370,6 +414,11 @@ int main(void)
         cmocka_unit_test(test_nothing_promised_is_lost),
         cmocka_unit_test(test_rot_never_serves_wrong_entries),
     };
+    char path[256];
     hd_log_setup(&quiet);
+    (void)snprintf(path, sizeof(path), "%s/key", hd_test_tmpdir());
+    if (hd_sign_key_ensure(path, &seal_key) != HD_OK) {
+        return 1;
+    }
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Does a journal hold what it says it holds? Reads segments entry by entry against their
+ * checksums, and, where a segment carries a statement (<haidang/seal.h>), against its
+ * hash, its signature and the chain. Needs no writer, changes nothing, and everything
+ * readable around damage is still counted. Blocking; one thread an object.
+ */
+#pragma once
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <haidang/seal.h>
+
+enum hd_check_problem {
+    HD_CHECK_HEADER,    /* the segment's header does not verify */
+    HD_CHECK_DAMAGE,    /* bytes that are no entry that verifies */
+    HD_CHECK_MISSING,   /* entries that should be here and are not */
+    HD_CHECK_UNSEALED,  /* not the last segment, and has no footer */
+    HD_CHECK_UNSTATED,  /* sealed without a statement, though others have one */
+    HD_CHECK_STATEMENT, /* the statement cannot be read or is about something else */
+    HD_CHECK_HASH,      /* the bytes are not those that were stated */
+    HD_CHECK_KEY,       /* signed with a key that was not given */
+    HD_CHECK_SIGNATURE, /* the signature does not verify */
+    HD_CHECK_CHAIN,     /* the statement does not follow the one before */
+    HD_CHECK_PROBLEMS,
+};
+
+/* "damage"; never NULL. */
+const char *hd_check_problem_name(enum hd_check_problem problem);
+
+struct hd_check_finding {
+    enum hd_check_problem problem;
+    uint64_t segment;       /* its first index, which names the file */
+    uint64_t index;         /* the entry, or the first one missing; 0 = not about one */
+    uint64_t offset, bytes; /* where in the file, and how many; 0, 0 = as a whole */
+    const char *text;       /* what is wrong; valid during the call */
+};
+
+struct hd_check_segment {
+    uint64_t first, next; /* indices that the entries in it have */
+    uint64_t entries, records, raw_bytes, bytes;
+    int64_t time_min, time_max;
+    bool is_sealed;    /* has a footer */
+    bool is_stated;    /* has a statement, which is in `seal` */
+    bool is_vouched;   /* hash and signature hold */
+    unsigned problems; /* told */
+    struct hd_seal seal;
+};
+
+struct hd_check_opts {
+    struct hd_sign_key *const *keys; /* public ones; borrowed */
+    size_t n_keys;
+    const uint8_t *journal; /* UUID, 16 bytes; NULL: as the first header says */
+    void (*found)(void *ctx, const struct hd_check_finding *finding);
+    /* Bytes read on; returns false to stop (HD_ECLOSED). May be NULL. */
+    bool (*progress)(void *ctx, uint64_t bytes);
+    void *ctx;
+};
+
+struct hd_check;
+
+/* own: until hd_check_close. `opts` and what it points to are borrowed. */
+int hd_check_open(const struct hd_check_opts *opts, struct hd_check **out) HD_MUST_USE;
+void hd_check_close(struct hd_check *check);
+
+/* Checks one file; segments of one journal in the order of their names. is_last: it may
+ * be in use, and then need not be sealed; limit: bytes of it that are durable (0: all).
+ * HD_OK whatever was found; HD_ENOENT, HD_EACCES, HD_EIO, HD_ENOMEM: it could not be
+ * read. */
+int hd_check_segment(struct hd_check *check, const char *path, bool is_last,
+                     uint64_t limit, struct hd_check_segment *out) HD_MUST_USE;
+
+/* The segment of an open check that has a statement: its text with the signature, valid
+ * until the next segment. Empty: it has none. */
+struct hd_slice hd_check_statement(const struct hd_check *check);
+
+/* The segments of a journal's directory in order, their first indices. own: free().
+ * *durable: how much of the last one is durable, 0 when nobody says. */
+struct hd_journal_segments {
+    uint64_t *first;
+    size_t n;
+    uint64_t durable;
+    bool has_journal;
+    uint8_t journal[16]; /* UUID, as the mark says */
+};
+int hd_journal_list(const char *dir, struct hd_journal_segments *out) HD_MUST_USE;
+/* "DIR/00000000000000000001.zst". HD_EINVAL: too long. */
+int hd_journal_segment_path(const char *dir, uint64_t first, char *out,
+                            size_t cap) HD_MUST_USE;
