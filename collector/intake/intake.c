@@ -303,6 +303,11 @@ static int sink_add(void *ctx, const struct hd_batch_source *source, int64_t rec
         }
         err = add_to_builder(in, source, recv_ns, flags, line);
     }
+    if (err == HD_ENOMEM) { /* as with a full disk: sources wait, and nothing is lost */
+        retry_later(in, err);
+        update_room(in);
+        return HD_EFULL;
+    }
     if (err != HD_OK) {
         HD_LOG(ERROR, "intake", "a line cannot be taken",
                HD_KV_SLICE("source", source->name), HD_KV_UINT("bytes", line.len),

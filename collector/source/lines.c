@@ -63,6 +63,19 @@ static int take_frames(struct col_lines *l, struct hd_slice in, size_t *used)
     return err;
 }
 
+/* What cannot be kept is lost; what was kept before is not. */
+static int keep(struct col_lines *l, struct hd_slice data)
+{
+    hd_buf_slice_add(&l->rest, data);
+    int err = l->rest.err;
+    if (err != HD_OK) {
+        l->rest.err = HD_OK;
+        l->stats->dropped++;
+        COL_COUNT(COL_DROPPED, 1);
+    }
+    return err;
+}
+
 int col_lines_retry(struct col_lines *l)
 {
     size_t used;
@@ -77,16 +90,16 @@ int col_lines_retry(struct col_lines *l)
 int col_lines_feed(struct col_lines *l, struct hd_slice data)
 {
     if (l->is_full || l->rest.len > 0) {
-        hd_buf_slice_add(&l->rest, data);
-        if (l->rest.err != HD_OK) {
-            return l->rest.err;
+        int kept = keep(l, data);
+        if (kept != HD_OK) {
+            return kept;
         }
         return l->is_full ? HD_EFULL : col_lines_retry(l);
     }
     size_t used;
     int err = take_frames(l, data, &used);
-    hd_buf_slice_add(&l->rest, hd_slice_from(data, used));
-    return l->rest.err != HD_OK ? l->rest.err : err;
+    int kept = keep(l, hd_slice_from(data, used));
+    return kept != HD_OK ? kept : err;
 }
 
 void col_lines_end(struct col_lines *l)

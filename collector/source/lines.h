@@ -31,7 +31,8 @@ void col_lines_init(struct col_lines *l, enum col_framing framing, size_t line_m
 void col_lines_fini(struct col_lines *l);
 
 /* HD_OK: taken. HD_EFULL: kept, but the sink is full: stop reading and call retry after
- * `resume`. HD_ELIMIT, HD_ENOMEM: end the stream. */
+ * `resume`. HD_ELIMIT, HD_ENOMEM: the new bytes, or some of them, are lost and counted as
+ * one drop: end the stream, or go on when nobody would send them again. */
 int col_lines_feed(struct col_lines *l, struct hd_slice data) HD_MUST_USE;
 int col_lines_retry(struct col_lines *l) HD_MUST_USE;
 

@@ -90,8 +90,11 @@ static ssize_t read_some(struct stdin_source *ss)
     ssize_t n = read(ss->fd, ss->env->scratch, READ_LEN);
     if (n > 0) {
         int err = col_lines_feed(&ss->lines, hd_slice(ss->env->scratch, (size_t)n));
-        if (err != HD_OK) {
+        if (err == HD_EFULL) {
             stop_reading(ss);
+        } else if (err != HD_OK) {
+            HD_LOG(ERROR, "stdin", "what was read cannot be kept and is lost",
+                   HD_KV_INT("bytes", n), HD_KV_ERR(err));
         }
     } else if (n == 0 || (errno != EAGAIN && errno != EINTR)) {
         if (n < 0) {

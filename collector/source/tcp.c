@@ -177,12 +177,14 @@ static void on_connection(void *ctx, struct hd_listener *listener, uv_stream_t *
 {
     struct tcp_source *ts = ctx;
     (void)listener;
-    struct conn *c =
-        ts->n_conns < (size_t)ts->conf->connections_max ? new_conn(ts) : NULL;
+    bool is_too_many = ts->n_conns >= (size_t)ts->conf->connections_max;
+    struct conn *c = is_too_many ? NULL : new_conn(ts);
     if (c == NULL) {
         hd_listener_refuse(server);
         COL_COUNT(COL_CONNECTIONS_REFUSED, 1);
-        HD_LOG(WARN, "tcp", "a sender was refused: raise connections_max",
+        HD_LOG(WARN, "tcp",
+               is_too_many ? "a sender was refused: raise connections_max"
+                           : "a sender was refused: out of memory",
                HD_KV_STR("listener", ts->base.name), HD_KV_UINT("open", ts->n_conns));
         return;
     }

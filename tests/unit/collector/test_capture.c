@@ -14,6 +14,7 @@
 #include "collector/conf.h"
 #include "collector/metrics.h"
 #include "collector/source/source.h"
+#include "tests/support/alloc.h"
 #include "tests/support/frames.h"
 
 #define LINES_MAX 256
@@ -29,6 +30,7 @@ struct world {
     size_t n;
     unsigned full_every; /* 0 = never */
     unsigned asked;
+    bool keeps_nothing;
     char mark[128];
     unsigned ended;
     bool is_closed;
@@ -44,6 +46,10 @@ static int sink_add(void *ctx, const struct hd_batch_source *source, int64_t rec
     assert_true(hd_slice_eq(source->host, HD_SLICE("web1")));
     assert_true(recv_ns > 0);
     assert_int_equal(flags, 0);
+    if (w->keeps_nothing) {
+        w->asked++;
+        return HD_OK;
+    }
     if (w->full_every != 0 && ++w->asked % w->full_every == 0) {
         return HD_EFULL;
     }
@@ -311,6 +317,44 @@ static void test_what_cannot_be_opened_is_explained(void **state)
     world_close(&w);
 }
 
+/* Each allocation fails once: it says so, or reads the file to its end. Which records are
+ * lost then is counted. */
+static void test_lack_of_memory(void **state)
+{
+    (void)state;
+    struct world w;
+    struct col_conf_source conf = file_conf(write_capture(2, 0));
+    world_open(&w);
+    w.keeps_nothing = true; /* its own memory must not lack */
+    HD_TEST_ALLOC_EACH(n)
+    {
+        char why[256] = "";
+        struct col_source_stats stats;
+        uint64_t lost = HD_METRIC_GET(col_metrics, COL_RECORDS_LOST);
+        w.ended = 0;
+        w.asked = 0;
+        w.mark[0] = '\0';
+        int err = col_capture_open(&w.env, &conf, &w.source, why);
+        if (err != HD_OK) {
+            assert_true(err == HD_ENOMEM || err == HD_EINVAL);
+            continue;
+        }
+        run_to_end(&w);
+        hd_test_alloc_stop();
+        w.source->ops->stats(w.source, &stats);
+        lost = HD_METRIC_GET(col_metrics, COL_RECORDS_LOST) - lost;
+        assert_int_equal(stats.lines, w.asked);
+        assert_true(stats.lines + lost > 0);
+        assert_true(hd_test_alloc_failed() || stats.lines == 9);
+        w.is_closed = false;
+        w.source->ops->close(w.source, source_closed, &w);
+        while (!w.is_closed) {
+            (void)uv_run(&w.loop, UV_RUN_NOWAIT);
+        }
+    }
+    world_close(&w);
+}
+
 /* ---- loopback ---- */
 
 static int listen_on_loopback(uint16_t *port)
@@ -473,6 +517,7 @@ int main(void)
         cmocka_unit_test(test_damaged_file_is_read_as_far_as_it_goes),
         cmocka_unit_test(test_pause_and_close_midway),
         cmocka_unit_test(test_what_cannot_be_opened_is_explained),
+        cmocka_unit_test(test_lack_of_memory),
         cmocka_unit_test(test_loopback_is_captured_live),
         cmocka_unit_test(test_ring_grows_when_packets_are_dropped),
     };

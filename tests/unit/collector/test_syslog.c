@@ -5,6 +5,7 @@
 #include "tests/support/support.h"
 
 #include <arpa/inet.h>
+#include <errno.h>
 #include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,8 +16,12 @@
 #include <haidang/stream.h>
 
 #include "collector/metrics.h"
+#include "tests/support/alloc.h"
 #include "tests/support/certs.h"
 #include "tests/unit/collector/fake_sink.h"
+
+#define DENSE    100U /* allocations that fail one by one; then ever fewer of them */
+#define THIN_OUT 8U
 
 struct fixture {
     struct fake_env fe;
@@ -389,13 +394,18 @@ static void send_tls(struct fixture *f, const char *cert, const char *text,
     hd_tls_free(c->tls);
 }
 
-static struct fixture *setup_tls(bool client_cert)
+static void set_tls(struct fixture *f)
 {
-    struct fixture *f = setup(COL_KIND_SYSLOG_TLS, AF_INET, NULL);
     f->conf.tls =
         (struct col_conf_tls){.cert = (char *)(uintptr_t)hd_test_path(pki, "server.crt"),
                               .key = (char *)(uintptr_t)hd_test_path(pki, "server.key"),
                               .ca = (char *)(uintptr_t)hd_test_path(pki, "ca.crt")};
+}
+
+static struct fixture *setup_tls(bool client_cert)
+{
+    struct fixture *f = setup(COL_KIND_SYSLOG_TLS, AF_INET, NULL);
+    set_tls(f);
     f->conf.client_cert = client_cert;
     start(f);
     return f;
@@ -439,6 +449,130 @@ static void test_tls_garbage(void **state)
     teardown(f);
 }
 
+/* ---- lack of memory ---- */
+
+static struct fixture *setup_any(enum col_kind kind)
+{
+    struct fixture *f = setup(kind, AF_INET, NULL);
+    if (kind == COL_KIND_SYSLOG_TLS) {
+        set_tls(f);
+    }
+    return f;
+}
+
+static int open_any(struct fixture *f, char why[256])
+{
+    col_source_open *open =
+        f->conf.kind == COL_KIND_SYSLOG_UDP ? col_udp_open : col_tcp_open;
+    return open(&f->fe.env, &f->conf, &f->fe.source, why);
+}
+
+/* One line on a connection of its own, whatever the kind. */
+static void send_line(struct fixture *f, const char *line)
+{
+    struct client c;
+    if (f->conf.kind == COL_KIND_SYSLOG_TLS) {
+        send_tls(f, "client", line, &c);
+        return;
+    }
+    int fd = dial(f, f->conf.kind == COL_KIND_SYSLOG_UDP ? SOCK_DGRAM : SOCK_STREAM);
+    say(fd, line);
+    assert_int_equal(close(fd), 0);
+}
+
+/* Each allocation of the start fails once: it says so, or serves. */
+static void test_lack_of_memory_at_the_start(void **state)
+{
+    static const enum col_kind kinds[] = {COL_KIND_SYSLOG_UDP, COL_KIND_SYSLOG_TCP,
+                                          COL_KIND_SYSLOG_TLS};
+    (void)state;
+    for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+        bool has_failed = true;
+        for (unsigned n = 1; has_failed; n += n < DENSE ? 1 : n / THIN_OUT) {
+            char why[256] = "";
+            struct fixture *f = setup_any(kinds[i]);
+            hd_test_alloc_fail_at(n);
+            int err = open_any(f, why);
+            hd_test_alloc_stop();
+            has_failed = hd_test_alloc_failed();
+            if (err == HD_OK) {
+                send_line(f, "<13>served\n");
+                fake_env_wait(&f->fe, 1);
+                teardown(f);
+            } else {
+                assert_true(err == HD_ENOMEM || err == HD_ETLS || err == HD_EBUSY ||
+                            err == HD_EINVAL);
+                fake_env_fini(&f->fe); /* says when a handle is still open */
+                free(f);
+            }
+        }
+    }
+}
+
+static bool has_ended(int fd)
+{
+    char byte;
+    ssize_t n = recv(fd, &byte, 1, MSG_DONTWAIT);
+    return n == 0 || (n < 0 && errno != EAGAIN);
+}
+
+/* The test's sink asserts that it gets memory, and libuv aborts when its table of
+ * descriptors cannot grow: let both be large enough. */
+static void grow_what_may_not_fail(struct fixture *f)
+{
+    enum { CROWD = 16, LINE = 900 };
+    int fd[CROWD];
+    char text[LINE + 2] = "";
+    memset(text, 'x', LINE);
+    text[LINE] = '\n';
+    for (size_t i = 0; i < CROWD; i++) {
+        fd[i] = dial(f, SOCK_STREAM);
+        say(fd[i], text);
+    }
+    fake_env_wait(&f->fe, CROWD);
+    for (size_t i = 0; i < CROWD; i++) {
+        assert_int_equal(close(fd[i]), 0);
+    }
+    while (HD_METRIC_GET(col_metrics, COL_CONNECTIONS) > 0) {
+        (void)uv_run(&f->fe.loop, UV_RUN_ONCE);
+    }
+}
+
+/* Each allocation for a connection fails once: its line comes, or the sender sees that
+ * the connection ended; the next sender is served. */
+static void test_lack_of_memory_for_a_sender(void **state)
+{
+    (void)state;
+    struct fixture *f = setup(COL_KIND_SYSLOG_TCP, AF_INET, NULL);
+    start(f);
+    grow_what_may_not_fail(f);
+    HD_TEST_ALLOC_EACH(n)
+    {
+        f->fe.sink.n = 0;
+        f->fe.sink.text.len = 0;
+        int fd = dial(f, SOCK_STREAM);
+        say(fd, "<13>half");
+        for (int turns = 0; turns < 5; turns++) {
+            (void)uv_run(&f->fe.loop, UV_RUN_NOWAIT);
+        }
+        (void)send(fd, " whole\n", 7, MSG_NOSIGNAL);
+        while (f->fe.sink.n == 0 && !has_ended(fd)) {
+            (void)uv_run(&f->fe.loop, UV_RUN_NOWAIT);
+        }
+        hd_test_alloc_stop();
+        assert_int_equal(close(fd), 0);
+        while (HD_METRIC_GET(col_metrics, COL_CONNECTIONS) > 0) {
+            (void)uv_run(&f->fe.loop, UV_RUN_ONCE);
+        }
+        size_t before = f->fe.sink.n;
+        send_line(f, "<13>next\n");
+        fake_env_wait(&f->fe, before + 1);
+        assert_true(
+            hd_slice_eq(fake_sink_line(&f->fe.sink, before), HD_SLICE("<13>next")));
+    }
+    teardown(f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -453,6 +587,8 @@ int main(void)
         cmocka_unit_test(test_tls),
         cmocka_unit_test(test_tls_without_client_certificates),
         cmocka_unit_test(test_tls_garbage),
+        cmocka_unit_test(test_lack_of_memory_at_the_start),
+        cmocka_unit_test(test_lack_of_memory_for_a_sender),
     };
     return cmocka_run_group_tests(tests, make_pki, NULL);
 }

@@ -10,6 +10,7 @@
 
 #include "collector/intake/intake.h"
 #include "collector/uplink/uplink.h"
+#include "tests/support/alloc.h"
 #include "tests/support/certs.h"
 #include "tests/unit/collector/fake_correlator.h"
 
@@ -617,9 +618,51 @@ static void test_status(void **state)
     teardown(f);
 }
 
+/* A source that is new to a batch takes memory. When it lacks, sources wait: every line
+ * is taken in the end. */
+static void test_lack_of_memory_for_a_line(void **state)
+{
+    (void)state;
+    struct fixture *f = setup();
+    const struct col_sink *sink = col_intake_sink(f->intake);
+    char name[HD_BATCH_NAME_MAX + 1];
+    unsigned lines = 0;
+    memset(name, 'x', HD_BATCH_NAME_MAX);
+    name[HD_BATCH_NAME_MAX] = '\0';
+    HD_TEST_ALLOC_EACH(n)
+    {
+        int err = HD_OK;
+        for (unsigned i = 0; i < 50 && err == HD_OK; i++) {
+            int len = snprintf(name, sizeof(name), "%u", lines);
+            name[len] = 'x';
+            const struct hd_batch_source source = {
+                .kind = HD_SLICE("file"),
+                .name = hd_slice_head(hd_slice_str(name), HD_BATCH_NAME_MAX)};
+            unsigned room = f->room;
+            err = sink->add(sink->ctx, &source, 1, 0, HD_SLICE("line"));
+            if (err != HD_OK) {
+                hd_test_alloc_stop();
+                assert_int_equal(err, HD_EFULL);
+                WAIT(f, f->room > room);
+                err = sink->add(sink->ctx, &source, 1, 0, HD_SLICE("line"));
+            }
+            assert_int_equal(err, HD_OK);
+            lines++;
+        }
+        hd_test_alloc_stop();
+        col_intake_flush(f->intake);
+        WAIT(f, col_intake_is_idle(f->intake));
+    }
+    struct col_intake_status status;
+    col_intake_status(f->intake, &status);
+    assert_int_equal(status.last_spooled, lines);
+    teardown(f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_lack_of_memory_for_a_line),
         cmocka_unit_test(test_lines_arrive),
         cmocka_unit_test(test_credits_hold_back),
         cmocka_unit_test(test_resends_after_a_cut),
