@@ -73,8 +73,8 @@
       "Records inside batches that could not be read")                                   \
     X(COR_M_DETECT_TRIMMED, COUNTER, COR_NAME("detect_trimmed_total"),                   \
       "Times retention removed entries before they were examined")                       \
-    X(COR_M_DETECT_DROPPED, COUNTER, COR_NAME("detect_hits_dropped_total"),              \
-      "Hits lost because memory was short")                                              \
+    X(COR_M_MEMORY_WAITS, COUNTER, COR_NAME("memory_waits_total"),                       \
+      "Times detection waited because memory was short")                                 \
     X(COR_M_DETECT_LAG, GAUGE, COR_NAME("detect_lag_bytes"), "Archive not yet examined") \
     X(COR_M_DETECT_LAG_MS, GAUGE, COR_NAME("detect_lag_milliseconds"),                   \
       "How long ago the batch examined last had come; 0 when caught up")                 \
@@ -109,10 +109,14 @@
       "Events that a limit of correlations kept from being counted exactly")             \
     X(COR_M_UNTOLD, COUNTER, COR_NAME("correlation_lost_total"),                         \
       "Detections that the correlations counting them did not get: memory was short")    \
+    X(COR_M_FORGOTTEN, COUNTER, COR_NAME("correlation_forgotten_total"),                 \
+      "Correlations that started anew: they, or rules they count, have changed")         \
     X(COR_M_SNAPSHOTS, COUNTER, COR_NAME("snapshots_total"),                             \
       "Times that what correlations remember was saved")                                 \
     X(COR_M_SNAPSHOTS_FAILED, COUNTER, COR_NAME("snapshots_failed_total"),               \
       "Times that it could not be saved; a crash would examine more again")              \
+    X(COR_M_SNAPSHOTS_REFUSED, COUNTER, COR_NAME("snapshots_refused_total"),             \
+      "Times that what was saved was passed over at the start")                          \
     X(COR_M_GEO_ERRORS, COUNTER, COR_NAME("geo_errors_total"),                           \
       "Look-ups that a broken database could not answer")                                \
     X(COR_M_RULES, GAUGE, COR_NAME("rules"), "Rules in force")                           \

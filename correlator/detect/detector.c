@@ -18,6 +18,7 @@
 
 #include "correlator/intake/meta.h"
 #include "correlator/metrics.h"
+#include "correlator/patience.h"
 
 #define HITS_RING   32U /* messages: bounds the memory of hits on their way */
 #define ORDERS_RING 16U /* rule sets that were not taken up yet */
@@ -56,11 +57,11 @@ struct cor_detector {
     struct cor_hits *out;
     struct cor_origin origin;
     struct cor_event *copied; /* the record at hand, once a rule has matched */
-    bool copy_failed;
     bool is_warm_up;
+    bool gave_up; /* the batch was not examined to its end: its cursor must not be told */
     int64_t now_ns, watermark_ns;
     int64_t taken_ns; /* when the entry at hand came to us */
-    uint64_t n_hits, n_events, n_dropped;
+    uint64_t n_hits, n_events;
     uint64_t matched; /* events so far */
 
     int64_t entry_bytes, lag_ns;
@@ -280,9 +281,21 @@ static void take_orders(struct cor_detector *d)
 
 /* ---- hits ---- */
 
+static bool wait_for_memory(struct cor_detector *d)
+{
+    d->gave_up = d->gave_up || !cor_wait_for_memory(&d->is_stopping, "detect");
+    return !d->gave_up;
+}
+
+/* False: there is none, and the detector is to end. */
 static bool obtain_message(struct cor_detector *d)
 {
-    return d->out != NULL || cor_hits_new(d->tools->rules, &d->out) == HD_OK;
+    while (d->out == NULL && cor_hits_new(d->tools->rules, &d->out) != HD_OK) {
+        if (!wait_for_memory(d)) {
+            return false;
+        }
+    }
+    return true;
 }
 
 static void send_message(struct cor_detector *d)
@@ -297,13 +310,21 @@ static void send_message(struct cor_detector *d)
     }
 }
 
-/* The record's copy for the state thread, made once however many rules match. */
-static struct cor_event *copy_event(struct cor_detector *d, const struct rul_event *ev)
+static int make_copy(struct cor_detector *d, const struct rul_event *ev)
 {
     struct rul_event_copy *copy = NULL;
-    if (d->copied == NULL && !d->copy_failed) {
-        d->copy_failed = rul_event_copy(ev, &copy) != HD_OK ||
-                         cor_event_new(&d->origin, copy, &d->copied) != HD_OK;
+    int err = rul_event_copy(ev, &copy);
+    return err != HD_OK ? err : cor_event_new(&d->origin, copy, &d->copied);
+}
+
+/* The record's copy for the state thread, made once however many rules match. NULL: there
+ * is no memory for it, and the detector is to end. */
+static struct cor_event *copy_event(struct cor_detector *d, const struct rul_event *ev)
+{
+    while (d->copied == NULL && make_copy(d, ev) != HD_OK) {
+        if (!wait_for_memory(d)) {
+            return NULL;
+        }
     }
     return d->copied;
 }
@@ -322,11 +343,9 @@ static void on_hit(void *ctx, const struct rul_rule *rule, const struct rul_even
     if (d->out != NULL && cor_hits_is_full(d->out)) {
         send_message(d);
     }
-    if (event == NULL || !obtain_message(d)) {
-        d->n_dropped++;
-        return;
+    if (event != NULL && obtain_message(d)) {
+        cor_hits_add(d->out, rule, event);
     }
-    cor_hits_add(d->out, rule, event);
 }
 
 /* ---- records ---- */
@@ -370,7 +389,6 @@ static void examine_record(struct cor_detector *d, const struct hd_batch_record 
     match(d);
     cor_event_unref(d->copied);
     d->copied = NULL;
-    d->copy_failed = false;
 }
 
 /* Returns how many records could be read. */
@@ -413,9 +431,8 @@ static void count_batch(struct cor_detector *d, uint32_t want, uint32_t got)
     COR_COUNT(COR_M_DETECT_LINES, got);
     COR_COUNT(COR_M_DETECT_EVENTS, d->n_events);
     COR_COUNT(COR_M_DETECT_HITS, d->n_hits);
-    COR_COUNT(COR_M_DETECT_DROPPED, d->n_dropped);
     COR_COUNT(COR_M_DETECT_LOST, want > got ? want - got : 0);
-    d->n_events = d->n_hits = d->n_dropped = 0;
+    d->n_events = d->n_hits = 0;
     count_matching(d->tools);
     count_decoding(d);
 }
@@ -434,6 +451,30 @@ static bool is_mine(const struct cor_detector *d, struct hd_slice agent)
            hd_hash_stable(agent, SPLIT_SEED) % d->opts.count == d->opts.index;
 }
 
+static int try_to_open(struct cor_detector *d, const struct hd_journal_entry *entry,
+                       const struct cor_meta *meta, struct hd_batch_info *info)
+{
+    int err = hd_batch_reader_open(d->batch, entry->payload, info);
+    bool fits = err == HD_OK && hd_slice_eq(info->agent, meta->agent) &&
+                hd_slice_eq(info->boot, meta->boot) && info->first == entry->first;
+    return err == HD_OK && !fits ? HD_EINVAL : err;
+}
+
+/* HD_EINVAL: it is another batch than its meta says. A failed allocation can make jansson
+ * lose a part of a text: what is bad is looked at again. */
+static int open_batch(struct cor_detector *d, const struct hd_journal_entry *entry,
+                      const struct cor_meta *meta, struct hd_batch_info *info)
+{
+    int err = try_to_open(d, entry, meta, info);
+    if (err != HD_OK && err != HD_ENOMEM) {
+        err = try_to_open(d, entry, meta, info);
+    }
+    while (err == HD_ENOMEM && wait_for_memory(d)) {
+        err = try_to_open(d, entry, meta, info);
+    }
+    return err;
+}
+
 static void examine_entry(struct cor_detector *d, const struct hd_journal_entry *entry)
 {
     struct cor_meta meta;
@@ -446,15 +487,14 @@ static void examine_entry(struct cor_detector *d, const struct hd_journal_entry 
     if (!is_mine(d, meta.agent)) {
         return;
     }
-    int err = hd_batch_reader_open(d->batch, entry->payload, &info);
-    if (err != HD_OK) {
-        corrupt_entry(d, entry->index, hd_err_text(err));
-        COR_COUNT(COR_M_DETECT_LOST, entry->count);
+    int err = open_batch(d, entry, &meta, &info);
+    if (err == HD_ENOMEM) {
         return;
     }
-    if (!hd_slice_eq(info.agent, meta.agent) || !hd_slice_eq(info.boot, meta.boot) ||
-        info.first != entry->first) {
-        corrupt_entry(d, entry->index, "it says to be another agent's, or another part");
+    if (err != HD_OK) {
+        corrupt_entry(d, entry->index,
+                      err == HD_EINVAL ? "it says to be another agent's, or another part"
+                                       : hd_err_text(err));
         COR_COUNT(COR_M_DETECT_LOST, entry->count);
         return;
     }
@@ -539,8 +579,8 @@ static void warm_up(struct cor_detector *d)
 
 static void end_batch(struct cor_detector *d)
 {
-    if (!obtain_message(d)) {
-        return; /* a later batch carries a later cursor */
+    if (d->gave_up || !obtain_message(d)) {
+        return; /* the next process examines the batch again */
     }
     d->out->has_cursor = true;
     hd_journal_reader_tell(d->reader, &d->out->cursor);
@@ -590,6 +630,9 @@ static void step(struct cor_detector *d)
                "retention removed entries before they were examined: give the archive "
                "more room or the detector more processor",
                HD_KV_UINT("detector", d->opts.index));
+        break;
+    case HD_ENOMEM:
+        (void)wait_for_memory(d);
         break;
     default:
         HD_LOG(ERROR, "detect", "the archive cannot be read; trying again",

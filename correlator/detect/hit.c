@@ -48,21 +48,19 @@ int cor_event_new(const struct cor_origin *o, struct rul_event_copy *copy,
     return HD_OK;
 }
 
-struct cor_event *cor_event_rebuild(struct hd_slice position,
-                                    const struct rul_event_copy *kept)
+int cor_event_rebuild(struct hd_slice position, const struct rul_event_copy *kept,
+                      struct cor_event **out)
 {
     struct hd_slice rest = position;
     struct cor_origin origin = {0};
     struct rul_event_copy *copy = NULL;
-    struct cor_event *event = NULL;
     if (!hd_slice_split(&rest, '/', &origin.agent) ||
         !hd_slice_split(&rest, '/', &origin.boot) ||
-        hd_num_u64(rest, UINT64_MAX, &origin.seq) != HD_OK ||
-        rul_event_copy_dup(kept, &copy) != HD_OK ||
-        cor_event_new(&origin, copy, &event) != HD_OK) {
-        return NULL;
+        hd_num_u64(rest, UINT64_MAX, &origin.seq) != HD_OK) {
+        return HD_EINVAL;
     }
-    return event;
+    int err = rul_event_copy_dup(kept, &copy);
+    return err != HD_OK ? err : cor_event_new(&origin, copy, out);
 }
 
 struct cor_event *cor_event_ref(struct cor_event *e)

@@ -38,10 +38,9 @@ struct cor_origin {
 /* own: *out, one reference. Takes `copy`, also on failure. */
 int cor_event_new(const struct cor_origin *origin, struct rul_event_copy *copy,
                   struct cor_event **out) HD_MUST_USE;
-/* The event of a copy that was kept and its position. NULL: memory is short, or there is
- * no position. */
-struct cor_event *cor_event_rebuild(struct hd_slice position,
-                                    const struct rul_event_copy *kept);
+/* own: the event of a copy that was kept and its position. HD_EINVAL: that is none. */
+int cor_event_rebuild(struct hd_slice position, const struct rul_event_copy *kept,
+                      struct cor_event **out) HD_MUST_USE;
 struct cor_event *cor_event_ref(struct cor_event *event);
 void cor_event_unref(struct cor_event *event);
 

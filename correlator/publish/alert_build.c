@@ -424,7 +424,29 @@ int cor_alert_build(const struct cor_alert_input *input, json_t **out)
     return err;
 }
 
-/* ---- what is a repeat ---- */
+/* ---- what is the same ---- */
+
+/* "field=value" of a correlation's group; what the events lack has no "=". */
+static void write_group(const struct rul_detection *d, struct hd_buf *out)
+{
+    for (size_t i = 0; d != NULL && i < d->n_group; i++) {
+        hd_buf_str(out, d->group[i].field);
+        hd_buf_str(out, d->group[i].value.ptr == NULL ? "" : "=");
+        hd_buf_slice_add(out, d->group[i].value);
+        hd_buf_byte(out, '\n');
+    }
+}
+
+int cor_alert_id(const struct cor_alert_input *in, struct hd_buf *scratch, char out[37])
+{
+    const struct rul_detection *d = in->detection;
+    hd_buf_clear(scratch);
+    write_group(d, scratch);
+    return scratch->err == HD_ENOMEM
+               ? HD_ENOMEM
+               : hd_alert_id(hd_slice_str(in->rule->id), hd_buf_slice(scratch),
+                             d == NULL ? in->event->position : d->first_position, out);
+}
 
 uint64_t cor_alert_key_of_input(const struct rul_suppress *s,
                                 const struct cor_alert_input *in)

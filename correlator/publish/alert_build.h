@@ -29,6 +29,9 @@ struct cor_alert_input {
     int64_t published_ns;
 };
 
+/* The alert's id (docs/formats/alert.md, "Identity"), the same in every replay. */
+int cor_alert_id(const struct cor_alert_input *input, struct hd_buf *scratch,
+                 char out[37]) HD_MUST_USE;
 /* own: *out is a new reference. HD_ENOMEM, HD_ELIMIT when it cannot be made to fit. */
 int cor_alert_build(const struct cor_alert_input *input, json_t **out) HD_MUST_USE;
 

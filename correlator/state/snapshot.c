@@ -12,7 +12,8 @@
 #include <haidang/hash.h>
 #include <haidang/loop.h>
 
-#define MAGIC     UINT64_C(0x31535443454448) /* "HDECTS1" */
+#define MAGIC     UINT64_C(0x535443454448) /* "HDECTS", then a version: "1" */
+#define VERSION   UINT64_C(0x31)
 #define HEAD      12U
 #define BYTES_MAX ((size_t)1 << 40) /* detect.memory bounds it */
 #define MODE      0640
@@ -21,25 +22,28 @@
 
 /* A snapshot is not older than the reader's own cursor, which moved after it, and not
  * beyond the end of the archive; if it is, archive and snapshot are strangers. */
-static bool fits(const char *archive_dir, const struct cor_cursors *cursors)
+static int check_fit(const char *archive_dir, const struct cor_cursors *cursors)
 {
-    bool ok = true;
-    for (unsigned i = 0; i < cursors->n && ok; i++) {
+    int err = HD_OK;
+    for (unsigned i = 0; i < cursors->n && err == HD_OK; i++) {
         char name[32];
         struct hd_journal_reader *reader = NULL;
         struct hd_journal_cursor saved, end;
         (void)snprintf(name, sizeof(name), "detect-%u", i);
-        if (hd_journal_reader_open(archive_dir, name, &reader) != HD_OK) {
-            return false;
+        err = hd_journal_reader_open(archive_dir, name, &reader);
+        if (err != HD_OK) {
+            return err;
         }
         hd_journal_reader_tell(reader, &saved);
-        ok = hd_journal_reader_seek_end(reader) == HD_OK;
+        err = hd_journal_reader_seek_end(reader);
         hd_journal_reader_tell(reader, &end);
-        ok = ok && saved.index <= cursors->at[i].index &&
-             cursors->at[i].index <= end.index;
+        if (err == HD_OK &&
+            (saved.index > cursors->at[i].index || cursors->at[i].index > end.index)) {
+            err = HD_EINVAL;
+        }
         hd_journal_reader_close(reader);
     }
-    return ok;
+    return err;
 }
 
 static int decode(struct hd_slice file, const char *archive_dir, struct rul_suppress *s,
@@ -50,20 +54,29 @@ static int decode(struct hd_slice file, const char *archive_dir, struct rul_supp
     uint32_t crc = hd_bytes_le32(&in);
     struct hd_slice body = hd_slice_from(file, HEAD);
     unsigned want = cursors->n;
-    cursors->n = hd_bytes_le32(&in);
-    if (hd_bytes_failed(&in) || magic != MAGIC ||
-        crc != hd_crc32c(0, body.ptr, body.len) || cursors->n != want) {
+    uint32_t n = hd_bytes_le32(&in);
+    if (hd_bytes_failed(&in) || (magic & UINT64_C(0xffffffffffff)) != MAGIC) {
         return HD_ECORRUPT;
+    }
+    if (magic >> 48 != VERSION) {
+        return HD_EVERSION;
+    }
+    if (crc != hd_crc32c(0, body.ptr, body.len)) {
+        return HD_ECORRUPT;
+    }
+    if (n != want) {
+        return HD_EINVAL;
     }
     for (unsigned i = 0; i < cursors->n; i++) {
         cursors->at[i].index = hd_bytes_le64(&in);
         cursors->at[i].segment = hd_bytes_le64(&in);
         cursors->at[i].offset = hd_bytes_le64(&in);
     }
-    if (hd_bytes_failed(&in) || !fits(archive_dir, cursors)) {
+    if (hd_bytes_failed(&in)) {
         return HD_ECORRUPT;
     }
-    int err = rul_suppress_load(s, &in);
+    int err = check_fit(archive_dir, cursors);
+    err = err != HD_OK ? err : rul_suppress_load(s, &in);
     return err != HD_OK ? err
                         : rul_correlator_load(c, hd_bytes_view(&in, hd_bytes_left(&in)));
 }
@@ -87,7 +100,7 @@ int cor_snapshot_encode(const struct cor_cursors *cursors, const struct rul_supp
                         const struct rul_correlator *c, struct hd_buf *out)
 {
     hd_buf_clear(out);
-    hd_buf_le64(out, MAGIC);
+    hd_buf_le64(out, VERSION << 48 | MAGIC);
     hd_buf_le32(out, 0);
     hd_buf_le32(out, cursors->n);
     for (unsigned i = 0; i < cursors->n; i++) {

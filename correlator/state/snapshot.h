@@ -21,8 +21,9 @@ struct cor_cursors { /* of each detector */
     struct hd_journal_cursor at[COR_DETECTORS_MAX];
 };
 
-/* Into empty tables. HD_ENOENT: there is none. HD_ECORRUPT: damaged, or of other
- * detectors or another archive than these; the tables may hold some of it then. */
+/* Into empty tables, which may hold some of it after an error. HD_ENOENT: there is none.
+ * HD_ECORRUPT: damaged. HD_EVERSION: another version wrote it. HD_EINVAL: of another
+ * number of detectors, or another archive. */
 int cor_snapshot_read(const char *path, const char *archive_dir, struct rul_suppress *s,
                       struct rul_correlator *c, struct cor_cursors *cursors) HD_MUST_USE;
 int cor_snapshot_encode(const struct cor_cursors *cursors, const struct rul_suppress *s,

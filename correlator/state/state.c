@@ -12,6 +12,7 @@
 #include <haidang/loop.h>
 
 #include "correlator/metrics.h"
+#include "correlator/patience.h"
 #include "correlator/publish/alert_build.h"
 #include "correlator/state/evidence.h"
 #include "correlator/state/recent.h"
@@ -44,6 +45,7 @@ struct cor_state {
     uv_async_t wake_async;
     uv_timer_t save_timer;
     atomic_bool is_stopping;
+    bool gave_up; /* for lack of memory: nothing taken since is durable */
     _Atomic int trouble;
     struct feed feeds[COR_DETECTORS_MAX];
     unsigned n_feeds, n_ended, n_over;
@@ -53,16 +55,13 @@ struct cor_state {
     struct cor_noise_opts noise;
     uint64_t generation;
     struct cor_enrich *enrich;
-    struct rul_correlator *correlator;
-    struct rul_suppress *suppress;
+    struct cor_memory memory;
     struct cor_recent *recent;
     struct cor_evidence *evidence;
     struct cor_publish *publish;
     struct hd_buf group; /* scratch */
 
     struct cor_saver *saver; /* NULL: nothing outlives the process */
-    struct cor_cursors resume;
-    bool is_resumed;
     bool wants_save, is_changed, is_ending;
 
     const struct cor_event *event; /* the hit at hand */
@@ -70,36 +69,39 @@ struct cor_state {
     int64_t now_ns; /* wall, of the message at hand */
 };
 
-/* ---- alerts ---- */
-
-/* "field=value" of a correlation's group, as part of the alert's id. */
-static struct hd_slice group_text(struct cor_state *s, const struct rul_detection *d)
+/* False: this process is to end without, and what is not done it leaves to the next. */
+static bool wait_for_memory(void *ctx)
 {
-    hd_buf_clear(&s->group);
-    for (size_t i = 0; d != NULL && i < d->n_group; i++) {
-        hd_buf_str(&s->group, d->group[i].field);
-        hd_buf_str(&s->group, d->group[i].value.ptr == NULL ? "" : "=");
-        hd_buf_slice_add(&s->group, d->group[i].value);
-        hd_buf_byte(&s->group, '\n');
-    }
-    return hd_buf_slice(&s->group);
+    struct cor_state *s = ctx;
+    s->gave_up = s->gave_up || !cor_wait_for_memory(&s->is_stopping, "state");
+    return !s->gave_up;
 }
 
-static void publish(struct cor_state *s, struct cor_alert_input *in)
+/* ---- alerts ---- */
+
+static int try_to_publish(struct cor_state *s, const struct cor_alert_input *in,
+                          char why[256])
 {
-    char why[256] = "it could not be built";
     json_t *alert = NULL;
-    in->published_ns = hd_clock_wall_ns();
-    in->enrich = s->enrich;
+    (void)snprintf(why, 256, "it could not be built");
     int err = cor_alert_build(in, &alert);
     if (err == HD_OK) {
         err = cor_publish_add(s->publish, alert, why);
     }
     json_decref(alert);
-    if (err == HD_OK) {
-        err = cor_recent_add(s->recent, in->id);
+    return err != HD_OK ? err : cor_recent_add(s->recent, in->id);
+}
+
+static void publish(struct cor_state *s, struct cor_alert_input *in)
+{
+    char why[256];
+    in->published_ns = hd_clock_wall_ns();
+    in->enrich = s->enrich;
+    int err = try_to_publish(s, in, why);
+    while (err == HD_ENOMEM && wait_for_memory(s)) {
+        err = try_to_publish(s, in, why);
     }
-    if (err != HD_OK) {
+    if (err != HD_OK && err != HD_ENOMEM) {
         COR_COUNT(COR_M_INVALID, 1);
         HD_LOG(ERROR, "state", "an alert was lost; please report this",
                HD_KV_STR("rule", in->rule->id), HD_KV_SLICE("event", in->event->position),
@@ -112,6 +114,17 @@ static struct cor_rule_counts *counts_of(const struct cor_state *s,
                                          const struct rul_rule *rule)
 {
     return s->rules->counts[rule->index];
+}
+
+/* False: it has no id, and was counted, or memory is short and this process is to end. */
+static bool identify(struct cor_state *s, const struct cor_alert_input *in, char id[37])
+{
+    int err = cor_alert_id(in, &s->group, id);
+    while (err == HD_ENOMEM && wait_for_memory(s)) {
+        err = cor_alert_id(in, &s->group, id);
+    }
+    COR_COUNT(COR_M_INVALID, err != HD_OK && err != HD_ENOMEM);
+    return err == HD_OK;
 }
 
 /* A rule has fired: is it news? */
@@ -127,26 +140,22 @@ static void consider(struct cor_state *s, const struct rul_rule *rule,
                                  .evidence = lines,
                                  .n_evidence = 1};
     int64_t time = detection == NULL ? s->event->copy->time_ns : detection->last_ns;
-    uint64_t key = cor_alert_key_of_input(s->suppress, &in);
+    uint64_t key = cor_alert_key_of_input(s->memory.suppress, &in);
     cor_noise_hit(&s->noise, rule, counts_of(s, rule), s->event->copy->recv_ns,
                   s->now_ns);
     /* Most of a flood ends here, before anything dear. */
-    if (rul_suppress_repeat(s->suppress, key, rule->severity, time)) {
+    if (rul_suppress_repeat(s->memory.suppress, key, rule->severity, time)) {
         cor_noise_repeat(counts_of(s, rule));
         return;
     }
-    struct hd_slice position =
-        detection == NULL ? s->event->position : detection->first_position;
-    if (hd_alert_id(hd_slice_str(rule->id), group_text(s, detection), position, id) !=
-        HD_OK) {
-        COR_COUNT(COR_M_INVALID, 1);
+    if (!identify(s, &in, id)) {
         return;
     }
     if (cor_noise_holds(&s->noise, counts_of(s, rule))) {
         return;
     }
     /* Before the look at ids: a replay has to leave the table as it was left. */
-    if (!rul_suppress_pass(s->suppress, key, rule->severity, time, &in.repeats)) {
+    if (!rul_suppress_pass(s->memory.suppress, key, rule->severity, time, &in.repeats)) {
         cor_noise_repeat(counts_of(s, rule));
         return;
     }
@@ -173,6 +182,18 @@ static const struct cor_event *newest_of(struct cor_state *s,
     return n == 0 ? NULL : lines[n - 1];
 }
 
+static struct cor_event *rebuild(struct cor_state *s,
+                                 const struct rul_detection *detection,
+                                 const struct rul_event_copy *last)
+{
+    struct cor_event *event = NULL;
+    int err = cor_event_rebuild(detection->last_position, last, &event);
+    while (err == HD_ENOMEM && wait_for_memory(s)) {
+        err = cor_event_rebuild(detection->last_position, last, &event);
+    }
+    return event;
+}
+
 static void on_detection(void *ctx, const struct rul_detection *detection,
                          const struct rul_event_copy *last)
 {
@@ -187,7 +208,7 @@ static void on_detection(void *ctx, const struct rul_detection *detection,
         s->event = newest_of(s, detection); /* a window has ended */
     }
     if (s->event == NULL) { /* a window may have been open for days */
-        s->event = rebuilt = cor_event_rebuild(detection->last_position, last);
+        s->event = rebuilt = rebuild(s, detection, last);
     }
     if (s->event != NULL) {
         consider(s, detection->rule, detection);
@@ -212,8 +233,8 @@ static void take_hit(struct cor_state *s, const struct rul_rule *rule,
         cor_evidence_keep(s->evidence, rule, event);
     }
     /* What is remembered of the process before covers all that a warm-up reads. */
-    if (rule->feeds && is_of_set && !(s->is_warm_up && s->is_resumed)) {
-        int err = rul_correlate(s->correlator, rule, event->copy, event->position,
+    if (rule->feeds && is_of_set && !(s->is_warm_up && s->memory.is_resumed)) {
+        int err = rul_correlate(s->memory.correlator, rule, event->copy, event->position,
                                 on_detection, s);
         if (err != HD_OK) {
             HD_LOG(ERROR, "state", "a hit was not correlated",
@@ -228,7 +249,10 @@ static void take_hit(struct cor_state *s, const struct rul_rule *rule,
 static void take_up_set(struct cor_state *s, const struct cor_hits *hits)
 {
     int64_t began_ns = hd_clock_mono_ns();
-    int err = rul_correlator_use(s->correlator, hits->rules->set);
+    int err = cor_memory_use(&s->memory, hits->rules->set);
+    while (err == HD_ENOMEM && wait_for_memory(s)) {
+        err = cor_memory_use(&s->memory, hits->rules->set);
+    }
     if (err != HD_OK) {
         HD_LOG(ERROR, "state",
                "correlation rules could not be taken up; the old ones stay",
@@ -264,8 +288,8 @@ static void advance(struct cor_state *s)
         }
     }
     if (least != INT64_MAX) {
-        rul_correlator_advance(s->correlator, least);
-        rul_correlator_close(s->correlator, on_detection, s);
+        rul_correlator_advance(s->memory.correlator, least);
+        rul_correlator_close(s->memory.correlator, on_detection, s);
     }
 }
 
@@ -300,7 +324,7 @@ static void take_message(struct feed *f, struct cor_hits *hits)
 static void count(struct cor_state *s)
 {
     struct rul_correlator_stats stats = {0};
-    rul_correlator_stats(s->correlator, &stats);
+    rul_correlator_stats(s->memory.correlator, &stats);
     COR_GAUGE(COR_M_GROUPS, stats.groups);
     COR_GAUGE(COR_M_GROUP_BYTES, stats.bytes);
     COR_GAUGE(COR_M_GROUPS_EVICTED, stats.evicted);
@@ -309,7 +333,8 @@ static void count(struct cor_state *s)
     COR_GAUGE(COR_M_NO_NUMBER, stats.no_number);
     COR_GAUGE(COR_M_CAPPED, stats.capped);
     COR_GAUGE(COR_M_UNTOLD, stats.lost);
-    COR_GAUGE(COR_M_SUPPRESS_EVICTED, rul_suppress_evicted(s->suppress));
+    COR_GAUGE(COR_M_FORGOTTEN, stats.forgotten);
+    COR_GAUGE(COR_M_SUPPRESS_EVICTED, rul_suppress_evicted(s->memory.suppress));
 }
 
 static bool is_blocked(const struct cor_state *s)
@@ -340,7 +365,7 @@ static bool flush(struct cor_state *s)
         HD_LOG(INFO, "state", "alerts can be published again");
         atomic_store(&s->trouble, HD_OK);
     }
-    for (unsigned i = 0; s->saver == NULL && i < s->n_feeds; i++) {
+    for (unsigned i = 0; s->saver == NULL && !s->gave_up && i < s->n_feeds; i++) {
         struct feed *f = &s->feeds[i];
         if (f->has_cursor) {
             cor_detector_durable(f->detector, &f->cursor);
@@ -363,7 +388,7 @@ static bool is_between(const struct feed *f)
 static bool can_save(const struct cor_state *s, struct cor_cursors *cursors)
 {
     bool ok = s->saver != NULL && !cor_saver_is_busy(s->saver) && !is_blocked(s) &&
-              cor_publish_queued(s->publish) == 0;
+              !s->gave_up && cor_publish_queued(s->publish) == 0;
     cursors->n = s->n_feeds;
     for (unsigned i = 0; i < s->n_feeds; i++) {
         ok = ok && is_between(&s->feeds[i]);
@@ -372,8 +397,9 @@ static bool can_save(const struct cor_state *s, struct cor_cursors *cursors)
     return ok;
 }
 
-static void not_saved(int err)
+static void not_saved(struct cor_state *s, int err)
 {
+    s->is_changed = true;
     COR_COUNT(COR_M_SNAPSHOTS_FAILED, 1);
     HD_LOG(
         WARN, "state",
@@ -385,10 +411,11 @@ static void try_save(struct cor_state *s)
 {
     struct cor_cursors cursors;
     if (can_save(s, &cursors)) {
-        s->wants_save = s->is_changed = false;
-        int err = cor_saver_begin(s->saver, &cursors, s->suppress, s->correlator);
+        s->wants_save = s->is_changed = false; /* until it has failed */
+        int err =
+            cor_saver_begin(s->saver, &cursors, s->memory.suppress, s->memory.correlator);
         if (err != HD_OK) {
-            not_saved(err);
+            not_saved(s, err);
         }
     }
 }
@@ -400,7 +427,7 @@ static void on_saved(void *ctx, int err, const struct cor_cursors *cursors)
 {
     struct cor_state *s = ctx;
     if (err != HD_OK) {
-        not_saved(err);
+        not_saved(s, err);
     }
     for (unsigned i = 0; err == HD_OK && i < cursors->n; i++) {
         cor_detector_durable(s->feeds[i].detector, &cursors->at[i]);
@@ -564,49 +591,18 @@ static void seed(void *ctx, const json_t *alert)
         hd_alert_time(alert, "time.last", &time) != HD_OK) {
         return;
     }
-    if (s->is_resumed) {
+    if (s->memory.is_resumed) {
         return;
     }
-    rul_suppress_seed(s->suppress, cor_alert_key_of_json(s->suppress, alert), time);
-}
-
-/* Tables that remember nothing yet. */
-static int make_memory(struct cor_state *s, const struct cor_state_opts *opts)
-{
-    int err = rul_suppress_new(&opts->suppress, &s->suppress);
-    err = err != HD_OK ? err : rul_correlator_new(&opts->correlate, &s->correlator);
-    return err != HD_OK ? err : rul_correlator_use(s->correlator, s->rules->set);
-}
-
-/* What the process before remembered. Damaged: as if there were nothing. */
-static int resume(struct cor_state *s, const struct cor_state_opts *opts)
-{
-    if (opts->snapshot == NULL) {
-        return HD_OK;
-    }
-    s->resume.n = opts->detectors;
-    int err = cor_snapshot_read(opts->snapshot, opts->archive_dir, s->suppress,
-                                s->correlator, &s->resume);
-    s->is_resumed = err == HD_OK;
-    if (err == HD_OK || err == HD_ENOENT || err == HD_ENOMEM) {
-        return err == HD_ENOENT ? HD_OK : err;
-    }
-    HD_LOG(WARN, "state",
-           "what correlations remembered does not fit here; windows are filled again "
-           "from the archive, as far as detect.warm_up goes",
-           HD_KV_STR("file", opts->snapshot), HD_KV_ERR(err));
-    rul_suppress_free(s->suppress);
-    rul_correlator_free(s->correlator);
-    s->suppress = NULL;
-    s->correlator = NULL;
-    return make_memory(s, opts);
+    rul_suppress_seed(s->memory.suppress,
+                      cor_alert_key_of_json(s->memory.suppress, alert), time);
 }
 
 bool cor_state_resume(const struct cor_state *s, unsigned index,
                       struct hd_journal_cursor *cursor)
 {
-    if (s->is_resumed && index < s->resume.n) {
-        *cursor = s->resume.at[index];
+    if (s->memory.is_resumed && index < s->memory.resume.n) {
+        *cursor = s->memory.resume.at[index];
         return true;
     }
     return false;
@@ -615,10 +611,16 @@ bool cor_state_resume(const struct cor_state *s, unsigned index,
 static int make_parts(struct cor_state *s, const struct cor_state_opts *opts,
                       char why[256])
 {
+    struct cor_memory_opts memory = {.suppress = opts->suppress,
+                                     .correlate = opts->correlate,
+                                     .snapshot = opts->snapshot,
+                                     .archive_dir = opts->archive_dir,
+                                     .detectors = opts->detectors};
+    memory.correlate.on_short = wait_for_memory;
+    memory.correlate.short_ctx = s;
     (void)snprintf(why, 256, "the state thread cannot be set up");
     int err = cor_recent_new(opts->remember, &s->recent);
-    err = err != HD_OK ? err : make_memory(s, opts);
-    err = err != HD_OK ? err : resume(s, opts);
+    err = err != HD_OK ? err : cor_memory_init(&memory, s->rules->set, &s->memory);
     err = err != HD_OK ? err
                        : cor_evidence_new(
                              &(struct cor_evidence_opts){EVIDENCE_EVENTS, EVIDENCE_BYTES},
@@ -777,8 +779,7 @@ void cor_state_free(struct cor_state *s)
     hd_ring_free(s->enrich_ring, drop_enrich);
     cor_saver_free(s->saver);
     cor_publish_close(s->publish);
-    rul_correlator_free(s->correlator);
-    rul_suppress_free(s->suppress);
+    cor_memory_fini(&s->memory);
     cor_recent_free(s->recent);
     cor_evidence_free(s->evidence);
     hd_buf_fini(&s->group);

@@ -9,8 +9,8 @@
 #include "correlator/detect/detector.h"
 #include "correlator/enrich/enrich.h"
 #include "correlator/publish/publish.h"
+#include "correlator/state/memory.h"
 #include "correlator/state/noise.h"
-#include "correlator/state/snapshot.h"
 
 struct cor_state;
 

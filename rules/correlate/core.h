@@ -36,6 +36,8 @@ struct rul_emitted {
 struct rul_correlator {
     size_t memory_max, quota;
     int64_t lateness_ns;
+    bool (*on_short)(void *ctx);
+    void *short_ctx;
     int64_t seen_ns; /* largest event time; INT64_MIN before the first */
     uint64_t seed;   /* of hashes of values: as random as the process, but kept */
     struct rul_set *set;
@@ -65,6 +67,8 @@ struct rul_hit {
     void *ctx;
 };
 
+/* After this error, is it worth trying again? Waits for memory where that is wanted. */
+bool rul_try_again(const struct rul_correlator *c, int err);
 int64_t rul_watermark(const struct rul_correlator *c);
 int64_t rul_event_time(const struct rul_event_copy *ev);
 /* Bytes and times of all states, anew. */
@@ -72,7 +76,7 @@ void rul_correlator_recount(struct rul_correlator *c);
 
 /* ---- hit.c ---- */
 
-/* Counts the hit in its state. */
+/* Counts the hit in its state. After HD_ENOMEM it may be tried again. */
 int rul_hit_count(struct rul_hit *h) HD_MUST_USE;
 /* Tests the windows of the state that have ended; h has state, fire and ctx. */
 void rul_hit_close(struct rul_hit *h);

@@ -38,6 +38,8 @@ int rul_correlator_new(const struct rul_correlator_opts *opts,
     c->memory_max = opts->memory_max != 0 ? opts->memory_max : MEMORY_DEFAULT;
     c->quota = opts->rule_max != 0 ? opts->rule_max : c->memory_max / 4;
     c->lateness_ns = opts->lateness_ns != 0 ? opts->lateness_ns : LATENESS_DEFAULT;
+    c->on_short = opts->on_short;
+    c->short_ctx = opts->short_ctx;
     c->seen_ns = INT64_MIN;
     c->next_close_ns = INT64_MAX;
     c->emitted_tail = &c->emitted;
@@ -155,13 +157,40 @@ static void move_events(struct rul_groups *groups, const struct rul_set *from,
     }
 }
 
+static bool means_the_same(const struct rul_rule *a, const struct rul_rule *b)
+{
+    return a->hash == b->hash && strcmp(a->id, b->id) == 0;
+}
+
+static bool has_heir(const struct rul_set *set, const struct rul_rule *rule)
+{
+    for (uint32_t i = 0; i < set->n_corrs; i++) {
+        if (means_the_same(&set->rules[set->corrs[i].rule], rule)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+void rul_correlator_each_forgotten(
+    const struct rul_correlator *c, const struct rul_set *set,
+    void (*each)(void *ctx, const struct rul_rule *rule, uint32_t groups), void *ctx)
+{
+    for (uint32_t i = 0; i < c->n_states; i++) {
+        const struct rul_rule *rule = &c->set->rules[c->states[i].corr->rule];
+        if (c->states[i].groups.n > 0 && !has_heir(set, rule)) {
+            each(ctx, rule, c->states[i].groups.n);
+        }
+    }
+}
+
 static void inherit(struct rul_correlator *c, struct rul_corr_state *state,
                     const struct rul_set *set)
 {
     const struct rul_rule *rule = &set->rules[state->corr->rule];
     for (uint32_t i = 0; i < c->n_states; i++) {
         const struct rul_rule *old = &c->set->rules[c->states[i].corr->rule];
-        if (old->hash == rule->hash && strcmp(old->id, rule->id) == 0) {
+        if (means_the_same(old, rule)) {
             state->groups = c->states[i].groups;
             state->groups.corr = state->corr;
             state->next_close_ns = c->states[i].next_close_ns;
@@ -203,6 +232,9 @@ int rul_correlator_use(struct rul_correlator *c, struct rul_set *set)
         states[i].event = RUL_NO_PLACE;
         rul_groups_init(&states[i].groups, &set->corrs[i], c->pool, c->seed);
         inherit(c, &states[i], set);
+    }
+    for (uint32_t i = 0; i < c->n_states; i++) {
+        c->stats.forgotten += c->states[i].groups.n > 0;
     }
     free_states(c->states, c->n_states);
     free(c->first_counted);
@@ -319,36 +351,43 @@ static void make_room(struct rul_correlator *c, struct rul_corr_state *state)
 
 /* ---- hits ---- */
 
+bool rul_try_again(const struct rul_correlator *c, int err)
+{
+    return err == HD_ENOMEM && c->on_short != NULL && c->on_short(c->short_ctx);
+}
+
 static int count_one(struct rul_hit *h)
 {
     struct rul_correlator *c = h->c;
     size_t before = h->state->groups.bytes;
     int err = rul_hit_count(h);
+    while (rul_try_again(c, err)) {
+        err = rul_hit_count(h);
+    }
     drop_expired(c, h->state);
     c->bytes += h->state->groups.bytes - before;
     make_room(c, h->state);
     return err;
 }
 
-/* In every correlation that counts the rule. */
+/* In every correlation that counts the rule; one that cannot does not stop the others. */
 static int count_all(struct rul_hit *h, uint32_t rule)
 {
     struct rul_correlator *c = h->c;
-    int err = 0;
-    for (uint32_t i = c->first_counted[rule]; i < c->first_counted[rule + 1] && err == 0;
-         i++) {
+    int result = 0;
+    for (uint32_t i = c->first_counted[rule]; i < c->first_counted[rule + 1]; i++) {
         h->state = &c->states[c->counted[i].corr];
         h->ref = c->counted[i].ref;
-        err = count_one(h);
+        int err = count_one(h);
+        result = err != 0 ? err : result;
     }
-    return err;
+    return result;
 }
 
 /* Detections that are events to other correlations; these may bring forth more. */
-static int count_emitted(struct rul_correlator *c, rul_on_detection fire, void *ctx)
+static void count_emitted(struct rul_correlator *c, rul_on_detection fire, void *ctx)
 {
-    int err = 0;
-    for (struct rul_emitted *e = c->emitted; e != NULL && err == 0; e = e->next) {
+    for (struct rul_emitted *e = c->emitted; e != NULL; e = e->next) {
         struct rul_hit h = {.c = c,
                             .ev = e->ev,
                             .shown = e->shown,
@@ -356,7 +395,7 @@ static int count_emitted(struct rul_correlator *c, rul_on_detection fire, void *
                             .mark = {e->ev->time_ns, e->place},
                             .fire = fire,
                             .ctx = ctx};
-        err = count_all(&h, e->rule->index);
+        c->stats.lost += count_all(&h, e->rule->index) != 0;
     }
     while (c->emitted != NULL) { /* some are shown by later ones: none goes before */
         struct rul_emitted *next = c->emitted->next;
@@ -364,7 +403,6 @@ static int count_emitted(struct rul_correlator *c, rul_on_detection fire, void *
         c->emitted = next;
     }
     c->emitted_tail = &c->emitted;
-    return err;
 }
 
 int rul_correlate(struct rul_correlator *c, const struct rul_rule *rule,
@@ -392,9 +430,12 @@ int rul_correlate(struct rul_correlator *c, const struct rul_rule *rule,
                         .fire = on_detection,
                         .ctx = ctx};
     int err = rul_positions_put(c->positions, position, &h.mark.place);
+    while (rul_try_again(c, err)) {
+        err = rul_positions_put(c->positions, position, &h.mark.place);
+    }
     err = err != 0 ? err : count_all(&h, rule->index);
-    int rest = count_emitted(c, on_detection, ctx);
-    return err != 0 ? err : rest;
+    count_emitted(c, on_detection, ctx);
+    return err;
 }
 
 /* ---- time ---- */
@@ -424,9 +465,7 @@ void rul_correlator_close(struct rul_correlator *c, rul_on_detection on_detectio
         struct rul_hit h = {
             .c = c, .state = &c->states[i], .fire = on_detection, .ctx = ctx};
         rul_hit_close(&h);
-        if (c->emitted != NULL) {
-            c->stats.lost += count_emitted(c, on_detection, ctx) != 0;
-        }
+        count_emitted(c, on_detection, ctx);
     }
     rul_correlator_recount(c);
 }

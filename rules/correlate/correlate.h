@@ -17,6 +17,9 @@ struct rul_correlator_opts {
     size_t rule_max;     /* of them for one rule; 0 = a quarter */
     int64_t lateness_ns; /* hits older than the watermark by more are counted and left
                             out; 0 = 30 s */
+    /* Memory is short: true when it is worth trying again. NULL: it never is. */
+    bool (*on_short)(void *ctx);
+    void *short_ctx;
 };
 
 struct rul_detection {
@@ -53,6 +56,10 @@ void rul_correlator_free(struct rul_correlator *c);
 /* Uses this set from now on (takes a reference). State of correlation rules whose hash is
  * unchanged is kept. */
 int rul_correlator_use(struct rul_correlator *c, struct rul_set *set) HD_MUST_USE;
+/* The correlations that would lose the state they have if this set were used. */
+void rul_correlator_each_forgotten(
+    const struct rul_correlator *c, const struct rul_set *set,
+    void (*each)(void *ctx, const struct rul_rule *rule, uint32_t groups), void *ctx);
 
 /* One hit of a detection rule of the set in use (HD_EINVAL otherwise, and for event times
  * before 1970 or after 2116). `position`
@@ -76,6 +83,7 @@ struct rul_correlator_stats {
     uint64_t no_number;     /* hits whose field to be summed is no number */
     uint64_t capped;        /* events that a limit kept from being counted exactly */
     uint64_t lost;          /* detections others were not told of: memory was short */
+    uint64_t forgotten;     /* correlations that lost their state: rules have changed */
     uint64_t fired;
 };
 void rul_correlator_stats(const struct rul_correlator *c,

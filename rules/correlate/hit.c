@@ -97,7 +97,30 @@ struct fired {
     uint64_t place; /* of it */
 };
 
-static int fire(struct rul_hit *h, const struct rul_group *g, const struct fired *f)
+static void tell_others(struct rul_hit *h, const struct rul_detection *d,
+                        const struct fired *f)
+{
+    int err = emit(h, d, f->end_ns, f->shown, f->place);
+    while (rul_try_again(h->c, err)) {
+        err = emit(h, d, f->end_ns, f->shown, f->place);
+    }
+    h->c->stats.lost += err != 0;
+}
+
+/* Both positions into c->text; returns where the second begins. */
+static size_t write_places(struct rul_correlator *c, const struct fired *f)
+{
+    size_t cut;
+    do {
+        hd_buf_clear(&c->text);
+        rul_positions_get(c->positions, f->tally.first.place, &c->text);
+        cut = c->text.len;
+        rul_positions_get(c->positions, f->place, &c->text);
+    } while (rul_try_again(c, c->text.err));
+    return cut;
+}
+
+static void fire(struct rul_hit *h, const struct rul_group *g, const struct fired *f)
 {
     struct rul_correlator *c = h->c;
     const struct rul_corr *corr = h->state->corr;
@@ -116,15 +139,14 @@ static int fire(struct rul_hit *h, const struct rul_group *g, const struct fired
         d.group[i].field = corr->group_names[i];
         d.group[i].value = rul_key_next(&rest);
     }
-    hd_buf_clear(&c->text);
-    rul_positions_get(c->positions, f->tally.first.place, &c->text);
-    size_t cut = c->text.len;
-    rul_positions_get(c->positions, f->place, &c->text);
+    size_t cut = write_places(c, f);
     d.first_position = hd_slice_head(hd_buf_slice(&c->text), cut);
     d.last_position = hd_slice_from(hd_buf_slice(&c->text), cut);
     c->stats.fired++;
     h->fire(h->ctx, &d, f->shown);
-    return d.rule->feeds ? emit(h, &d, f->end_ns, f->shown, f->place) : 0;
+    if (d.rule->feeds) {
+        tell_others(h, &d, f);
+    }
 }
 
 /* ---- windows that slide: fire while counting up ---- */
@@ -159,11 +181,11 @@ static int count_sliding(struct rul_hit *h, struct rul_group *g,
     g->is_armed = w.corr->resets;
     g->fired_ns = g->newest_ns;
     g->swallowed = 0;
-    err = fire(h, g, &f);
+    fire(h, g, &f);
     if (w.corr->resets) {
         rul_groups_empty(&h->state->groups, g);
     }
-    return err;
+    return 0;
 }
 
 /* ---- windows that are tested at their end ---- */
@@ -210,13 +232,14 @@ static int count_aligned(struct rul_hit *h, struct rul_group *g,
     const struct rul_window w = window_of(h, g);
     struct rul_closing *closing = rul_group_closing(&h->state->groups, g);
     int64_t span_ns = w.corr->timespan_ns;
-    int err = h->state->groups.ops->add(&w, sample);
     if (g->newest_ns == RUL_NEVER || h->mark.time_ns < closing->first.time_ns) {
         closing->first = h->mark;
     }
+    int err = keep_event(h, g, closing); /* before it counts: it may be tried again */
+    err = err != 0 ? err : h->state->groups.ops->add(&w, sample);
     closing->end_ns = (h->mark.time_ns / span_ns + 1) * span_ns;
     expect_close(h, closing->end_ns);
-    return err != 0 ? err : keep_event(h, g, closing);
+    return err;
 }
 
 /* False: the window is still open. */
@@ -233,7 +256,7 @@ static bool close_aligned(struct rul_hit *h, struct rul_group *g, int64_t waterm
     if (h->state->groups.ops->holds(&w, RUL_NEVER, &f.tally) && f.shown != NULL) {
         f.tally.first = closing->first;
         f.tally.last.time_ns = RUL_NEVER;
-        (void)fire(h, g, &f); /* short of memory: others are not told */
+        fire(h, g, &f);
     }
     return true;
 }
@@ -264,7 +287,7 @@ static void take_verdict(struct rul_hit *h, struct rul_group *g,
     g->is_armed = false;
     g->fired_ns = v->start_ns;
     g->swallowed = 0;
-    (void)fire(h, g, &f); /* short of memory: others are not told */
+    fire(h, g, &f);
 }
 
 /* False: windows are still open. */
@@ -292,9 +315,10 @@ static int count_started(struct rul_hit *h, struct rul_group *g,
     if (!h->is_emitted) {
         (void)close_started(h, g, w.watermark_ns);
     }
-    int err = h->state->groups.ops->add(&w, sample);
+    int err = keep_event(h, g, closing);
+    err = err != 0 ? err : h->state->groups.ops->add(&w, sample);
     expect_close(h, rul_started_due(&w));
-    return err != 0 ? err : keep_event(h, g, closing);
+    return err;
 }
 
 void rul_hit_close(struct rul_hit *h)
@@ -431,11 +455,13 @@ int rul_hit_count(struct rul_hit *h)
     if (err != 0) {
         return err;
     }
-    if (counts_events(corr) && !h->is_emitted && h->mark.place != RUL_NO_PLACE) {
-        if (is_repeat(h->state, h->mark.place, at) && !is_new) {
-            return 0;
-        }
+    bool is_once = counts_events(corr) && !h->is_emitted && h->mark.place != RUL_NO_PLACE;
+    if (is_once && is_repeat(h->state, h->mark.place, at) && !is_new) {
+        return 0;
+    }
+    err = count_in(h, at, &sample);
+    if (is_once && err == 0) { /* else it is tried again */
         note_touched(h->state, at);
     }
-    return count_in(h, at, &sample);
+    return err;
 }

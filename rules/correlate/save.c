@@ -219,6 +219,7 @@ static int load_state(struct rul_correlator *c, struct rul_loading *in)
         return HD_ECORRUPT;
     }
     int err = 0;
+    c->stats.forgotten += state == NULL && size > 0;
     if (state != NULL && state->corr->timing != RUL_SLIDING) {
         state->next_close_ns = 0; /* whatever ends is found by looking */
     }

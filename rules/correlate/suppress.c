@@ -40,7 +40,7 @@ int rul_suppress_new(const struct rul_suppress_opts *opts, struct rul_suppress *
     s->newest = s->oldest = NONE;
     s->entries = calloc(opts->entries, sizeof(*s->entries));
     if (s->entries == NULL || hd_random(&s->seed, sizeof(s->seed)) != HD_OK ||
-        hd_index_init(&s->index, 64) != HD_OK) {
+        hd_index_init(&s->index, opts->entries) != HD_OK) {
         rul_suppress_free(s);
         return HD_ENOMEM;
     }

@@ -24,6 +24,13 @@ void hd_test_alloc_fail_at(unsigned n);
 void hd_test_alloc_stop(void);
 /* Did the failure asked for last happen? */
 bool hd_test_alloc_failed(void);
+/* What the test itself does in between must not count. */
+unsigned hd_test_alloc_pause(void);
+void hd_test_alloc_resume(unsigned paused);
+/* The same for the thread of this name (of the kernel's: 15 bytes), whoever asks. One
+ * such failure at a time. */
+void hd_test_alloc_fail_in(const char *thread, unsigned n);
+bool hd_test_alloc_failed_in(void);
 
 /* Lets the 1st, 2nd, 3rd ... allocation of the body fail, until the body needs fewer. */
 #define HD_TEST_ALLOC_EACH(n)                                                            \

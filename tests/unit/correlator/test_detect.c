@@ -20,8 +20,10 @@
 #include "correlator/intake/meta.h"
 #include "correlator/metrics.h"
 #include "correlator/state/state.h"
+#include "tests/support/alloc.h"
 
-#define BOOT "0123456789abcdef0123456789abcdef"
+#define BOOT  "0123456789abcdef0123456789abcdef"
+#define DENSE 16U /* allocations that fail one by one; then ever fewer of them */
 
 static const char rules_text[] =
     "title: Failed\n"
@@ -809,6 +811,162 @@ static void a_snapshot_that_does_not_fit_is_passed_over(void **state)
     hd_buf_fini(&file);
 }
 
+/* The first `len` bytes, for so many detectors. */
+static int read_snapshot(const struct hd_buf *file, size_t len, unsigned detectors)
+{
+    struct cor_cursors cursors = {.n = detectors};
+    struct rul_suppress *suppress = NULL;
+    struct rul_correlator *correlator = NULL;
+    const struct rul_correlator_opts opts = {0};
+    assert_int_equal(hd_fs_write_atomic(w.snapshot, hd_slice(file->ptr, len), 0600),
+                     HD_OK);
+    assert_int_equal(rul_suppress_new(&w.opts.suppress, &suppress), HD_OK);
+    assert_int_equal(rul_correlator_new(&opts, &correlator), HD_OK);
+    assert_int_equal(rul_correlator_use(correlator, w.in_force->set), HD_OK);
+    int err =
+        cor_snapshot_read(w.snapshot, w.archive_dir, suppress, correlator, &cursors);
+    rul_correlator_free(correlator);
+    rul_suppress_free(suppress);
+    return err;
+}
+
+/* What is wrong with a snapshot is told apart; whatever it is, detection starts. */
+static void what_is_wrong_with_a_snapshot_is_said(void **state)
+{
+    (void)state;
+    struct hd_buf file;
+    remember(3600 * HD_NS_PER_SEC);
+    archive("web1", 4, "Failed", "203.0.113.9");
+    detect(4);
+    hd_buf_init(&file, 0);
+    assert_int_equal(hd_fs_read(w.snapshot, 1 << 20, &file), HD_OK);
+    assert_int_equal(read_snapshot(&file, file.len, 1), HD_OK);
+    for (size_t len = 0; len < file.len; len++) {
+        assert_int_equal(read_snapshot(&file, len, 1), HD_ECORRUPT);
+    }
+    for (size_t i = 0; i < file.len; i++) {
+        file.ptr[i] ^= 4;
+        assert_int_equal(read_snapshot(&file, file.len, 1),
+                         i == 6 || i == 7 ? HD_EVERSION : HD_ECORRUPT);
+        file.ptr[i] ^= 4;
+    }
+    assert_int_equal(read_snapshot(&file, file.len, 2), HD_EINVAL);
+    struct cor_memory memory;
+    const struct cor_memory_opts opts = {.suppress = w.opts.suppress,
+                                         .snapshot = w.snapshot,
+                                         .archive_dir = w.archive_dir,
+                                         .detectors = 2};
+    uint64_t refused = COR_READ(COR_M_SNAPSHOTS_REFUSED);
+    assert_int_equal(cor_memory_init(&opts, w.in_force->set, &memory), HD_OK);
+    assert_false(memory.is_resumed);
+    assert_int_equal(COR_READ(COR_M_SNAPSHOTS_REFUSED), refused + 1);
+    cor_memory_fini(&memory);
+    hd_buf_fini(&file);
+}
+
+/* Lack of memory while it is read is told from damage; written it is whole or not. */
+static void a_snapshot_needs_memory(void **state)
+{
+    (void)state;
+    struct hd_buf file;
+    remember(3600 * HD_NS_PER_SEC);
+    archive("web1", 4, "Failed", "203.0.113.9");
+    detect(4);
+    hd_buf_init(&file, 0);
+    assert_int_equal(hd_fs_read(w.snapshot, 1 << 20, &file), HD_OK);
+    const struct cor_memory_opts opts = {.suppress = w.opts.suppress,
+                                         .snapshot = w.snapshot,
+                                         .archive_dir = w.archive_dir,
+                                         .detectors = 1};
+    HD_TEST_ALLOC_EACH(n)
+    {
+        struct cor_memory memory;
+        struct hd_buf again;
+        hd_buf_init(&again, 0);
+        int err = cor_memory_init(&opts, w.in_force->set, &memory);
+        bool failed = hd_test_alloc_failed();
+        assert_true(err == HD_OK || (failed && err == HD_ENOMEM));
+        if (err == HD_OK) {
+            err = cor_snapshot_encode(&memory.resume, memory.suppress, memory.correlator,
+                                      &again);
+            bool is_whole = hd_slice_eq(hd_buf_slice(&again), hd_buf_slice(&file));
+            assert_true(err == HD_OK ? is_whole : hd_test_alloc_failed());
+        }
+        hd_test_alloc_stop();
+        cor_memory_fini(&memory);
+        hd_buf_fini(&again);
+    }
+    hd_buf_fini(&file);
+}
+
+/* A correlation that a reload changes starts anew, and this is counted; one that it
+ * leaves alone counts on. */
+static void a_changed_correlation_starts_anew(void **state)
+{
+    (void)state;
+    char text[4096];
+    use_slow_rule();
+    archive("web1", 5, "Failed", "203.0.113.9");
+    uint64_t before = lines_now();
+    start(1);
+    examined(before, 5);
+    (void)snprintf(text, sizeof(text), "%s" SLOW_RULE, rules_text);
+    char *gte = strstr(text, "{gte: 6}"); /* of "Guessing" */
+    assert_non_null(gte);
+    gte[6] = '4';
+    assert_int_equal(hd_fs_write_atomic(w.rules, hd_slice_str(text), 0600), HD_OK);
+    struct cor_rules *changed = load(w.rules);
+    assert_int_equal(use(changed), HD_OK);
+    archive("web1", 1, "Failed", "203.0.113.9");
+    examined(before, 6);
+    stop();
+    assert_int_equal(COR_READ(COR_M_FORGOTTEN), 1);
+    struct alerts a = read_alerts();
+    assert_int_equal(count_of(&a, "Guessing"), 0); /* one of four */
+    assert_int_equal(count_of(&a, "Slow"), 1);     /* six of six */
+    drop(&a);
+    cor_rules_unref(changed);
+}
+
+/* ---- memory that fails ---- */
+
+static void detect_with_a_failure(const char *home, const char *thread, unsigned n)
+{
+    uint64_t published = COR_READ(COR_M_PUBLISHED), invalid = COR_READ(COR_M_INVALID);
+    (void)snprintf(w.alerts_dir, sizeof(w.alerts_dir), "%s/%s-%u", home, thread, n);
+    (void)remove(w.snapshot);
+    forget_cursors();
+    hd_test_alloc_fail_in(thread, n);
+    start(1);
+    for (unsigned i = 0; COR_READ(COR_M_PUBLISHED) < published + 2; i++) {
+        assert_true(i < 15000);
+        (void)poll(NULL, 0, 1);
+    }
+    stop();
+    assert_int_equal(COR_READ(COR_M_INVALID), invalid);
+    expect_alerts(1, 1);
+}
+
+/* Each allocation of a thread fails once, then ever fewer of them: the same alerts come
+ * all the same, and each once. */
+static void nothing_is_lost_for_lack_of_memory(void **state)
+{
+    static const char *const threads[] = {"detect-0", "state"};
+    (void)state;
+    const char *home = hd_test_tmpdir();
+    remember(HD_NS_PER_MS * 10);
+    archive("web1", 8, "Failed", "203.0.113.9");
+    archive("web1", 1, "Accepted", "203.0.113.9");
+    for (size_t i = 0; i < 2 && hd_test_alloc_can_fail(); i++) {
+        bool failed = true;
+        for (unsigned n = 1; failed; n += 1 + n / DENSE) {
+            detect_with_a_failure(home, threads[i], n);
+            failed = hd_test_alloc_failed_in();
+        }
+    }
+    hd_test_alloc_fail_in("", 0);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
@@ -831,6 +989,10 @@ int main(void)
         TEST(repeats_outlive_kill_9),
         TEST(an_orderly_end_saves_the_last_line),
         TEST(a_snapshot_that_does_not_fit_is_passed_over),
+        TEST(what_is_wrong_with_a_snapshot_is_said),
+        TEST(a_snapshot_needs_memory),
+        TEST(a_changed_correlation_starts_anew),
+        TEST(nothing_is_lost_for_lack_of_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

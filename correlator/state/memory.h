@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What the state thread remembers of the past: groups of correlations and repeats that
+ * were suppressed. Taken over from the process before where that fits, and from one rule
+ * set to the next where the rules' meaning allows; what starts anew is said and counted.
+ */
+#pragma once
+#include "correlator/state/snapshot.h"
+
+struct cor_memory_opts {
+    struct rul_suppress_opts suppress;
+    struct rul_correlator_opts correlate;
+    const char *snapshot;    /* NULL: there is no process before */
+    const char *archive_dir; /* that detectors read */
+    unsigned detectors;
+};
+
+struct cor_memory {
+    struct rul_suppress *suppress;
+    struct rul_correlator *correlator;
+    struct cor_cursors resume; /* where the detectors have to begin, if: */
+    bool is_resumed;           /* something was taken over */
+};
+
+/* Damaged, strange or too new a snapshot: as if there were none. */
+int cor_memory_init(const struct cor_memory_opts *opts, struct rul_set *set,
+                    struct cor_memory *out) HD_MUST_USE;
+void cor_memory_fini(struct cor_memory *memory);
+/* Takes up another set. */
+int cor_memory_use(struct cor_memory *memory, struct rul_set *set) HD_MUST_USE;

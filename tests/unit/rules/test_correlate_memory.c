@@ -1,0 +1,323 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Memory that fails, state that is damaged, rules that have changed: what correlations
+ * remember is kept or given up as a whole, and nothing is counted twice.
+ */
+#include "tests/unit/rules/correlate_kit.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "tests/support/alloc.h"
+
+#define HITS 60
+
+/* One of each kind of window, and correlations of correlations. */
+static const char all_kinds[] =
+    "type: event_count, rules: [base, second], group-by: user.name, timespan: 10s, "
+    "condition: {gte: 3}}\nname: corr\n"
+    "---\ntitle: k2\nname: k2\ncorrelation: {type: event_count, rules: base, timespan: "
+    "10s, condition: {lt: 30}}\n"
+    "---\ntitle: k3\ncorrelation: {type: value_count, rules: base, timespan: 20s, "
+    "condition: {field: user.name, gte: 3}}\n"
+    "---\ntitle: k4\ncorrelation: {type: value_sum, rules: base, timespan: 10s, "
+    "condition: {field: source.port, gt: 3}}\n"
+    "---\ntitle: k5\ncorrelation: {type: value_percentile, rules: base, timespan: 10s, "
+    "condition: {field: source.port, percentile: 50, lt: 9}}\n"
+    "---\ntitle: k6\ncorrelation: {type: temporal, rules: [base, second], group-by: "
+    "user.name, timespan: 10s}\n"
+    "---\ntitle: k7\ncorrelation: {type: temporal_ordered, rules: [base, second], "
+    "group-by: user.name, timespan: 10s}\n"
+    "---\ntitle: k8\ncorrelation: {type: temporal, timespan: 10s, condition: base and "
+    "not second}\n"
+    "---\ntitle: k9\ncorrelation: {type: event_count, rules: [corr, k2], timespan: 1m, "
+    "condition: {gte: 2}}\nhaidang: {reset: true";
+
+static struct bench b;
+static struct rul_event_copy *copies[HITS];
+
+static void make_copies(void)
+{
+    for (int i = 0; i < HITS; i++) {
+        char user[8], port[8];
+        (void)snprintf(user, sizeof(user), "u%d", i % 4);
+        (void)snprintf(port, sizeof(port), "%d", i % 5);
+        kit_event(&b.kit, "p", "", "");
+        b.kit.ev->time_ns = (1000 + i - (i % 3 == 0 ? 4 : 0)) * SEC;
+        rul_event_set(b.kit.ev, RUL_F_USER_NAME, hd_slice_str(user));
+        rul_event_set(b.kit.ev, RUL_F_SOURCE_PORT, hd_slice_str(port));
+        assert_int_equal(rul_event_copy(b.kit.ev, &copies[i]), 0);
+    }
+}
+
+static int setup(void **state)
+{
+    (void)state;
+    open_bench(&b, all_kinds);
+    make_copies();
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    for (int i = 0; i < HITS; i++) {
+        free(copies[i]);
+    }
+    close_bench(&b);
+    return 0;
+}
+
+/* ---- memory that fails ---- */
+
+struct seen { /* all detections, in order */
+    struct hd_buf text;
+};
+
+static void on_detection(void *ctx, const struct rul_detection *d,
+                         const struct rul_event_copy *last)
+{
+    struct seen *seen = ctx;
+    unsigned was = hd_test_alloc_pause();
+    (void)last;
+    hd_buf_printf(&seen->text, "%s %lld %lld %llu %llu %.*s\n", d->rule->title,
+                  (long long)d->first_ns, (long long)d->last_ns,
+                  (unsigned long long)d->count, (unsigned long long)d->suppressed,
+                  HD_SLICE_FMT(d->first_position));
+    hd_test_alloc_resume(was);
+}
+
+static bool again(void *ctx)
+{
+    unsigned *waits = ctx;
+    ++*waits;
+    return true;
+}
+
+static struct rul_correlator *new_correlator(unsigned *waits)
+{
+    struct rul_correlator *c = NULL;
+    const struct rul_correlator_opts opts = {.on_short = again, .short_ctx = waits};
+    int err = rul_correlator_new(&opts, &c);
+    err = err == HD_ENOMEM ? rul_correlator_new(&opts, &c) : err;
+    assert_int_equal(err, 0);
+    err = rul_correlator_use(c, b.kit.set);
+    err = err == HD_ENOMEM ? rul_correlator_use(c, b.kit.set) : err;
+    assert_int_equal(err, 0);
+    return c;
+}
+
+static void play(struct rul_correlator *c, int from, int to, struct seen *seen)
+{
+    for (int i = from; i < to; i++) {
+        char position[32];
+        int n = snprintf(position, sizeof(position), "a%d/b/%d", i % 2, i);
+        for (unsigned rule = 0; rule <= (i % 3 == 1); rule++) {
+            assert_int_equal(rul_correlate(c, rul_set_rule(b.kit.set, rule), copies[i],
+                                           hd_slice(position, (size_t)n), on_detection,
+                                           seen),
+                             0);
+        }
+    }
+    rul_correlator_advance(c, (1000 + to + (to == HITS ? 200 : 0)) * SEC);
+    rul_correlator_close(c, on_detection, seen);
+}
+
+/* What is seen with no failure. */
+static void play_all(struct seen *seen)
+{
+    unsigned waits = 0;
+    struct rul_correlator *c = new_correlator(&waits);
+    hd_buf_init(&seen->text, 0);
+    play(c, 0, HITS, seen);
+    rul_correlator_free(c);
+    assert_int_equal(waits, 0);
+    for (const char *title = "123456789"; *title != 0; title++) {
+        char name[4] = {'k', *title, ' ', 0};
+        const char *sought = *title == '1' ? "corr " : name;
+        assert_true(hd_slice_find(hd_buf_slice(&seen->text), hd_slice_str(sought)) !=
+                    HD_NPOS);
+    }
+}
+
+/* Every allocation fails once: all is detected all the same, once. */
+static void test_every_failure(void **state)
+{
+    (void)state;
+    struct seen expected, got;
+    play_all(&expected);
+    hd_buf_init(&got.text, 0);
+    HD_TEST_ALLOC_EACH(n)
+    {
+        unsigned waits = 0;
+        struct rul_correlator_stats stats;
+        hd_buf_clear(&got.text);
+        struct rul_correlator *c = new_correlator(&waits);
+        play(c, 0, HITS, &got);
+        hd_test_alloc_stop();
+        rul_correlator_stats(c, &stats);
+        assert_int_equal(stats.lost, 0);
+        assert_true(waits <= 1);
+        if (!hd_slice_eq(hd_buf_slice(&got.text), hd_buf_slice(&expected.text))) {
+            fail_msg("failure %u:\n%.*s\nexpected:\n%.*s", n,
+                     HD_SLICE_FMT(hd_buf_slice(&got.text)),
+                     HD_SLICE_FMT(hd_buf_slice(&expected.text)));
+        }
+        rul_correlator_free(c);
+    }
+    hd_buf_fini(&got.text);
+    hd_buf_fini(&expected.text);
+}
+
+/* Saving, loading and taking up a set say so when memory fails, and can be done again. */
+static void test_failure_while_saving(void **state)
+{
+    (void)state;
+    unsigned waits = 0;
+    struct seen seen;
+    hd_buf_init(&seen.text, 0);
+    struct rul_correlator *c = new_correlator(&waits);
+    play(c, 0, HITS / 2, &seen);
+    struct hd_buf whole;
+    hd_buf_init(&whole, 0);
+    assert_int_equal(rul_correlator_save(c, &whole), 0);
+    HD_TEST_ALLOC_EACH(n)
+    {
+        struct hd_buf saved, twice;
+        hd_buf_init(&saved, 0);
+        hd_buf_init(&twice, 0);
+        int err = rul_correlator_save(c, &saved);
+        bool failed = hd_test_alloc_failed();
+        assert_int_equal(err, failed ? HD_ENOMEM : 0);
+        struct rul_correlator *other = new_correlator(&waits);
+        failed = hd_test_alloc_failed();
+        err = rul_correlator_load(other, hd_buf_slice(&whole));
+        hd_test_alloc_stop();
+        assert_int_equal(err, hd_test_alloc_failed() && !failed ? HD_ENOMEM : 0);
+        if (err != 0) {
+            struct rul_correlator_stats stats;
+            rul_correlator_stats(other, &stats);
+            assert_int_equal(stats.groups, 0);
+            assert_int_equal(rul_correlator_load(other, hd_buf_slice(&whole)), 0);
+        }
+        assert_int_equal(rul_correlator_save(other, &twice), 0);
+        assert_true(hd_slice_eq(hd_buf_slice(&twice), hd_buf_slice(&whole)));
+        rul_correlator_free(other);
+        hd_buf_fini(&saved);
+        hd_buf_fini(&twice);
+    }
+    hd_buf_fini(&whole);
+    hd_buf_fini(&seen.text);
+    rul_correlator_free(c);
+}
+
+/* ---- state that is damaged ---- */
+
+static void test_damage(void **state)
+{
+    (void)state;
+    unsigned waits = 0;
+    struct seen seen;
+    struct rul_correlator_stats stats;
+    hd_buf_init(&seen.text, 0);
+    struct rul_correlator *c = new_correlator(&waits);
+    play(c, 0, HITS / 2, &seen);
+    struct hd_buf saved;
+    hd_buf_init(&saved, 0);
+    assert_int_equal(rul_correlator_save(c, &saved), 0);
+    for (size_t len = 0; len < saved.len; len++) {
+        assert_int_equal(rul_correlator_load(c, hd_slice(saved.ptr, len)), HD_ECORRUPT);
+        rul_correlator_stats(c, &stats);
+        assert_true(stats.groups == 0 || len < 8); /* no look at what is no state */
+    }
+    hd_buf_byte(&saved, 0); /* more than there should be */
+    assert_int_equal(rul_correlator_load(c, hd_buf_slice(&saved)), HD_ECORRUPT);
+    saved.len--;
+    saved.ptr[7]++; /* a version to come */
+    assert_int_equal(rul_correlator_load(c, hd_buf_slice(&saved)), HD_EVERSION);
+    saved.ptr[7]--;
+    assert_int_equal(rul_correlator_load(c, hd_buf_slice(&saved)), 0);
+    rul_correlator_stats(c, &stats);
+    assert_int_not_equal(stats.groups, 0);
+    assert_int_equal(stats.forgotten, 0);
+    hd_buf_fini(&saved);
+    hd_buf_fini(&seen.text);
+    rul_correlator_free(c);
+}
+
+/* ---- rules that have changed ---- */
+
+struct told {
+    unsigned n;
+    char rule[64];
+    uint32_t groups;
+};
+
+static void on_forgotten(void *ctx, const struct rul_rule *rule, uint32_t groups)
+{
+    struct told *told = ctx;
+    told->n++;
+    told->groups = groups;
+    (void)snprintf(told->rule, sizeof(told->rule), "%s", rule->title);
+}
+
+#define TWO(first, second)                                                               \
+    "type: event_count, rules: base, timespan: 1m, condition: {gte: " first "}}\n"       \
+    "---\ntitle: other\nid: other\ncorrelation: {type: event_count, rules: base, "       \
+    "group-by: user.name, timespan: 1m, condition: {gte: " second "}"
+
+static void test_changed_rules(void **state)
+{
+    (void)state;
+    struct bench old, new;
+    struct hd_buf saved;
+    hd_buf_init(&saved, 0);
+    open_bench(&old, TWO("5", "5"));
+    open_bench(&new, TWO("5", "6"));
+    for (int i = 0; i < 4; i++) {
+        assert_false(hit_as(&old, (100 + i) * SEC, i % 2 == 0 ? "a" : "b", NULL));
+    }
+    assert_int_equal(rul_correlator_save(old.c, &saved), 0);
+    struct told told = {0};
+    rul_correlator_each_forgotten(old.c, old.kit.set, on_forgotten, &told);
+    assert_int_equal(told.n, 0);
+    rul_correlator_each_forgotten(old.c, new.kit.set, on_forgotten, &told);
+    assert_int_equal(told.n, 1);
+    assert_string_equal(told.rule, "other");
+    assert_int_equal(told.groups, 2);
+    assert_int_equal(rul_correlator_use(old.c, new.kit.set), 0); /* a reload */
+    assert_int_equal(bench_stats(&old).forgotten, 1);
+    assert_int_equal(bench_stats(&old).groups, 1);
+    assert_int_equal(rul_correlator_load(new.c, hd_buf_slice(&saved)), 0); /* a restart */
+    assert_int_equal(bench_stats(&new).forgotten, 1);
+    assert_true(hit_as(&new, 104 * SEC, "a", NULL)); /* the one that stayed counts on */
+    assert_string_equal(new.rule, "corr");
+    hd_buf_fini(&saved);
+    close_bench(&old);
+    close_bench(&new);
+}
+
+/* A rule that remembers nothing has nothing to lose. */
+static void test_changed_without_state(void **state)
+{
+    (void)state;
+    struct bench old, new;
+    open_bench(&old, TWO("5", "5"));
+    open_bench(&new, TWO("6", "6"));
+    assert_int_equal(rul_correlator_use(old.c, new.kit.set), 0);
+    assert_int_equal(bench_stats(&old).forgotten, 0);
+    close_bench(&old);
+    close_bench(&new);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_every_failure, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_failure_while_saving, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_damage, setup, teardown),
+        cmocka_unit_test(test_changed_rules),
+        cmocka_unit_test(test_changed_without_state),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
