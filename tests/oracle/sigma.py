@@ -295,7 +295,7 @@ def exists_test(field, _modifiers, value):
     if value.lower() not in ("true", "false"):
         raise Refused("exists wants true or false")
     wanted = value.lower() == "true"
-    return lambda event: (field in event.fields) == wanted
+    return lambda event: bool(event.fields.get(field)) == wanted  # null is absence
 
 
 SPECIAL = {"re": re_test, "cidr": cidr_test, "fieldref": reference_test, "exists": exists_test,

@@ -57,6 +57,13 @@ static const struct row rows[] = {
     {"F: null", "{\"F\":[],\"N\":1}", true},
     {"F: null", "{\"F\":[null],\"N\":1}", true},
     {"F: ''", "{\"F\":[\"x\",\"\"]}", true},
+    /* null is the absence of a value */
+    {"F: null", "{\"F\":null,\"N\":1}", true},
+    {"F|exists: true", "{\"F\":null,\"N\":1}", false},
+    {"F|exists: true", "{\"F\":[null],\"N\":1}", false},
+    {"F|exists: true", "{\"F\":\"\",\"N\":1}", true},
+    {"F|exists: false", "{\"F\":null,\"N\":1}", true},
+    {"F|exists: false", "{\"F\":\"null\",\"N\":1}", false},
     {"N|gt: 19", LIST, true},
     {"N|gt: 20", LIST, false},
     {"N|lt: 2", LIST, true},
