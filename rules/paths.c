@@ -183,6 +183,17 @@ int rul_paths_lift(struct rul_paths *paths, struct hd_slice path)
     return rc;
 }
 
+int rul_paths_restore(struct rul_paths *paths, struct hd_slice path)
+{
+    uint32_t node;
+    int rc = add_path(paths, path, &node);
+    if (rc == 0) {
+        paths->nodes[node].is_lifted = true;
+        paths->nodes[node].is_restored = true;
+    }
+    return rc;
+}
+
 int rul_paths_text(struct rul_paths *paths, struct hd_slice path)
 {
     uint32_t node;
@@ -224,10 +235,25 @@ static uint32_t step_here(const struct rul_paths *paths, uint32_t node,
     return next;
 }
 
+/* By the name with its first letter as a capital. */
+static uint32_t step_capital(const struct rul_paths *paths, struct hd_slice key)
+{
+    uint8_t bytes[KEY_STRIPPED];
+    if (key.len == 0 || key.len > sizeof(bytes)) {
+        return RUL_PATH_NONE;
+    }
+    memcpy(bytes, key.ptr, key.len);
+    bytes[0] &= hd_is_alpha(bytes[0]) ? 0xDF : 0xFF;
+    return step_here(paths, RUL_PATH_ROOT, hd_slice(bytes, key.len));
+}
+
 uint32_t rul_paths_step(const struct rul_paths *paths, uint32_t node, struct hd_slice key)
 {
     const struct rul_path_node *here = &paths->nodes[node];
     uint32_t next = here->is_leaf ? RUL_PATH_NONE : step_here(paths, node, key);
+    if (next == RUL_PATH_NONE && here->is_restored) {
+        next = step_capital(paths, key);
+    }
     if (next == RUL_PATH_NONE && here->is_lifted) {
         next = step_here(paths, RUL_PATH_ROOT, key);
     }

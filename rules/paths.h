@@ -22,6 +22,7 @@ struct rul_path_node {
     bool lifts_members; /* so are the members of every object in it */
     bool is_leaf;       /* no members are known here */
     bool is_text;       /* an object here is a value: its text */
+    bool is_restored;   /* members were renamed and escaped; see rul_paths_restore */
 };
 
 struct rul_path_edge {
@@ -50,6 +51,10 @@ int rul_paths_add(struct rul_paths *paths, struct hd_slice name,
 /* Members of the object at `path` are taken for members of the root; with ".*" behind the
  * path, members of the objects in it. */
 int rul_paths_lift(struct rul_paths *paths, struct hd_slice path) HD_MUST_USE;
+
+/* Members of the object at `path` are lifted, too, but lost their capital ("image" is
+ * Image), and the backslashes and quotes of their values were escaped once more. */
+int rul_paths_restore(struct rul_paths *paths, struct hd_slice path) HD_MUST_USE;
 
 /* Objects at the path are values of its field, spelled as they were. */
 int rul_paths_text(struct rul_paths *paths, struct hd_slice path) HD_MUST_USE;

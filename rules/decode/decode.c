@@ -130,6 +130,7 @@ static uint16_t read_text(struct rul_fill *f, const struct rul_decoder *dec,
     ev->pattern = pattern->id;
     rul_fill_consts(f, pattern->set, pattern->n_set);
     rul_fill_captures(f, dec, &pattern->text);
+    rul_fill_make(f, dec);
     if (dec->join.n > 0) {
         rul_fill_join(f, &dec->join);
     }

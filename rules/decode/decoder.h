@@ -6,10 +6,12 @@
 #pragma once
 #include <haidang/clock.h>
 
+#include "rules/decode/cond.h"
 #include "rules/decode/decode.h"
 #include "rules/decode/filter.h"
 #include "rules/decode/index.h"
 #include "rules/decode/join.h"
+#include "rules/decode/make.h"
 #include "rules/decode/names.h"
 #include "rules/decode/pattern.h"
 
@@ -30,17 +32,6 @@ struct rul_outlet {
 struct rul_const { /* `set:` */
     uint16_t field;
     struct hd_slice value;
-};
-
-struct rul_cond { /* `when:` and `match.json:`: the field has one of the values */
-    uint16_t field;
-    uint16_t n;
-    const struct hd_slice *values; /* n == 0: any value will do */
-};
-
-struct rul_conds { /* all of them must hold */
-    const struct rul_cond *list;
-    uint16_t n;
 };
 
 struct rul_map { /* `map:` */
@@ -85,12 +76,13 @@ struct rul_decoder {
     struct rul_compiled_text strip;
     const struct rul_const *set;
     struct rul_map map;
+    const struct rul_make *makes;
     const uint16_t
         *map_of;           /* [RUL_FIELDS_MAX]: index into map, RUL_NONE; NULL = no map */
     const uint16_t *times; /* fields that hold the event's time */
     struct rul_decoder_pattern *patterns; /* with a text */
     struct rul_decoder_pattern *cases;    /* with conditions */
-    uint16_t n_set, n_times, n_patterns, n_cases;
+    uint16_t n_set, n_times, n_patterns, n_cases, n_makes;
     uint16_t class_id;
     struct rul_dispatch dispatch;
     struct rul_when_index when;
@@ -126,7 +118,8 @@ struct rul_decoders {
     uint16_t *prefixes; /* decoders that read inside any program */
     uint16_t *begins;   /* decoders that know a message without a program's name */
     uint16_t *json;     /* JSON decoders, those with conditions first */
-    uint16_t n, n_classes, n_shapes, n_prefixes, n_begins, n_json;
+    struct rul_table **tables;
+    uint16_t n, n_classes, n_shapes, n_prefixes, n_begins, n_json, n_tables;
     uint16_t any_program; /* decoder of programs that no other knows, or RUL_NONE */
     struct rul_decode_example *examples;
     uint16_t n_examples;

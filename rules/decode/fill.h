@@ -44,6 +44,9 @@ void rul_fill_captures(struct rul_fill *f, const struct rul_decoder *dec,
 void rul_fill_map(struct rul_fill *f, const struct rul_decoder *dec,
                   const struct rul_map *map);
 
+/* Puts together the fields that the decoder makes. */
+void rul_fill_make(struct rul_fill *f, const struct rul_decoder *dec);
+
 /* All conditions hold. */
 bool rul_fill_holds(const struct rul_event *ev, const struct rul_conds *conds);
 

@@ -171,6 +171,8 @@ static inline enum hd_parse scan_leaf(struct scan *s, uint32_t node)
         rc = scan_word(s, c == 't' ? HD_SLICE("true") : HD_SLICE("false"), &leaf.text);
     }
     if (rc == HD_PARSE_OK && leaf.field != RUL_FIELD_NONE) {
+        leaf.is_escaped_twice =
+            s->node != RUL_PATH_NONE && s->paths->nodes[s->node].is_restored;
         s->on_leaf(s->ctx, &leaf);
     }
     return rc;

@@ -29,6 +29,7 @@ struct rul_json_leaf {
     enum rul_json_type type;
     bool has_escapes;
     bool is_in_array;
+    bool is_escaped_twice; /* its place says so: rul_paths_restore */
 };
 typedef void (*rul_json_on_leaf)(void *ctx, const struct rul_json_leaf *leaf);
 

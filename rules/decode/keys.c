@@ -196,6 +196,25 @@ static void read_lift(void *ctx, const struct hd_yaml_source *src,
     }
 }
 
+static void read_restore(void *ctx, const struct hd_yaml_source *src,
+                         const struct hd_yaml *value)
+{
+    struct rul_loader *l = ctx;
+    const struct hd_yaml *item;
+    for (item = NULL; (item = hd_yaml_item(value, item)) != NULL;) {
+        struct hd_slice path = hd_yaml_text(src, item, "a path of \"restore\"");
+        int rc =
+            path.len > 0 ? rul_paths_restore(rul_fields_paths(l->set->fields), path) : 0;
+        l->err = rc != 0 ? rc : l->err;
+    }
+}
+
+static void read_make(void *ctx, const struct hd_yaml_source *src,
+                      const struct hd_yaml *value)
+{
+    rul_declare_makes(ctx, src, value);
+}
+
 static void read_text_fields(void *ctx, const struct hd_yaml_source *src,
                              const struct hd_yaml *value)
 {
@@ -485,7 +504,9 @@ static const struct hd_yaml_key decoder_keys[] = {{"decoder", true, read_decoder
                                                   {"logsource", true, read_logsource},
                                                   {"set", false, read_set},
                                                   {"lift", false, read_lift},
+                                                  {"restore", false, read_restore},
                                                   {"text", false, read_text_fields},
+                                                  {"make", false, read_make},
                                                   {"map", false, read_map},
                                                   {"strip", false, read_strip},
                                                   {"time", false, read_time},
@@ -495,10 +516,19 @@ static const struct hd_yaml_key decoder_keys[] = {{"decoder", true, read_decoder
                                                   {"examples", false, read_examples},
                                                   {NULL, false, NULL}};
 
+static bool is_table(const struct hd_yaml *root)
+{
+    return hd_yaml_get(root, "table") != NULL;
+}
+
 void rul_keys_read(struct rul_loader *l, const struct hd_yaml_source *src,
                    const struct hd_yaml *root)
 {
     struct rul_decoders *set = l->set;
+    if (is_table(root)) {
+        rul_declare_table(l, src, root);
+        return;
+    }
     struct rul_decoder *all = hd_arena_grow(l->arena, set->all, set->n, sizeof(*all));
     if (all == NULL || set->n == DECODERS_MAX) {
         l->err = all == NULL ? HD_ENOMEM : HD_ELIMIT;

@@ -24,6 +24,8 @@ struct rul_loader {
     struct rul_edge *edges;
     uint16_t n_edges;
     struct rul_decode_example *example;
+    struct rul_make *make;   /* the one being read */
+    struct rul_table *table; /* the one being read */
 };
 
 /* ---- declare.c ---- */
@@ -51,9 +53,18 @@ const struct hd_slice *rul_declare_strings(struct rul_loader *l,
                                            const struct hd_yaml *node, const char *what,
                                            uint16_t *n);
 
+/* ---- make.c ---- */
+
+/* A list of fields to make, appended to those of the decoder. */
+void rul_declare_makes(struct rul_loader *l, const struct hd_yaml_source *src,
+                       const struct hd_yaml *node);
+/* A document that is a table: appended to the set's. */
+void rul_declare_table(struct rul_loader *l, const struct hd_yaml_source *src,
+                       const struct hd_yaml *root);
+
 /* ---- keys.c ---- */
 
-/* One document: a decoder, appended to the set. */
+/* One document: a decoder or a table, appended to the set. */
 void rul_keys_read(struct rul_loader *l, const struct hd_yaml_source *src,
                    const struct hd_yaml *root);
 

@@ -50,6 +50,20 @@ struct taking {
     size_t (*unescape)(struct hd_slice raw, uint8_t *out);
 };
 
+/* In place: \\ and \" as one sign. What stands behind other backslashes was not escaped.
+ */
+static size_t unescape_again(uint8_t *text, size_t len)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < len; i++) {
+        bool is_escape =
+            text[i] == '\\' && i + 1 < len && (text[i + 1] == '\\' || text[i + 1] == '"');
+        i += is_escape ? 1 : 0;
+        text[n++] = text[i];
+    }
+    return n;
+}
+
 static void take_leaf(void *ctx, const struct rul_json_leaf *leaf)
 {
     const struct taking *taking = ctx;
@@ -65,6 +79,7 @@ static void take_leaf(void *ctx, const struct rul_json_leaf *leaf)
             return;
         }
         value = hd_slice(room, taking->unescape(value, room));
+        value.len = leaf->is_escaped_twice ? unescape_again(room, value.len) : value.len;
         arena->used += value.len;
     }
     if (!is_joined) {
@@ -100,6 +115,7 @@ static void read_json_event(struct rul_fill *f, const struct rul_decoder *dec,
                             struct hd_slice text)
 {
     struct rul_event *ev = f->ev;
+    rul_fill_make(f, dec);
     rul_fill_map(f, dec, &dec->map);
     rul_fill_time_fields(f, dec);
     ev->tree = text;

@@ -77,6 +77,27 @@ static void test_all_are_reported(void **state)
            "9:5 a pattern needs \"id\"\n");
 }
 
+static void test_make(void **state)
+{
+    (void)state;
+    expect("table: t\nvalues: {1: one}\n---\n" HEAD CLASS
+           "make: [{field: a, text: \"<b>\", table: t, when: {c: d}}]\n",
+           "");
+    expect("table: t\nvalues: [1]\n---\ntable: t\nvalues: {}\n---\n" HEAD CLASS "make:\n"
+           "  - {field: a, text: \"b\"}\n"
+           "  - {field: a, text: \"<b\"}\n"
+           "  - {field: a, text: \"<b:ip>\"}\n"
+           "  - {field: a, text: \"<b>\", table: u}\n"
+           "  - {text: \"<b>\"}\n",
+           "2:9 \"values\" must be a mapping\n"
+           "4:1 there is a table of this name already\n"
+           "11:22 a text to make has a field and at most 16 parts\n"
+           "12:23 \"<\" without \">\" (write << for the byte)\n"
+           "13:22 fields have no types here\n"
+           "14:36 no table of this name stands before\n"
+           "15:5 a field to make needs \"field\"\n");
+}
+
 static void test_values(void **state)
 {
     (void)state;
@@ -155,9 +176,9 @@ static void test_alloc_failures(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_errors),         cmocka_unit_test(test_all_are_reported),
-        cmocka_unit_test(test_values),         cmocka_unit_test(test_not_yaml),
-        cmocka_unit_test(test_alloc_failures),
+        cmocka_unit_test(test_errors),   cmocka_unit_test(test_all_are_reported),
+        cmocka_unit_test(test_make),     cmocka_unit_test(test_values),
+        cmocka_unit_test(test_not_yaml), cmocka_unit_test(test_alloc_failures),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

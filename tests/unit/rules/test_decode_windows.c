@@ -139,6 +139,43 @@ static json_t *as_dotted(const json_t *event)
     return dotted;
 }
 
+/* The text with its backslashes and quotes escaped once more. */
+static json_t *escaped(const json_t *value)
+{
+    struct hd_buf text;
+    hd_buf_init(&text, 0);
+    for (const char *at = json_string_value(value); *at != '\0'; at++) {
+        if (*at == '\\' || *at == '"') {
+            hd_buf_byte(&text, '\\');
+        }
+        hd_buf_byte(&text, (uint8_t)*at);
+    }
+    json_t *made = json_string(hd_buf_cstr(&text));
+    hd_buf_fini(&text);
+    return made;
+}
+
+static json_t *as_wazuh(const json_t *event)
+{
+    json_t *system = system_of(event), *eventdata = json_object(), *value;
+    const char *key;
+    json_object_foreach(json_object_get(json_object_get(event, "Event"), "EventData"),
+                        key, value)
+    {
+        char name[128];
+        (void)snprintf(name, sizeof(name), "%s", key);
+        name[0] = (char)hd_lower((uint8_t)name[0]);
+        json_t *written = json_is_string(value) ? escaped(value) : json_incref(value);
+        assert_int_equal(json_object_set_new(eventdata, name, written), 0);
+    }
+    return json_pack("{s:s, s:{s:{s:{s:O, s:O, s:O, s:O}, s:o}}}", "timestamp",
+                     "2026-11-21T07:00:00.000+0700", "data", "win", "system", "channel",
+                     json_object_get(system, "Channel"), "eventID",
+                     json_object_get(system, "EventID"), "providerName",
+                     provider_of(event), "computer", json_object_get(system, "Computer"),
+                     "eventdata", eventdata);
+}
+
 typedef json_t *(*shape)(const json_t *event);
 
 /* True when some line of the fixture fires its rule. */
@@ -211,6 +248,12 @@ static void test_flat(void **state)
     check_shape(as_flat);
 }
 
+static void test_wazuh(void **state)
+{
+    (void)state;
+    check_shape(as_wazuh);
+}
+
 static void test_dotted(void **state)
 {
     (void)state;
@@ -220,10 +263,9 @@ static void test_dotted(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_event_xml),
-        cmocka_unit_test(test_winlogbeat),
-        cmocka_unit_test(test_flat),
-        cmocka_unit_test(test_dotted),
+        cmocka_unit_test(test_event_xml), cmocka_unit_test(test_winlogbeat),
+        cmocka_unit_test(test_flat),      cmocka_unit_test(test_dotted),
+        cmocka_unit_test(test_wazuh),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }
