@@ -92,7 +92,9 @@ static void take_leaf(void *ctx, const struct rul_json_leaf *leaf)
 static bool has_json_shape(const struct rul_event *ev, const struct rul_decoder *dec)
 {
     for (uint16_t i = 0; i < dec->n_json_shapes; i++) {
-        if (rul_fill_holds(ev, &dec->json_shapes[i])) {
+        const struct rul_conds *shape = &dec->json_shapes[i];
+        bool may_hold = shape->n == 0 || rul_event_has(ev, shape->list[0].field);
+        if (may_hold && rul_fill_holds(ev, shape)) {
             return true;
         }
     }
