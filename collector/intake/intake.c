@@ -58,7 +58,8 @@ struct col_intake {
     size_t n_pending, pending_bytes, pending_raw;
     uv_timer_t close_timer; /* runs while the builder holds lines */
     uv_timer_t retry_timer; /* runs while the spool refuses */
-    int64_t now_s;          /* wall clock of the last line */
+    int64_t born_s;         /* wall clock when it was opened ... */
+    int64_t born_mono_ns;   /* ... and the other one: marks age evenly, see now_s() */
     int spool_err;
     bool is_submitted; /* the head is with the writer */
     bool is_full, is_closing;
@@ -70,6 +71,13 @@ struct col_intake {
 
 static void submit_head(struct col_intake *in);
 static void finish_close(struct col_intake *in);
+
+/* Seconds since 1970 as a clock says that nobody sets: a step of the wall clock by weeks
+ * must not make the positions of all files look old, and be forgotten. */
+static int64_t now_s(const struct col_intake *in)
+{
+    return in->born_s + (hd_clock_mono_ns() - in->born_mono_ns) / HD_NS_PER_SEC;
+}
 
 /* ---- room ---- */
 
@@ -318,7 +326,6 @@ static int sink_add(void *ctx, const struct hd_batch_source *source, int64_t rec
         uint64_t wait_ms = (uint64_t)(in->opts.conf->batch_time_ns / HD_NS_PER_MS);
         (void)uv_timer_start(&in->close_timer, on_close_timer, wait_ms, 0);
     }
-    in->now_s = recv_ns / HD_NS_PER_SEC;
     COL_COUNT(COL_LINES, 1);
     COL_COUNT(COL_BYTES, line.len);
     COL_COUNT(COL_TRUNCATED, flags & HD_BATCH_TRUNCATED ? 1 : 0);
@@ -328,7 +335,7 @@ static int sink_add(void *ctx, const struct hd_batch_source *source, int64_t rec
 static void sink_mark(void *ctx, struct hd_slice key, struct hd_slice mark)
 {
     struct col_intake *in = ctx;
-    int err = col_marks_set(in->marks, key, mark, in->now_s);
+    int err = col_marks_set(in->marks, key, mark, now_s(in));
     if (err != HD_OK) {
         HD_LOG(ERROR, "intake", "a position cannot be kept", HD_KV_ERR(err));
     }
@@ -340,7 +347,7 @@ static void sink_mark(void *ctx, struct hd_slice key, struct hd_slice mark)
 static struct hd_slice sink_last_mark(void *ctx, struct hd_slice key)
 {
     struct col_intake *in = ctx;
-    return col_marks_get(in->marks, key, in->now_s);
+    return col_marks_get(in->marks, key, now_s(in));
 }
 
 const struct col_sink *col_intake_sink(struct col_intake *in)
@@ -354,8 +361,7 @@ static int state_text(struct col_intake *in)
 {
     struct checkpoint *c = &in->checkpoint;
     hd_buf_clear(&c->text);
-    col_state_format(&in->durable, in->marks, hd_clock_wall_ns() / HD_NS_PER_SEC,
-                     &c->text);
+    col_state_format(&in->durable, in->marks, now_s(in), &c->text);
     c->covered = in->durable.index;
     return c->text.err;
 }
@@ -516,7 +522,8 @@ int col_intake_open(const struct col_intake_opts *opts, struct col_intake **out,
     }
     in->opts = *opts;
     in->sink = (struct col_sink){sink_add, sink_mark, sink_last_mark, in};
-    in->now_s = hd_clock_wall_ns() / HD_NS_PER_SEC;
+    in->born_s = hd_clock_wall_ns() / HD_NS_PER_SEC;
+    in->born_mono_ns = hd_clock_mono_ns();
     (void)snprintf(in->checkpoint.path, sizeof(in->checkpoint.path), "%s/" COL_STATE_FILE,
                    opts->conf->state_dir);
     hd_buf_init(&in->checkpoint.text, COL_STATE_MAX);

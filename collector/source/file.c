@@ -25,6 +25,7 @@
 #include "collector/source/watch.h"
 
 #define COALESCE_MS 40U
+#define TOUCH_NS    (86400 * HD_NS_PER_SEC)
 #define TURNS       8U /* reads before other handles of the loop have their turn */
 #define POLL_NS     HD_NS_PER_SEC       /* of files that cannot be watched */
 #define MEMORY_NS   (HD_NS_PER_SEC / 4) /* then files that found none are tried again */
@@ -40,7 +41,8 @@ struct file_source {
     struct col_discovery discovery;
     uv_poll_t poll;
     uv_timer_t coalesce, deadline;
-    uv_idle_t turn; /* runs while nodes are ready */
+    uv_idle_t turn;     /* runs while nodes are ready */
+    int64_t touched_ns; /* monotonic: the marks of all files were, see touch_marks */
     bool is_paused;
     void (*closed)(void *ctx);
     void *closed_ctx;
@@ -136,6 +138,8 @@ static void arm_deadline(struct file_source *fs)
     }
     int64_t retry = hd_clock_mono_ns() + MEMORY_NS;
     at = fs->discovery.lacks_memory && retry < at ? retry : at;
+    int64_t touch = fs->touched_ns + TOUCH_NS;
+    at = fs->nodes.n > 0 && touch < at ? touch : at;
     if (at == INT64_MAX || fs->is_paused) {
         (void)uv_timer_stop(&fs->deadline);
         return;
@@ -171,12 +175,28 @@ static void on_turn(uv_idle_t *idle)
     read_ready(HD_CONTAINER(idle, struct file_source, turn));
 }
 
+/* Marks that nobody asks for are forgotten in the end. Those of files that are followed
+ * must not be, however long nothing is written to them: after a restart all of such a
+ * file would be read again. */
+static void touch_marks(struct file_source *fs, int64_t now_ns)
+{
+    const struct col_sink *sink = fs->env->sink;
+    for (size_t i = 0; i < fs->nodes.n; i++) {
+        (void)sink->last_mark(sink->ctx,
+                              hd_slice(fs->nodes.list[i]->tail.key, COL_TAIL_KEY_LEN));
+    }
+    fs->touched_ns = now_ns;
+}
+
 static void on_deadline(uv_timer_t *timer)
 {
     struct file_source *fs = HD_CONTAINER(timer, struct file_source, deadline);
     int64_t now_ns = hd_clock_mono_ns();
     if (fs->discovery.lacks_memory) {
         col_discover(&fs->discovery);
+    }
+    if (fs->touched_ns + TOUCH_NS <= now_ns) {
+        touch_marks(fs, now_ns);
     }
     for (size_t i = 0; i < fs->nodes.n; i++) {
         struct col_node *n = fs->nodes.list[i];
@@ -363,6 +383,7 @@ int col_file_open(const struct col_source_env *env, const struct col_conf_source
         return err;
     }
     init_handles(fs);
+    fs->touched_ns = hd_clock_mono_ns();
     col_discover_first(&fs->discovery);
     (void)uv_poll_start(&fs->poll, UV_READABLE, on_watch);
     (void)uv_idle_start(&fs->turn, on_turn);

@@ -65,6 +65,9 @@ static void fake_mark(void *ctx, struct hd_slice key, struct hd_slice mark)
 static struct hd_slice fake_last_mark(void *ctx, struct hd_slice key)
 {
     struct fake_mark *m = find_mark(ctx, key);
+    if (m != NULL) {
+        m->asked++;
+    }
     return m == NULL ? HD_SLICE_EMPTY : hd_slice(m->latest, m->latest_len);
 }
 

@@ -24,6 +24,7 @@ struct fake_line {
 struct fake_mark {
     uint8_t key[64], latest[128], durable[128];
     size_t key_len, latest_len, durable_len;
+    unsigned asked; /* calls of last_mark */
 };
 
 struct fake_sink {

@@ -5,16 +5,20 @@
 #include "tests/support/support.h"
 
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <haidang/clock.h>
+
 #include "tests/support/alloc.h"
 #include "tests/unit/collector/fake_sink.h"
 
-#define NOBODY 65534
+#define NOBODY        65534
+#define QUEUED_EVENTS 16384U /* fs.inotify.max_queued_events, as the kernel begins */
 
 struct fixture {
     struct fake_env fe;
@@ -520,6 +524,68 @@ static void test_crashes(void **state)
     teardown(f);
 }
 
+/* The kernel keeps only so many events: what happened meanwhile is found by looking. */
+static void test_lost_events(void **state)
+{
+    (void)state;
+    struct fixture *f = setup("*.log");
+    append(f, "a.log", "1\n");
+    start(f);
+    fake_env_wait(&f->fe, 1);
+    for (unsigned i = 0; i < QUEUED_EVENTS; i++) {
+        append(f, "flood.log", "");
+        assert_int_equal(unlink(in_dir(f, "flood.log")), 0);
+    }
+    append(f, "a.log", "2\n");
+    move(f, "a.log", "a.log.1");
+    append(f, "a.log.1", "3\n");
+    append(f, "a.log", "4\n");
+    append(f, "b.log", "5\n");
+    fake_env_wait(&f->fe, 5);
+    append(f, "a.log.1", "6\n"); /* and all are watched again */
+    fake_env_wait(&f->fe, 6);
+    append(f, "b.log", "7\n");
+    fake_env_wait(&f->fe, 7);
+    teardown(f);
+}
+
+static unsigned asked_at_least(const struct fixture *f)
+{
+    unsigned least = UINT_MAX;
+    for (size_t i = 0; i < f->fe.sink.n_marks; i++) {
+        const struct fake_mark *m = &f->fe.sink.marks[i];
+        least = m->key[0] == 'f' && m->asked < least ? m->asked : least;
+    }
+    return least;
+}
+
+/* The sink forgets marks that nobody asks for: those of quiet files are asked for. */
+static void test_marks_of_quiet_files_are_touched(void **state)
+{
+    (void)state;
+    struct fixture *f = setup("*.log");
+    int64_t wall_ns = hd_clock_wall_ns();
+    int64_t mono_ns = hd_clock_mono_ns();
+    hd_clock_fake(&wall_ns, &mono_ns);
+    append(f, "quiet.log", "1\n");
+    append(f, "busy.log", "2\n");
+    start(f);
+    fake_env_wait(&f->fe, 2);
+    unsigned before = asked_at_least(f);
+    mono_ns += 86399 * HD_NS_PER_SEC;
+    append(f, "busy.log", "3\n");
+    fake_env_wait(&f->fe, 3);
+    assert_int_equal(asked_at_least(f), before);
+    mono_ns += HD_NS_PER_SEC;
+    wall_ns -= 86400 * HD_NS_PER_SEC; /* somebody sets the clock back meanwhile */
+    append(f, "busy.log", "4\n");
+    while (asked_at_least(f) == before) {
+        (void)uv_run(&f->fe.loop, UV_RUN_ONCE);
+    }
+    hd_clock_fake(NULL, NULL);
+    teardown(f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -542,6 +608,8 @@ int main(void)
         cmocka_unit_test(test_unreadable_until_changed),
         cmocka_unit_test(test_exclude),
         cmocka_unit_test(test_crashes),
+        cmocka_unit_test(test_lost_events),
+        cmocka_unit_test(test_marks_of_quiet_files_are_touched),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

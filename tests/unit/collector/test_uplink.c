@@ -8,7 +8,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <haidang/clock.h>
+#include <haidang/fs.h>
+
 #include "collector/intake/intake.h"
+#include "collector/intake/state.h"
 #include "collector/uplink/uplink.h"
 #include "tests/support/alloc.h"
 #include "tests/support/certs.h"
@@ -659,10 +663,59 @@ static void test_lack_of_memory_for_a_line(void **state)
     teardown(f);
 }
 
+static bool has_mark(const struct fixture *f, const char *key_hex)
+{
+    struct hd_buf text;
+    char path[600];
+    (void)snprintf(path, sizeof(path), "%s/" COL_STATE_FILE, f->conf.state_dir);
+    hd_buf_init(&text, 0);
+    assert_int_equal(hd_fs_read(path, COL_STATE_MAX, &text), HD_OK);
+    bool is_there = hd_slice_find(hd_buf_slice(&text), hd_slice_str(key_hex)) != HD_NPOS;
+    hd_buf_fini(&text);
+    return is_there;
+}
+
+static void on_checkpoint(void *ctx, int err, uint64_t covered)
+{
+    (void)covered;
+    assert_int_equal(err, HD_OK);
+    ((struct fixture *)ctx)->is_closed = true;
+}
+
+/* Marks age by a clock that nobody sets: one that was wrong by months when the agent
+ * started, and is put right, makes no file unknown. */
+static void test_marks_outlive_a_step_of_the_clock(void **state)
+{
+    (void)state;
+    int64_t wall_ns = INT64_C(1790000000) * HD_NS_PER_SEC;
+    int64_t mono_ns = HD_NS_PER_SEC;
+    hd_clock_fake(&wall_ns, &mono_ns);
+    struct fixture *f = setup();
+    const struct col_sink *sink = col_intake_sink(f->intake);
+    assert_int_equal(add_line(f, "before"), HD_OK);
+    sink->mark(sink->ctx, HD_SLICE("one"), HD_SLICE("mark"));
+    col_intake_flush(f->intake);
+    WAIT(f, col_intake_is_idle(f->intake));
+    wall_ns += 100 * 86400 * HD_NS_PER_SEC;
+    assert_int_equal(add_line(f, "after"), HD_OK);
+    sink->mark(sink->ctx, HD_SLICE("two"), HD_SLICE("mark"));
+    col_intake_flush(f->intake);
+    WAIT(f, col_intake_is_idle(f->intake));
+    f->is_closed = false;
+    assert_int_equal(col_intake_checkpoint(f->intake, 0, on_checkpoint, f), HD_OK);
+    WAIT(f, f->is_closed);
+    assert_true(has_mark(f, "mark 6f6e65 ")); /* one */
+    assert_true(has_mark(f, "mark 74776f ")); /* two */
+    close_agent(f);
+    hd_clock_fake(NULL, NULL);
+    teardown(f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_lack_of_memory_for_a_line),
+        cmocka_unit_test(test_marks_outlive_a_step_of_the_clock),
         cmocka_unit_test(test_lines_arrive),
         cmocka_unit_test(test_credits_hold_back),
         cmocka_unit_test(test_resends_after_a_cut),
