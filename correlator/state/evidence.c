@@ -16,6 +16,8 @@
 #include <haidang/utf8.h>
 
 #define HALF       (HD_ALERT_EVIDENCE_MAX / 2)
+#define TOLD_MAX   1024U /* detections that are remembered for others */
+#define SOUGHT_MAX 32U   /* of them behind one */
 #define SIGN_WORDS 4U
 #define SIGN_TAKE  256U /* bytes of a value that are looked at */
 #define SIGN_HEAD  64U  /* bytes of its canonical form that count */
@@ -31,7 +33,14 @@ struct kept {
     bool is_signed;
 };
 
+struct told { /* a detection that may be counted */
+    struct rul_detection detection;
+    uint8_t *values; /* of its group */
+};
+
 struct cor_evidence {
+    struct told told[TOLD_MAX];
+    uint32_t n_told; /* ever: the newest are in told[n % TOLD_MAX] */
     struct cor_evidence_opts opts;
     struct kept *ring;
     uint32_t first, n;
@@ -78,6 +87,11 @@ void cor_evidence_clear(struct cor_evidence *ev)
     while (ev->n > 0) {
         drop_oldest(ev);
     }
+    for (uint32_t i = 0; i < TOLD_MAX && i < ev->n_told; i++) {
+        free(ev->told[i].values);
+        ev->told[i].values = NULL;
+    }
+    ev->n_told = 0;
 }
 
 void cor_evidence_free(struct cor_evidence *ev)
@@ -152,6 +166,36 @@ void cor_evidence_keep(struct cor_evidence *ev, const struct rul_rule *rule,
     ev->bytes += bytes;
 }
 
+static size_t group_len(const struct rul_detection *d)
+{
+    size_t len = 1;
+    for (size_t i = 0; i < d->n_group; i++) {
+        len += d->group[i].value.len;
+    }
+    return len;
+}
+
+void cor_evidence_tell(struct cor_evidence *ev, const struct rul_detection *detection)
+{
+    struct told *told = &ev->told[ev->n_told % TOLD_MAX];
+    uint8_t *to = malloc(group_len(detection));
+    if (to == NULL) {
+        return; /* its events are missing among the evidence, no more */
+    }
+    free(ev->n_told < TOLD_MAX ? NULL : told->values);
+    *told = (struct told){*detection, to};
+    for (size_t i = 0; i < detection->n_group; i++) {
+        struct hd_slice value = detection->group[i].value;
+        if (value.len > 0) {
+            memcpy(to, value.ptr, value.len);
+        }
+        told->detection.group[i].value =
+            value.ptr == NULL ? value : hd_slice(to, value.len);
+        to += value.len;
+    }
+    ev->n_told = ev->n_told + 1 < 2 * TOLD_MAX ? ev->n_told + 1 : TOLD_MAX;
+}
+
 static int by_time(const void *a, const void *b)
 {
     const struct cor_event *x = *(const struct cor_event *const *)a;
@@ -172,21 +216,79 @@ static bool has_event(const struct cor_event *const *list, size_t n,
 struct search {
     struct cor_evidence *evidence;
     const struct rul_set *set;
-    const struct rul_detection *detection;
-    struct sign sign; /* of the group's values */
+    uint32_t n_sought;
+    struct sought { /* the detection, and what it counted */
+        const struct rul_detection *detection;
+        struct sign sign; /* of the group's values */
+    } sought[SOUGHT_MAX];
     const struct cor_event **out;
     size_t n;
 };
 
-/* Takes the event when it belongs to the detection. */
+static void seek(struct search *s, const struct rul_detection *detection)
+{
+    struct sought *sought = &s->sought[s->n_sought++];
+    *sought = (struct sought){.detection = detection};
+    for (size_t i = 0; i < detection->n_group; i++) {
+        if (detection->group[i].value.ptr != NULL) {
+            sign_canonical(&sought->sign, detection->group[i].value);
+        }
+    }
+}
+
+static bool is_sought(const struct search *s, const struct rul_detection *detection)
+{
+    uint32_t i = 0;
+    while (i < s->n_sought && s->sought[i].detection != detection) {
+        i++;
+    }
+    return i < s->n_sought;
+}
+
+/* Those behind the one, the newest first. */
+static void seek_behind(struct search *s, const struct rul_detection *upper)
+{
+    const struct cor_evidence *ev = s->evidence;
+    uint32_t n = ev->n_told < TOLD_MAX ? ev->n_told : TOLD_MAX;
+    for (uint32_t i = 0; i < n && s->n_sought < SOUGHT_MAX; i++) {
+        const struct rul_detection *lower =
+            &ev->told[(ev->n_told - 1 - i) % TOLD_MAX].detection;
+        if (!is_sought(s, lower) && rul_detection_counts(s->set, upper, lower)) {
+            seek(s, lower);
+        }
+    }
+}
+
+static void seek_all(struct search *s, const struct rul_detection *detection)
+{
+    seek(s, detection);
+    for (uint32_t i = 0; i < s->n_sought; i++) {
+        if (rul_counts_detections(s->set, s->sought[i].detection->rule)) {
+            seek_behind(s, s->sought[i].detection);
+        }
+    }
+}
+
+static bool belongs(const struct search *s, const struct kept *k)
+{
+    for (uint32_t i = 0; i < s->n_sought; i++) {
+        if (holds(&k->sign, &s->sought[i].sign) &&
+            rul_detection_covers(s->set, s->sought[i].detection, k->rule,
+                                 k->event->copy)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Takes the event when it belongs to one of them. */
 static void examine(struct search *s, struct kept *k)
 {
     if (!k->is_signed) {
         k->sign = sign_of(s->evidence, k->event->copy);
         k->is_signed = true;
     }
-    if (holds(&k->sign, &s->sign) && !has_event(s->out, s->n, k->event) &&
-        rul_detection_covers(s->set, s->detection, k->rule, k->event->copy)) {
+    if (!has_event(s->out, s->n, k->event) && belongs(s, k)) {
         s->out[s->n++] = k->event;
     }
 }
@@ -195,12 +297,8 @@ size_t cor_evidence_find(struct cor_evidence *ev, const struct rul_set *set,
                          const struct rul_detection *detection,
                          const struct cor_event *out[HD_ALERT_EVIDENCE_MAX])
 {
-    struct search s = {.evidence = ev, .set = set, .detection = detection, .out = out};
-    for (size_t i = 0; i < detection->n_group; i++) {
-        if (detection->group[i].value.ptr != NULL) {
-            sign_canonical(&s.sign, detection->group[i].value);
-        }
-    }
+    struct search s = {.evidence = ev, .set = set, .out = out};
+    seek_all(&s, detection);
     for (uint32_t i = 0; i < ev->n && s.n < HALF; i++) {
         examine(&s, at(ev, i));
     }

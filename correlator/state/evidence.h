@@ -25,9 +25,13 @@ void cor_evidence_clear(struct cor_evidence *evidence);
 void cor_evidence_keep(struct cor_evidence *evidence, const struct rul_rule *rule,
                        struct cor_event *event);
 
-/* The events of the detection that are still here, by time: at most
- * HD_ALERT_EVIDENCE_MAX, half of them the first ones, half the last ones. Borrowed until
- * the next keep. */
+/* A detection that other correlations may count: the events of it are theirs as well. */
+void cor_evidence_tell(struct cor_evidence *evidence,
+                       const struct rul_detection *detection);
+
+/* The events of the detection, and of those that it counted, that are still here, by
+ * time: at most HD_ALERT_EVIDENCE_MAX, half of them the first ones, half the last ones.
+ * Borrowed until the next keep. */
 size_t cor_evidence_find(struct cor_evidence *evidence, const struct rul_set *set,
                          const struct rul_detection *detection,
                          const struct cor_event *out[HD_ALERT_EVIDENCE_MAX]);

@@ -200,6 +200,9 @@ static void on_detection(void *ctx, const struct rul_detection *detection,
     struct cor_state *s = ctx;
     const struct cor_event *at_hand = s->event;
     struct cor_event *rebuilt = NULL;
+    if (detection->rule->feeds) {
+        cor_evidence_tell(s->evidence, detection);
+    }
     if (s->is_warm_up || !detection->rule->alerts) {
         return;
     }

@@ -294,6 +294,43 @@ bool rul_detection_covers(const struct rul_set *set,
     return same;
 }
 
+/* The value that the event of a detection has in a field; ptr NULL: none. */
+static struct hd_slice emitted_value(const struct rul_corr *corr,
+                                     const struct rul_detection *detection,
+                                     uint16_t field)
+{
+    for (uint8_t i = 0; i < corr->n_group; i++) {
+        if (corr->group_fields[i] == field) {
+            return detection->group[i].value;
+        }
+    }
+    return HD_SLICE_EMPTY;
+}
+
+bool rul_detection_counts(const struct rul_set *set, const struct rul_detection *upper,
+                          const struct rul_detection *lower)
+{
+    const struct rul_corr *corr = find_corr(set, upper->rule->index);
+    const struct rul_corr *below = find_corr(set, lower->rule->index);
+    uint32_t ref = corr == NULL ? 0 : find_ref(corr, lower->rule->index);
+    if (corr == NULL || below == NULL || ref == corr->n_refs ||
+        lower->end_ns < upper->first_ns || lower->end_ns > upper->last_ns) {
+        return false;
+    }
+    bool same = true;
+    for (uint8_t i = 0; i < corr->n_group && same; i++) {
+        struct hd_slice value = emitted_value(below, lower, corr->refs[ref].group[i]);
+        same = rul_group_value_eq(value, upper->group[i].value);
+    }
+    return same;
+}
+
+bool rul_counts_detections(const struct rul_set *set, const struct rul_rule *rule)
+{
+    const struct rul_corr *corr = find_corr(set, rule->index);
+    return corr != NULL && corr->level > 1;
+}
+
 /* ---- memory ---- */
 
 static struct rul_groups *largest(struct rul_correlator *c)

@@ -25,8 +25,9 @@ struct rul_correlator_opts {
 struct rul_detection {
     const struct rul_rule *rule;
     int64_t first_ns, last_ns; /* event times of the first and last contributing event */
-    uint64_t count;            /* events, or distinct values, in the window; a window that
-                                  fires while counting up counts no further than needed */
+    int64_t end_ns;      /* the time of the event that it is to other correlations */
+    uint64_t count;      /* events, or distinct values, in the window; a window that
+                            fires while counting up counts no further than needed */
     uint64_t suppressed; /* events since it fired last, while the condition held on */
     bool is_ambiguous; /* in order only if events of one time and different agents are */
     size_t n_group;
@@ -43,6 +44,12 @@ struct rul_detection {
 bool rul_detection_covers(const struct rul_set *set,
                           const struct rul_detection *detection,
                           const struct rul_rule *rule, const struct rul_event_copy *ev);
+
+/* Is the lower one of those that the upper one counted? */
+bool rul_detection_counts(const struct rul_set *set, const struct rul_detection *upper,
+                          const struct rul_detection *lower);
+/* Does the correlation count others' detections at all? */
+bool rul_counts_detections(const struct rul_set *set, const struct rul_rule *rule);
 
 /* Valid during the call. `last` is the newest event: the one at hand, or for conditions
  * that are tested when a window ends a copy of one that came before. */

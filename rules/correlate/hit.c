@@ -130,6 +130,7 @@ static void fire(struct rul_hit *h, const struct rul_group *g, const struct fire
         .rule = &c->set->rules[corr->rule],
         .first_ns = f->tally.first.time_ns,
         .last_ns = has_last ? f->tally.last.time_ns : g->newest_ns,
+        .end_ns = f->end_ns,
         .count = f->tally.count,
         .suppressed = f->suppressed,
         .is_ambiguous = f->tally.is_ambiguous,

@@ -928,6 +928,48 @@ static void a_changed_correlation_starts_anew(void **state)
     cor_rules_unref(changed);
 }
 
+#define LEVEL_RULES                                                                      \
+    "---\n"                                                                              \
+    "title: Everywhere\n"                                                                \
+    "id: ecfd1fcd-d465-49ce-a04e-c5d55affd633\n"                                         \
+    "status: test\n"                                                                     \
+    "correlation:\n"                                                                     \
+    "  type: event_count\n"                                                              \
+    "  rules: [guessing]\n"                                                              \
+    "  timespan: 5m\n"                                                                   \
+    "  condition: {gte: 2}\n"                                                            \
+    "level: high\n"
+
+/* The alert about two attacks shows lines of both, and none of what was no attack. */
+static void evidence_goes_down_to_the_lines(void **state)
+{
+    (void)state;
+    char text[4096];
+    (void)snprintf(text, sizeof(text), "%s" LEVEL_RULES, rules_text);
+    assert_int_equal(hd_fs_write_atomic(w.rules, hd_slice_str(text), 0600), HD_OK);
+    cor_rules_unref(w.in_force);
+    w.in_force = NULL;
+    w.in_force = load(w.rules);
+    archive("web1", 5, "Failed", "203.0.113.1"); /* one too few */
+    archive("web1", 6, "Failed", "203.0.113.2");
+    archive("web1", 6, "Failed", "203.0.113.3");
+    detect(17);
+    struct alerts a = read_alerts();
+    assert_int_equal(count_of(&a, "Everywhere"), 1);
+    const json_t *evidence = NULL;
+    for (unsigned i = 0; i < a.n; i++) {
+        if (strcmp(hd_alert_text(a.all[i], "rule.title"), "Everywhere") == 0) {
+            evidence = hd_alert_at(a.all[i], "evidence");
+        }
+    }
+    assert_int_equal(json_array_size(evidence), HD_ALERT_EVIDENCE_MAX);
+    for (size_t i = 0; i < HD_ALERT_EVIDENCE_MAX; i++) { /* five and five of twelve */
+        assert_int_equal(hd_alert_int(json_array_get(evidence, i), "seq", 0),
+                         i < 5 ? 6 + i : 8 + i);
+    }
+    drop(&a);
+}
+
 /* ---- memory that fails ---- */
 
 static void detect_with_a_failure(const char *home, const char *thread, unsigned n)
@@ -992,6 +1034,7 @@ int main(void)
         TEST(what_is_wrong_with_a_snapshot_is_said),
         TEST(a_snapshot_needs_memory),
         TEST(a_changed_correlation_starts_anew),
+        TEST(evidence_goes_down_to_the_lines),
         TEST(nothing_is_lost_for_lack_of_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
