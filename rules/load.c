@@ -13,6 +13,7 @@
 
 #include "rules/aliases.h"
 #include "rules/declared.h"
+#include "rules/match/regex_cost.h"
 #include "rules/parse/collection.h"
 #include "rules/parse/placeholder.h"
 #include "rules/select.h"
@@ -33,6 +34,7 @@ struct loader {
     uint32_t n_docs;
     unsigned refused;
     unsigned depth;
+    uint64_t regex_work; /* of the rules taken so far */
 };
 
 /* ---- files ---- */
@@ -295,6 +297,21 @@ static int check_name(struct loader *l, const struct rul_doc *doc, const char *n
     return HD_EPARSE;
 }
 
+/* HD_EPARSE: the expressions of all rules before and of this one take too long. */
+static int check_work(struct loader *l, const struct rul_doc *doc)
+{
+    if (doc->regex_work <= RUL_REGEX_SET_WORK_MAX - l->regex_work) {
+        l->regex_work += doc->regex_work;
+        return 0;
+    }
+    hd_diag_error(l->diags, doc->rule.file, doc->rule.line, doc->column,
+                  "the regular expressions of the rules before take %llu units to "
+                  "compile, those of this one %llu more; %u are allowed in a set",
+                  (unsigned long long)l->regex_work, (unsigned long long)doc->regex_work,
+                  RUL_REGEX_SET_WORK_MAX);
+    return HD_EPARSE;
+}
+
 static int add_rule(struct loader *l, struct rul_doc *doc)
 {
     struct rul_set *set = l->set;
@@ -305,6 +322,9 @@ static int add_rule(struct loader *l, struct rul_doc *doc)
         if (err != 0) {
             return err;
         }
+    }
+    if (check_work(l, doc) != 0) {
+        return HD_EPARSE;
     }
     for (size_t i = 0; i < 2; i++) {
         uint32_t owner = index; /* id and name may be the same word */

@@ -129,7 +129,7 @@ static int fill_expression(struct rul_program *p, const struct rul_atom *atom,
     struct rul_expression *e = &p->expressions[p->n_expressions++];
     *e = (struct rul_expression){
         .pattern = hd_slice(cstr, atom->text.len), .cstr = cstr, .flags = atom->re_flags};
-    if (!rul_regex_is_costly(e->pattern)) {
+    if (!rul_regex_cost(e->pattern).is_costly) {
         return 0;
     }
     e->mode = RUL_RE_SLOW;

@@ -6,8 +6,21 @@
  */
 #pragma once
 #include <stdbool.h>
+#include <stdint.h>
 
 #include <haidang/slice.h>
 
-/* By rule of thumb; the pattern is one that PCRE2 compiles. */
-bool rul_regex_is_costly(struct hd_slice pattern);
+/* Units of about 30 us of compiling, more where many are alike. */
+#define RUL_REGEX_ALONE_WORK 1000U /* of one that is left to PCRE2, for each event */
+#define RUL_REGEX_RULE_WORK_MAX                                                          \
+    20000U                             /* of one rule; the public ones have up to 2,000  \
+                                        */
+#define RUL_REGEX_SET_WORK_MAX 500000U /* of a set; all public rules have 16,000 */
+
+struct rul_regex_cost {
+    uint64_t work;
+    bool is_costly; /* to be left to PCRE2 */
+};
+
+/* By counting, not by trying; the pattern is one that PCRE2 compiles. */
+struct rul_regex_cost rul_regex_cost(struct hd_slice pattern);

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What a Sigma document says, normalised: modifiers are expanded, wildcards classified,
- * names of the condition resolved. Strings of expressions live as long as the load;
- * strings of `struct rul_rule` as long as the set.
+ * What a Sigma document says, normalised: modifiers expanded, names resolved. Strings of
+ * expressions live as long as the load, of `struct rul_rule` as long as the set.
  */
 #pragma once
 #include <haidang/yaml.h>
@@ -105,6 +104,7 @@ struct rul_doc {
     } * filters;
     struct rul_example *examples;
     unsigned column;
+    uint64_t regex_work;
     bool is_only_needed; /* not chosen itself, see select.h */
 };
 
@@ -118,8 +118,8 @@ struct rul_reader {
     struct hd_diags *diags;
     const struct rul_placeholders *placeholders; /* NULL: none are known */
     /* Of the rule being read: */
-    size_t atoms;
-    uint64_t inserted; /* hash over the values that placeholders stood for */
+    uint64_t atoms, regex_work; /* see match/regex_cost.h */
+    uint64_t inserted;          /* hash over the values that placeholders stood for */
 };
 
 /* Reports at a node. Returns HD_EPARSE. */

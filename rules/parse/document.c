@@ -289,11 +289,12 @@ int rul_doc_read(struct rul_reader *r, const struct hd_yaml *root, struct rul_do
     doc->rule.line = root->line;
     doc->rule.alerts = true;
     doc->column = root->column;
-    r->atoms = 0;
+    r->atoms = r->regex_work = 0;
     r->inserted = 0;
     err = read_names(r, root, doc);
     int rest = hd_yaml_is(body->key, "correlation") ? rul_correlation_read(r, body, doc)
                                                     : read_searches(r, root, body, doc);
+    doc->regex_work = r->regex_work;
     doc->rule.hash = hash_node(body, doc->rule.hash) + r->inserted;
     doc->rule.hash = rul_options_hash(&doc->options, doc->rule.hash);
     if (err == 0 && doc->options.at != NULL && doc->corr == NULL) {

@@ -392,6 +392,28 @@ static int read_text(struct rul_reader *r, const struct item *item,
 
 /* ---- values that are no text: atom->text is what is written ---- */
 
+/* What Hyperscan would need for all expressions of the rule stays within bounds: a set
+ * must not take minutes to compile for the sake of one. */
+static int weigh_regex(struct rul_reader *r, const struct hd_yaml *value,
+                       struct hd_slice pattern)
+{
+    const struct rul_regex_cost cost = rul_regex_cost(pattern);
+    r->regex_work += cost.work;
+    if (r->regex_work > RUL_REGEX_RULE_WORK_MAX) {
+        return rul_refuse(r, value,
+                          "with this one the rule's regular expressions take too long to "
+                          "compile: %llu units, %u are allowed; split the rule, or use "
+                          "'contains' where no expression is needed",
+                          (unsigned long long)r->regex_work, RUL_REGEX_RULE_WORK_MAX);
+    }
+    if (cost.is_costly) {
+        hd_diag_warn(r->diags, r->file, value->line, value->column,
+                     "this expression is too much for Hyperscan (long or nested repeats) "
+                     "and is tried alone: write it with fewer of them");
+    }
+    return HD_OK;
+}
+
 static int fill_regex(struct rul_reader *r, const struct item *item,
                       const struct hd_yaml *value, struct rul_atom *atom)
 {
@@ -406,16 +428,11 @@ static int fill_regex(struct rul_reader *r, const struct item *item,
     char why[160];
     size_t offset = 0;
     int err = rul_regex_check(atom->text, atom->re_flags, &offset, why);
-    if (err == 0 && rul_regex_is_costly(atom->text)) {
-        hd_diag_warn(r->diags, r->file, value->line, value->column,
-                     "this expression is too much for Hyperscan (long or nested repeats) "
-                     "and is tried alone: write it with fewer of them");
-    }
     if (err == HD_EPARSE) {
         return rul_refuse(r, value, "regular expression, at its byte %zu: %s", offset,
                           why);
     }
-    return err;
+    return err != 0 ? err : weigh_regex(r, value, atom->text);
 }
 
 static const struct {

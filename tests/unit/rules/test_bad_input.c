@@ -192,6 +192,11 @@ static void test_costly(void **state)
         "(.*a){30}",
         "[]{]{1,400}x",
         "(?:[^]]{2,20}\\)){5,}",
+        "(ab|cd){10000}",
+        "((((ab|cd){10}){10}){10}){3}",
+        "((a|b){250}){250}",
+        "x{2001}",
+        "((ab|cd|.e){30}){30,}",
     };
     static const char *const cheap[] = {
         "",
@@ -202,6 +207,9 @@ static void test_costly(void **state)
         "\\\\[^\\\\]{1,256}$",
         ".{1000,}",
         "(.){200,}",
+        "x{2000}",
+        "(ab|cd){500}",
+        "((ab|cd|.e){11}){30}",
         "a{,5}{x}{1,2,3}",
         "\\(.{1,20}\\){9}",
         "[({1,400]{1,9}",
@@ -209,15 +217,56 @@ static void test_costly(void **state)
         "(((((((((((a)))))))))))",
     };
     for (size_t i = 0; i < sizeof(costly) / sizeof(costly[0]); i++) {
-        if (!rul_regex_is_costly(hd_slice_str(costly[i]))) {
+        if (!rul_regex_cost(hd_slice_str(costly[i])).is_costly) {
             fail_msg("'%s' is costly", costly[i]);
         }
     }
     for (size_t i = 0; i < sizeof(cheap) / sizeof(cheap[0]); i++) {
-        if (rul_regex_is_costly(hd_slice_str(cheap[i]))) {
+        if (rul_regex_cost(hd_slice_str(cheap[i])).is_costly) {
             fail_msg("'%s' is not costly", cheap[i]);
         }
     }
+}
+
+/* Each is within bounds, all are not: refused where they become too many. */
+static void test_many_expressions(void **state)
+{
+    (void)state;
+    /* width 105, slack 98: 98 of them are 19,894 units, one more is too much */
+    begin("title: t\n" SOURCE "detection:\n  condition: s\n  s:\n    F|re:\n");
+    for (unsigned i = 0; i < 200; i++) {
+        hd_buf_printf(&text, "      - a%03ub.{1,99}c\n", i);
+    }
+    check_text(
+        "b.yml:105:9: error: with this one the rule's regular expressions take too "
+        "long to compile: 20097 units, 20000 are allowed");
+    begin("title: t\n" SOURCE "detection:\n  condition: s\n  s:\n    F|re:\n");
+    for (unsigned i = 0; i < 21; i++) {
+        hd_buf_printf(&text, "      - (a|%02u){900}\n", i);
+    }
+    check_text("b.yml:27:9: error: with this one");
+}
+
+/* Every rule is within bounds, the set is not: the rules that still fit are loaded. */
+static void test_many_rules_with_expressions(void **state)
+{
+    (void)state;
+    struct kit kit;
+    begin("");
+    for (unsigned rule = 0; rule < 300; rule++) {
+        hd_buf_printf(&text,
+                      "%stitle: t%u\n" SOURCE
+                      "detection: {s: {F|re: 'x{2000}'}, condition: s}\n",
+                      rule > 0 ? "---\n" : "", rule);
+    }
+    load_beside(&kit, hd_buf_slice(&text));
+    assert_int_equal(kit.errors, 300 - 250);
+    assert_non_null(
+        strstr(kit.first.text, "b.yml:1001:1: error: the regular expressions"));
+    kit_event(&kit, "p", "", "");
+    kit_set(&kit, "F", "x");
+    assert_string_equal(kit_match(&kit), "good fine");
+    kit_free(&kit);
 }
 
 #define BOMBS                                                                            \
@@ -264,6 +313,8 @@ int main(void)
         cmocka_unit_test_setup(test_size, set_up),
         cmocka_unit_test_setup(test_largest, set_up),
         cmocka_unit_test(test_costly),
+        cmocka_unit_test_setup(test_many_expressions, set_up),
+        cmocka_unit_test_setup(test_many_rules_with_expressions, set_up),
         cmocka_unit_test_setup(test_bombs, set_up),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
