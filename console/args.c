@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <haidang/diag.h>
+
 #include "console/command.h"
 
 #define LONG_BASE 1000 /* getopt values of options: LONG_BASE + index */
@@ -35,6 +37,7 @@ static void build_tables(const struct con_option *options, size_t n, struct opti
                          char *shorts)
 {
     size_t used = 0;
+    shorts[used++] = ':'; /* a value that is missing is told apart */
     shorts[used++] = 'h';
     for (size_t i = 0; i < n; i++) {
         int wants_value = options[i].kind == CON_FLAG ? no_argument : required_argument;
@@ -93,16 +96,38 @@ static int check_operands(const struct con_command *command, const struct con_ar
     return HD_OK;
 }
 
+/* Says what is wrong with the option that getopt has stopped at. */
+static int refuse_option(const struct con_command *command, int found, char **argv)
+{
+    const char *names[CON_OPTIONS_MAX];
+    const char letter[] = {'-', (char)optopt, '\0'};
+    const char *text = optopt > 0 && optopt < LONG_BASE ? letter : argv[optind - 1];
+    struct hd_diag_hint hint = {""};
+    size_t n = option_count(command->options);
+    if (found == ':') {
+        return con_fail(HD_EINVAL, "%s: %s wants a value; see 'haidang help %s'",
+                        command->name, text, command->name);
+    }
+    for (size_t i = 0; i < n; i++) {
+        names[i] = command->options[i].name;
+    }
+    if (text != letter) {
+        (void)hd_diag_hint(hd_slice_str(text + 2), names, n, &hint);
+    }
+    return con_fail(HD_EINVAL, "%s: '%s' is no option of it%s; see 'haidang help %s'",
+                    command->name, text, hint.text, command->name);
+}
+
 int con_args_parse(const struct con_command *command, int argc, char **argv,
                    struct con_args *args, bool *help)
 {
     struct option longs[CON_OPTIONS_MAX + 2];
-    char shorts[2 * CON_OPTIONS_MAX + 2];
+    char shorts[2 * CON_OPTIONS_MAX + 3];
     size_t n = option_count(command->options);
     *args = (struct con_args){.options = command->options};
     *help = false;
     build_tables(command->options, n, longs, shorts);
-    optind = 0;
+    optind = opterr = 0;
     for (;;) {
         int found = getopt_long(argc, argv, shorts, longs, NULL);
         if (found == -1) {
@@ -113,8 +138,8 @@ int con_args_parse(const struct con_command *command, int argc, char **argv,
             return HD_OK;
         }
         size_t index = option_index(command->options, n, found);
-        if (found == '?' || index >= n) { /* getopt has named the option */
-            return con_fail(HD_EINVAL, "see 'haidang help %s'", command->name);
+        if (found == '?' || found == ':' || index >= n) {
+            return refuse_option(command, found, argv);
         }
         int err = take(args, index, optarg);
         if (err != 0) {

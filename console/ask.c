@@ -41,7 +41,7 @@ json_t *con_ask(const char *run_dir, const char *program, const char *path, char
         answer = json_loadb((const char *)body.ptr, body.len, 0, &error);
         (void)snprintf(why, 256, "its answer is no JSON");
     } else {
-        (void)snprintf(why, 256, "%s", curl_easy_strerror(code));
+        (void)snprintf(why, 256, "%.160s: %.80s", socket, curl_easy_strerror(code));
     }
     curl_easy_cleanup(curl);
     hd_buf_fini(&body);

@@ -9,12 +9,12 @@
 #include <haidang/clock.h>
 #include <haidang/num.h>
 
-#include <stdio.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
 #include "console/command.h"
 #include "console/data.h"
+#include "console/out.h"
 
 #define DEFAULT_ARCHIVE  "/var/lib/haidang/correlator/archive"
 #define DEFAULT_SINCE    "24h"
@@ -275,10 +275,9 @@ static int report(const struct con_backtest *b, const struct con_args *args,
     } else {
         con_backtest_text(b, show, &out);
     }
-    bool is_whole = out.err == HD_OK && fwrite(out.ptr, 1, out.len, stdout) == out.len &&
-                    fflush(stdout) == 0;
+    int code = con_out_print(&out);
     hd_buf_fini(&out);
-    return is_whole ? HD_EXIT_OK : con_fail(HD_EXIT_RUNTIME, "cannot write the outcome");
+    return code;
 }
 
 static int run(struct con_backtest *b, const struct con_args *args,

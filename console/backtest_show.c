@@ -277,6 +277,14 @@ static void text_count(const struct con_show *show, uint64_t n, const char *en,
 static void text_warnings(const struct con_backtest *b, const struct con_show *show,
                           struct hd_buf *out)
 {
+    if (b->totals.lines == 0) {
+        hd_buf_printf(out, "! %s\n",
+                      con_show_say(show,
+                                   "no line of this archive was received in this time: "
+                                   "look at --since, --until and --archive",
+                                   "kho lưu không có dòng nào nhận trong khoảng này: xem "
+                                   "lại --since, --until và --archive"));
+    }
     text_count(show, b->totals.corrupt, "entries of the archive do not verify",
                "mục trong kho lưu bị hỏng", out);
     text_count(show, b->totals.lost, "lines could not be read", "dòng không đọc được",

@@ -21,18 +21,27 @@ static int unknown(int argc, char **argv)
     size_t n = 0, len = strlen(argv[0]);
     struct hd_diag_hint hint;
     bool is_first_word = false;
+    char second[256] = "";
     for (const struct con_command *c = con_commands; c->name != NULL && n < COMMANDS_MAX;
          c++) {
         names[n++] = c->name;
-        is_first_word |= strncmp(c->name, argv[0], len) == 0 && c->name[len] == ' ';
+        if (strncmp(c->name, argv[0], len) == 0 && c->name[len] == ' ') {
+            size_t used = strlen(second);
+            (void)snprintf(second + used, sizeof(second) - used, "%s%s",
+                           is_first_word ? ", " : "", c->name + len + 1);
+            is_first_word = true;
+        }
     }
-    bool is_two = is_first_word && argc > 1;
+    if (is_first_word && argc == 1) {
+        return con_fail(HD_EXIT_USAGE,
+                        "a second word is missing behind '%s': %s; see 'haidang help'",
+                        argv[0], second);
+    }
+    bool is_two = is_first_word;
     (void)snprintf(name, sizeof(name), "%s%s%s", argv[0], is_two ? " " : "",
                    is_two ? argv[1] : "");
-    return con_fail(HD_EXIT_USAGE, "%s '%s'%s; see 'haidang help'",
-                    is_first_word && !is_two ? "a second word is missing behind"
-                                             : "no command",
-                    name, hd_diag_hint(hd_slice_str(name), names, n, &hint));
+    return con_fail(HD_EXIT_USAGE, "no command '%s'%s; see 'haidang help'", name,
+                    hd_diag_hint(hd_slice_str(name), names, n, &hint));
 }
 
 static int help(int argc, char **argv)
@@ -85,5 +94,9 @@ int main(int argc, char **argv)
 {
     const struct hd_log_opts quiet = {.level = HD_LOG_WARN, .fd = 2, .burst = 10};
     hd_log_setup(&quiet);
-    return dispatch(argc, argv);
+    int code = dispatch(argc, argv);
+    bool is_lost = fflush(stdout) != 0 || ferror(stdout) != 0;
+    return is_lost && code == HD_EXIT_OK
+               ? con_fail(HD_EXIT_RUNTIME, "the output cannot be written")
+               : code;
 }

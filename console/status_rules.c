@@ -127,7 +127,10 @@ static int show_rules(const struct con_args *args, const struct con_show *show)
     json_t *answer =
         con_ask(con_args_value(args, "run-dir"), "correlator", "/rules", why);
     if (answer == NULL) {
-        return con_fail(HD_EXIT_RUNTIME, "the correlator does not answer: %s", why);
+        return con_fail(HD_EXIT_RUNTIME,
+                        "the correlator does not answer: %s; is it running, are you in "
+                        "the group haidang, is --run-dir right?",
+                        why);
     }
     json_t *rules = con_status_rules_sorted(answer, by, top);
     int code = rules == NULL ? con_fail(HD_EXIT_RUNTIME, "out of memory")

@@ -149,6 +149,12 @@ static int read_path(struct loader *l, const char *path, bool named)
         l->refused++;
         return 0;
     }
+    if (!S_ISDIR(st.st_mode) && !S_ISREG(st.st_mode)) {
+        hd_diag_error(l->diags, path, 0, 0,
+                      "is neither a file nor a directory: write the rules into a file");
+        l->refused++;
+        return 0;
+    }
     if (!S_ISDIR(st.st_mode)) {
         return named || is_rule_file(hd_slice_str(path)) ? read_file(l, path) : 0;
     }

@@ -7,6 +7,7 @@
 #include <stdio.h>
 
 #include "console/rules/load.h"
+#include "console/show.h"
 
 static const char *const levels[] = {
     [HD_DIAG_ERROR] = "error", [HD_DIAG_WARNING] = "warning", [HD_DIAG_NOTE] = "note"};
@@ -29,10 +30,18 @@ static void print_json(void *ctx, const struct hd_diag *diag)
 
 static void sum_up(const struct con_rules *rules, bool is_json)
 {
-    (void)printf(is_json ? "{\"rules\":%zu,\"errors\":%u,\"warnings\":%u,\"ms\":%lld}\n"
-                         : "%zu rules, %u errors, %u warnings, %lld ms\n",
-                 rules->set != NULL ? rul_set_count(rules->set) : 0, rules->diags.errors,
-                 rules->diags.warnings, (long long)rules->took_ms);
+    size_t n = rules->set != NULL ? rul_set_count(rules->set) : 0;
+    unsigned errors = rules->diags.errors, warnings = rules->diags.warnings;
+    long long ms = rules->took_ms;
+    if (is_json) {
+        (void)printf("{\"rules\":%zu,\"errors\":%u,\"warnings\":%u,\"ms\":%lld}\n", n,
+                     errors, warnings, ms);
+    } else if (con_show_env_is_vietnamese()) {
+        (void)printf("%zu luật, %u lỗi, %u cảnh báo, %lld ms\n", n, errors, warnings, ms);
+    } else {
+        (void)printf("%zu rules, %u errors, %u warnings, %lld ms\n", n, errors, warnings,
+                     ms);
+    }
 }
 
 int con_run_rules_check(const struct con_args *args)

@@ -295,12 +295,23 @@ static int explain_rules(struct explain *x, const char *word)
     return err == HD_OK ? HD_EXIT_OK : con_fail(HD_EXIT_RUNTIME, "%s", hd_err_text(err));
 }
 
+static bool looks_like_path(const char *word)
+{
+    struct hd_slice text = hd_slice_str(word);
+    return hd_slice_ends(text, HD_SLICE(".yml")) ||
+           hd_slice_ends(text, HD_SLICE(".yaml")) ||
+           hd_slice_starts(text, HD_SLICE("/")) || hd_slice_starts(text, HD_SLICE("./"));
+}
+
 int con_run_rules_explain(const struct con_args *args)
 {
     struct con_rules rules = {.diags = {.emit = hd_diag_print, .ctx = stderr}};
     struct explain x = {.is_json = con_args_flag(args, "json")};
     struct con_args rest = *args;
     const char *word = NULL;
+    if (looks_like_path(args->operands[0]) && access(args->operands[0], F_OK) != 0) {
+        return con_fail(HD_EXIT_CONFIG, "%s cannot be found", args->operands[0]);
+    }
     if (access(args->operands[0], F_OK) != 0) { /* no file: words of a rule */
         word = args->operands[0];
         rest.operands++;

@@ -112,6 +112,11 @@ void con_rules_load(struct con_rules *rules, const struct con_args *args,
         (void)con_fail(HD_EXIT_CONFIG, "no decoders in %s; name them with --decoders",
                        opts.decoders_dir);
     }
+    if (rules->set != NULL && rul_set_count(rules->set) == 0 &&
+        rul_set_left_out(rules->set) == 0 && rules->diags.errors == 0) {
+        hd_diag_error(&rules->diags, opts.rules[0], 0, 0,
+                      "holds no rules; in directories files must end in .yml or .yaml");
+    }
     rules->took_ms = (hd_clock_mono_ns() - start) / HD_NS_PER_MS;
 }
 

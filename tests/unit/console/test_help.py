@@ -5,7 +5,7 @@ import re
 import subprocess
 
 import console
-from console import OK, USAGE
+from console import OK, RUNTIME, USAGE
 
 
 class Help(console.Case):
@@ -49,13 +49,29 @@ class Help(console.Case):
         self.assertEqual(self.complete("haidang", "rules", "check", "ru"), {"rule.yml"})
 
     def test_what_is_no_command(self):
-        for args, text in ((("rules",), "a second word is missing behind 'rules'; see 'haidang help'"),
+        for args, text in ((("rules",), "a second word is missing behind 'rules': bench, check, list"),
                            (("rules", "mach"), "no command 'rules mach'; did you mean \"rules match\"?"),
                            (("help", "stauts"), "no command 'stauts'; did you mean \"status\"?"),
                            (("nothing",), "no command 'nothing'; see 'haidang help'")):
             result = self.run_haidang(*args)
             self.assertEqual((result.code, result.out), (USAGE, ""))
             self.assertIn(text, result.err)
+
+    def test_what_is_no_option(self):
+        for args, text in ((("rules", "check", "--strcit", "x.yml"), "rules check: '--strcit' is no option of it; did you mean \"strict\"?"),
+                           (("tail", "-Z"), "tail: '-Z' is no option of it; see 'haidang help tail'"),
+                           (("rules", "match", "x.yml", "--events"), "rules match: --events wants a value; see")):
+            result = self.run_haidang(*args)
+            self.assertEqual((result.code, result.out), (USAGE, ""))
+            self.assertIn(f"haidang: {text}", result.err)
+
+    def test_output_that_is_lost_is_no_success(self):
+        rule = self.write("rule.yml", "title: t\nlogsource: {product: linux}\ndetection: {a: {f: 1}, condition: a}\n")
+        for args in (("help",), ("man",), ("rules", "check", rule), ("rules", "check", "--json", rule), ("rules", "test", rule)):
+            with open("/dev/full", "wb") as full:
+                run = subprocess.run([console.PROGRAM, *args], stdout=full, stderr=subprocess.PIPE, check=False)
+            self.assertEqual(run.returncode, RUNTIME, args)
+            self.assertIn(b"the output cannot be written", run.stderr)
 
 
 if __name__ == "__main__":

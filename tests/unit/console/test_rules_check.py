@@ -1,6 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """haidang rules check and list."""
+import os
+
 import console
 from console import CONFIG, OK, USAGE
 
@@ -82,6 +84,26 @@ class Check(console.Case):
             result = self.run_haidang("rules", "check", path)
             self.assertEqual(result.code, CONFIG, name)
             self.assertIn(f"{path}:", result.err)
+
+    def test_what_holds_no_rules_is_no_success(self):
+        os.mkdir(f"{self.dir}/nothing")
+        self.write("empty.yml", "")
+        for path, text in ((f"{self.dir}/nothing", "holds no rules"), (f"{self.dir}/empty.yml", "holds no rules"),
+                           ("/dev/null", "is neither a file nor a directory")):
+            for command in ("check", "list"):
+                result = self.run_haidang("rules", command, path)
+                self.assertEqual(result.code, CONFIG, result.err)
+                self.assertIn(f"{path}: error: {text}", result.err)
+        result = self.run_haidang("rules", "check", self.write("good.yml", LISTED), "--min-level", "critical")
+        self.assertEqual((result.code, result.err), (OK, "")) # they were left out on purpose
+
+    def test_the_sum_in_vietnamese(self):
+        result = self.run_haidang("rules", "check", self.write("good.yml", LISTED), env={"LC_ALL": "vi_VN.UTF-8"})
+        self.assertRegex(result.out, r"^3 luật, 0 lỗi, 0 cảnh báo, \d+ ms\n$")
+
+    def test_explain_of_a_file_that_is_not_there(self):
+        result = self.run_haidang("rules", "explain", f"{self.dir}/none.yml")
+        self.assertEqual((result.code, result.err), (CONFIG, f"haidang: {self.dir}/none.yml cannot be found\n"))
 
     def test_every_public_rule_that_is_refused_has_a_reason(self):
         rules = console.shared("sigma")
