@@ -54,6 +54,7 @@ int rul_explain_steps(const struct rul_set *set, struct rul_scratch *scratch,
 enum rul_way_kind {
     RUL_WAY_LITERAL,    /* `text` somewhere in the field */
     RUL_WAY_EQUAL,      /* the field is `text` */
+    RUL_WAY_NETWORK,    /* the field is an address in the network `text` */
     RUL_WAY_EXPRESSION, /* the regular expression `text` is found */
     RUL_WAY_PRESENT     /* the field is there */
 };

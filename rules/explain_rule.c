@@ -252,7 +252,8 @@ int rul_explain_steps(const struct rul_set *set, struct rul_scratch *scratch,
 
 /* ---- access ---- */
 
-static struct rul_way way_of(const struct rul_program *p, const struct rul_access *a)
+static struct rul_way way_of(const struct rul_program *p, const struct rul_access *a,
+                             struct hd_buf *text)
 {
     if (a->pred == UINT32_MAX) {
         return (struct rul_way){.kind = RUL_WAY_PRESENT, .field = a->field};
@@ -262,6 +263,11 @@ static struct rul_way way_of(const struct rul_program *p, const struct rul_acces
     if (pred->op == RUL_OP_EQ) {
         way.kind = RUL_WAY_EQUAL;
         way.text = pred->text;
+    } else if (pred->op == RUL_OP_CIDR) {
+        way.kind = RUL_WAY_NETWORK;
+        hd_buf_clear(text);
+        write_network(text, &p->networks[pred->aux]);
+        way.text = hd_buf_slice(text);
     } else if (pred->op == RUL_OP_RE) {
         way.kind = RUL_WAY_EXPRESSION;
         way.text = p->expressions[pred->aux].pattern;
@@ -284,12 +290,16 @@ int rul_explain_access(const struct rul_set *set, const struct rul_rule *rule,
     if (found == NULL) {
         return HD_ENOMEM;
     }
+    struct hd_buf text;
+    hd_buf_init(&text, 0);
     int err = rul_access_choose(p, root, found, RUL_ATOMS_MAX, &n);
     *cost = rul_access_cost(p, root);
     for (uint32_t i = 0; err == 0 && i < n; i++) {
-        const struct rul_way way = way_of(p, &found[i]);
+        const struct rul_way way = way_of(p, &found[i], &text);
         each(ctx, &way);
     }
+    err = err != 0 ? err : text.err;
+    hd_buf_fini(&text);
     free(found);
     return err;
 }

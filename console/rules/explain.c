@@ -78,6 +78,7 @@ static void on_way(void *ctx, const struct rul_way *way)
 {
     static const char *const kinds[] = {[RUL_WAY_LITERAL] = "literal",
                                         [RUL_WAY_EQUAL] = "equal",
+                                        [RUL_WAY_NETWORK] = "network",
                                         [RUL_WAY_EXPRESSION] = "expression",
                                         [RUL_WAY_PRESENT] = "present"};
     struct explain *x = ctx;
@@ -93,6 +94,7 @@ static void on_way(void *ctx, const struct rul_way *way)
     const char *texts[] = {
         [RUL_WAY_LITERAL] = say(x, "contains", "chứa"),
         [RUL_WAY_EQUAL] = say(x, "is", "bằng"),
+        [RUL_WAY_NETWORK] = say(x, "is in", "thuộc mạng"),
         [RUL_WAY_EXPRESSION] = say(x, "matches", "khớp"),
         [RUL_WAY_PRESENT] = say(x, "is there", "có mặt"),
     };

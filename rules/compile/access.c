@@ -13,6 +13,10 @@
 #define LITERAL_MAX  32U
 #define COST_PRESENT 2000.0
 #define COST_RE      40.0
+#define COST_NETWORK 300.0 /* many are the site's own */
+/* A long list is found by one look; when the rule has another access it is walked. */
+#define LIST_LONG 64U
+#define COST_LIST 250.0
 
 struct chooser {
     const struct rul_program *p;
@@ -58,6 +62,8 @@ static double pred_cost(const struct rul_program *p, const struct rul_pred *pred
         return pred->cased ? COST_PRESENT : 2400.0 / (1.0 + len * sqrt(len));
     case RUL_OP_RE:
         return p->expressions[pred->aux].mode == RUL_RE_SLOW ? COST_PRESENT : COST_RE;
+    case RUL_OP_CIDR:
+        return COST_NETWORK;
     default:
         len = (double)rul_access_literal(p, pred).len;
         return len < 1 ? COST_PRESENT : len < 3 ? 800.0 / len : 300.0 / (len * len);
@@ -95,6 +101,9 @@ static double cost(const struct rul_program *p, uint32_t ref, bool negated)
         double kid = cost(p, p->kids[node->first + i], negated);
         result = any ? result + kid : fmin(result, kid);
     }
+    if (any && node->n > LIST_LONG && isfinite(result)) {
+        return fmin(result, COST_LIST);
+    }
     return result;
 }
 
@@ -114,8 +123,10 @@ static int gather_pred(struct chooser *c, uint32_t index)
     bool is_equal = pred->op == RUL_OP_EQ && !pred->cased && pred->field != RUL_KEYWORD;
     bool is_re =
         pred->op == RUL_OP_RE && c->p->expressions[pred->aux].mode != RUL_RE_SLOW;
-    return has_literal || is_equal || is_re ? add(c, index, pred->field)
-                                            : add(c, UINT32_MAX, pred->field);
+    bool is_network = pred->op == RUL_OP_CIDR;
+    return has_literal || is_equal || is_re || is_network
+               ? add(c, index, pred->field)
+               : add(c, UINT32_MAX, pred->field);
 }
 
 static int gather(struct chooser *c, uint32_t ref, bool negated)

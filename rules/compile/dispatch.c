@@ -13,14 +13,21 @@
 
 #define NO_RULE UINT32_MAX
 
-enum entry_kind { ENTRY_LITERAL, ENTRY_EQUAL, ENTRY_RE, ENTRY_PRESENT };
+enum entry_kind {
+    ENTRY_LITERAL,
+    ENTRY_EQUAL,
+    ENTRY_NETWORK,
+    ENTRY_RE,
+    ENTRY_PRESENT,
+    ENTRY_KINDS
+};
 
 struct entry {
     uint16_t field;
     uint8_t kind; /* enum entry_kind */
     uint32_t pred;
     uint32_t rule; /* of the set; NO_RULE: an expression that is only evaluated */
-    struct hd_slice literal;
+    struct hd_slice literal; /* of a network its bytes, by which they are sorted */
 };
 
 struct laid { /* a slot, and of what it was made */
@@ -73,6 +80,22 @@ static void add_always(struct rul_dispatch *d, uint32_t rule)
     }
 }
 
+_Static_assert(sizeof(struct hd_cidr) == 17, "base and bits, and no padding");
+
+static uint8_t kind_of(const struct rul_pred *pred)
+{
+    switch (pred->op) {
+    case RUL_OP_EQ:
+        return ENTRY_EQUAL;
+    case RUL_OP_CIDR:
+        return ENTRY_NETWORK;
+    case RUL_OP_RE:
+        return ENTRY_RE;
+    default:
+        return ENTRY_LITERAL;
+    }
+}
+
 static int add_access(struct plan *plan, const struct rul_access *access, uint32_t rule)
 {
     struct entry e = {.field = access->field, .pred = access->pred, .rule = rule};
@@ -86,10 +109,11 @@ static int add_access(struct plan *plan, const struct rul_access *access, uint32
         return add_entry(plan, e);
     }
     const struct rul_pred *pred = &plan->p->preds[access->pred];
-    e.kind = pred->op == RUL_OP_EQ   ? ENTRY_EQUAL
-             : pred->op == RUL_OP_RE ? ENTRY_RE
-                                     : ENTRY_LITERAL;
-    if (e.kind == ENTRY_LITERAL) {
+    e.kind = kind_of(pred);
+    if (e.kind == ENTRY_NETWORK) {
+        const struct hd_cidr *net = &plan->p->networks[pred->aux];
+        e.literal = hd_slice(net, sizeof(*net));
+    } else if (e.kind == ENTRY_LITERAL) {
         e.literal = rul_access_literal(plan->p, pred);
     } else if (e.kind == ENTRY_EQUAL) {
         e.literal = pred->text;
@@ -197,7 +221,7 @@ static int add_ref(struct plan *plan, uint32_t rule)
 
 static bool decides(const struct rul_program *p, const struct entry *e)
 {
-    return e->kind == ENTRY_EQUAL ||
+    return e->kind == ENTRY_EQUAL || e->kind == ENTRY_NETWORK ||
            (e->kind == ENTRY_LITERAL && p->preds[e->pred].op != RUL_OP_GLOB &&
             e->literal.len == p->preds[e->pred].text.len);
 }
@@ -299,6 +323,29 @@ static int lay_equal(struct plan *plan, struct rul_slot *slot, const struct entr
     return 0;
 }
 
+static int lay_networks(struct plan *plan, struct rul_slot *slot,
+                        const struct entry *from, const struct entry *end)
+{
+    const struct rul_program *p = plan->p;
+    slot->networks =
+        hd_arena_alloc(&plan->p->arena, (size_t)(end - from), sizeof(*slot->networks));
+    if (slot->networks == NULL) {
+        return HD_ENOMEM;
+    }
+    while (from < end) {
+        const struct entry *to = same_pred(from, end);
+        struct rul_network *net = &slot->networks[slot->n_networks++];
+        net->net = p->networks[p->preds[from->pred].aux];
+        int err = add_use(plan, from, to, &net->use);
+        if (err != 0) {
+            return err;
+        }
+        from = to;
+    }
+    rul_networks_link(slot->networks, slot->n_networks);
+    return 0;
+}
+
 static int lay_expressions(struct plan *plan, struct rul_slot *slot,
                            const struct entry *from, const struct entry *end)
 {
@@ -359,8 +406,8 @@ static int lay_present(struct plan *plan, struct rul_slot *slot, const struct en
 static int lay_slot(struct plan *plan, struct rul_slot *slot, const struct entry *from,
                     const struct entry *end)
 {
-    const struct entry *bounds[5] = {from, NULL, NULL, NULL, end};
-    for (unsigned kind = 0; kind < 4; kind++) {
+    const struct entry *bounds[ENTRY_KINDS + 1] = {from};
+    for (unsigned kind = 0; kind < ENTRY_KINDS; kind++) {
         const struct entry *at = bounds[kind];
         while (at < end && at->kind == kind) {
             at++;
@@ -368,14 +415,19 @@ static int lay_slot(struct plan *plan, struct rul_slot *slot, const struct entry
         bounds[kind + 1] = at;
     }
     slot->field = from->field;
-    int err = lay_literals(plan, slot, bounds[0], bounds[1]);
-    if (err == 0 && bounds[1] < bounds[2]) {
-        err = lay_equal(plan, slot, bounds[1], bounds[2]);
+    const struct entry *const *of = bounds;
+    int err = lay_literals(plan, slot, of[ENTRY_LITERAL], of[ENTRY_LITERAL + 1]);
+    if (err == 0 && of[ENTRY_EQUAL] < of[ENTRY_EQUAL + 1]) {
+        err = lay_equal(plan, slot, of[ENTRY_EQUAL], of[ENTRY_EQUAL + 1]);
     }
     if (err == 0) {
-        err = lay_expressions(plan, slot, bounds[2], bounds[3]);
+        err = lay_networks(plan, slot, of[ENTRY_NETWORK], of[ENTRY_NETWORK + 1]);
     }
-    return err != 0 ? err : lay_present(plan, slot, bounds[3], bounds[4]);
+    if (err == 0) {
+        err = lay_expressions(plan, slot, of[ENTRY_RE], of[ENTRY_RE + 1]);
+    }
+    return err != 0 ? err
+                    : lay_present(plan, slot, of[ENTRY_PRESENT], of[ENTRY_PRESENT + 1]);
 }
 
 /* ---- slots that an earlier class has ---- */

@@ -13,6 +13,7 @@
 
 #include <hs/hs.h>
 
+#include "rules/compile/networks.h"
 #include "rules/match/regex.h"
 #include "rules/parse/ast.h"
 
@@ -79,7 +80,9 @@ struct rul_slot {
     uint32_t n_literals;
     uint32_t *equal; /* hash table of use + 1, 0 = free */
     uint32_t equal_mask;
-    uint64_t equal_lens;        /* lengths of the values in it, see RUL_LEN_BIT */
+    uint64_t equal_lens;          /* lengths of the values in it, see RUL_LEN_BIT */
+    struct rul_network *networks; /* their uses are indexes of uses */
+    uint32_t n_networks;
     hs_database_t *expressions; /* ids are predicates */
     uint32_t *re_preds;         /* ascending; all expressions of the class in the field */
     uint32_t *re_uses;          /* beside: use + 1, 0 = no access predicate */
@@ -113,20 +116,17 @@ struct rul_filter_use {
 struct rul_program {
     struct hd_arena arena; /* texts, small arrays */
     struct rul_pred *preds;
-    uint32_t n_preds;
     struct rul_node *nodes;
-    uint32_t n_nodes;
     uint32_t *kids;
-    uint32_t n_kids;
+    uint32_t n_preds, n_nodes, n_kids;
     struct rul_glob *globs;
     struct rul_expression *expressions;
     struct hd_cidr *networks;
     double *numbers;
     uint32_t n_globs, n_expressions, n_networks, n_numbers;
     uint32_t *roots; /* per rule of the set; UINT32_MAX = no detection */
-    uint32_t n_roots;
     struct rul_filter_use *filter_uses; /* by rule */
-    uint32_t n_filter_uses;
+    uint32_t n_roots, n_filter_uses;
     uint32_t *first_filter;        /* per rule, and the end: indexes of filter_uses */
     struct rul_use *uses;          /* of all slots */
     uint32_t *rule_refs;           /* rules of the set */

@@ -8,6 +8,7 @@
 
 #include <haidang/clock.h>
 #include <haidang/hash.h>
+#include <haidang/inet.h>
 #include <haidang/utf8.h>
 
 #include "rules/match/scratch.h"
@@ -307,6 +308,14 @@ void rul_scan_expressions(const struct rul_matcher *m, uint32_t index)
     }
 }
 
+/* The predicate holds. */
+static void found_use(const struct rul_matcher *m, uint32_t index)
+{
+    const struct rul_use *use = &m->p->uses[index];
+    rul_memo_set(m->s, use->pred, RUL_TRUE);
+    make_candidates(m, use);
+}
+
 static void look_up(const struct rul_matcher *m, const struct rul_slot *slot,
                     const struct rul_values *v)
 {
@@ -319,10 +328,22 @@ static void look_up(const struct rul_matcher *m, const struct rul_slot *slot,
     for (; slot->equal[at] != 0; at = (at + 1) & slot->equal_mask) {
         const struct rul_use *use = &m->p->uses[slot->equal[at] - 1];
         if (hd_slice_eq(m->p->preds[use->pred].text, folded)) {
-            rul_memo_set(m->s, use->pred, RUL_TRUE);
-            make_candidates(m, use);
+            found_use(m, slot->equal[at] - 1);
             return;
         }
+    }
+}
+
+static void look_up_networks(const struct rul_matcher *m, const struct rul_slot *slot,
+                             struct hd_slice value)
+{
+    struct hd_ip ip;
+    if (hd_ip_parse(value, &ip) != 0) {
+        return;
+    }
+    uint32_t at = rul_networks_find(slot->networks, slot->n_networks, &ip);
+    for (; at != 0; at = rul_networks_next(slot->networks, at, &ip)) {
+        found_use(m, slot->networks[at - 1].use);
     }
 }
 
@@ -339,6 +360,9 @@ static void scan_values(const struct rul_matcher *m, const struct rul_slot *slot
         }
         if (slot->equal != NULL) {
             look_up(m, slot, &v);
+        }
+        if (slot->n_networks > 0) {
+            look_up_networks(m, slot, v.value);
         }
     }
 }

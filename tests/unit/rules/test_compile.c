@@ -50,9 +50,10 @@ static void check_access(const char *detection, const char *expected)
         struct hd_slice text = HD_SLICE("*");
         if (access[i].pred != UINT32_MAX) {
             const struct rul_pred *pred = &p->preds[access[i].pred];
-            text = pred->op == RUL_OP_EQ   ? pred->text
-                   : pred->op == RUL_OP_RE ? HD_SLICE("re")
-                                           : rul_access_literal(p, pred);
+            text = pred->op == RUL_OP_EQ     ? pred->text
+                   : pred->op == RUL_OP_RE   ? HD_SLICE("re")
+                   : pred->op == RUL_OP_CIDR ? HD_SLICE("net")
+                                             : rul_access_literal(p, pred);
         }
         struct hd_slice field = access[i].field == RUL_KEYWORD
                                     ? HD_SLICE("keyword")
@@ -65,6 +66,31 @@ static void check_access(const char *detection, const char *expected)
         fail_msg("%s: access by '%s', not '%s'", detection, got, expected);
     }
     kit_free(&kit);
+}
+
+/* A long list gives access before a value that says little. */
+static void test_access_of_lists(void **state)
+{
+    (void)state;
+    for (int n = 64; n <= 65; n++) {
+        struct kit kit;
+        struct rul_access access[80];
+        uint32_t n_access = 0;
+        char yaml[2048] = "title: t\nlogsource: {product: p}\ndetection:\n"
+                          "  s: {E: 12, H|contains: [";
+        for (int i = 0; i < n; i++) {
+            size_t len = strlen(yaml);
+            (void)snprintf(yaml + len, sizeof(yaml) - len, "%sx%02d%02d",
+                           i > 0 ? "," : "", i, i);
+        }
+        size_t end = strlen(yaml);
+        (void)snprintf(yaml + end, sizeof(yaml) - end, "]}\n  condition: s\n");
+        load(&kit, yaml);
+        const struct rul_program *p = &kit.set->program;
+        assert_int_equal(rul_access_choose(p, p->roots[0], access, 80, &n_access), 0);
+        assert_int_equal(n_access, n > 64 ? n : 1);
+        kit_free(&kit);
+    }
 }
 
 static void test_access(void **state)
@@ -86,7 +112,9 @@ static void test_access(void **state)
     check_access("s: {F|re: 'a.b'}, condition: s", "F:re");
     check_access("s: {F|re: 'a.b', G|contains: longliteral}, condition: s",
                  "G:longliteral");
-    check_access("s: {F|cidr: 10.0.0.0/8}, condition: s", "F:*");
+    check_access("s: {F|cidr: 10.0.0.0/8}, condition: s", "F:net");
+    check_access("s: {F|cidr: 10.0.0.0/8, G: abcd}, condition: s", "G:abcd");
+    check_access("s: {F|cidr: 10.0.0.0/8}, condition: not s", "always");
     check_access("s: {F|gte: 3}, condition: s", "F:*");
     check_access("s: {F: 'ab*cdef?g'}, condition: s", "F:cdef");
     check_access("s: {F: '?*?'}, condition: s", "F:*");
@@ -258,6 +286,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_interning),
         cmocka_unit_test(test_access),
+        cmocka_unit_test(test_access_of_lists),
         cmocka_unit_test(test_expression_modes),
         cmocka_unit_test(test_slow_expression),
         cmocka_unit_test(test_hostile_expression),

@@ -172,6 +172,8 @@ static void test_modifiers(void **state)
         {"F|cidr: 10.0.0.0/8", "10.1.2.3x", false},
         {"F|cidr: 2001:db8::/32", "2001:DB8::1", true},
         {"F|cidr: [192.168.0.0/16, 10.0.0.0/8]", "10.0.0.1", true},
+        {"F|cidr: [10.0.0.0/8, 10.1.0.0/16, 10.1.2.0/24]", "10.9.0.1", true},
+        {"F|cidr|neq: [10.1.0.0/16, 10.1.2.0/24]", "10.1.2.1", false},
         {"F|cidr: 0.0.0.0/0", "1.2.3.4", true},
         {"F|fieldref: G", "OTHER", true},
         {"F|fieldref: G", "another", false},
