@@ -123,7 +123,7 @@ static void test_what_was_opened_is_closed_on_failure(void **state)
     char why[256] = "";
     fake_env_init(&f.fe);
     set_conf(&f);
-    f.list[2].listen = f.udp; /* as the one before it */
+    f.list[1].listen = f.tcp; /* as the one after it */
     f.list[1].kind = COL_KIND_SYSLOG_TCP;
     assert_int_equal(col_sources_open(&f.fe.env, &f.conf, &f.sources, why), HD_EBUSY);
     assert_non_null(strstr(why, "source 2 (syslog-tcp)"));
