@@ -12,7 +12,7 @@
 
 #include "rules/compile/build.h"
 
-#define HEADS      4096U
+#define HEAD_MAX   8U /* bytes of a literal that it is found by */
 #define SAMPLE_MAX 512U
 
 struct tally { /* equal tallies: the same matches, in any order */
@@ -59,50 +59,78 @@ static void make_corpus(struct hd_buf *out, const struct hd_slice *literals, uin
     }
 }
 
-static uint32_t head_of(const uint8_t *at, size_t len)
+/* Literals by how they begin: a list of hashes has tens of thousands. */
+struct beginnings {
+    const struct hd_slice *literals;
+    uint32_t *heads, *next; /* 1 + number of a literal; 0 = none */
+    uint32_t mask;
+    bool has[HEAD_MAX + 1]; /* beginnings of this length */
+};
+
+static size_t head_len(size_t len)
 {
-    uint32_t second = len > 1 ? hd_lower(at[1]) : 0;
-    return (hd_lower(at[0]) * 31U + second * 1031U) % HEADS;
+    return len >= HEAD_MAX ? HEAD_MAX : len >= 4 ? 4 : len;
 }
 
-static void chain_at(struct tally *t, const struct hd_slice *literals,
-                     const uint32_t *next, uint32_t first, struct hd_slice rest,
-                     size_t pos)
+static uint32_t head_of(const struct beginnings *b, const uint8_t *at, size_t len)
 {
-    for (uint32_t i = first; i != 0; i = next[i - 1]) {
-        if (hd_slice_starts_nocase(rest, literals[i - 1])) {
-            count(t, i - 1, pos + literals[i - 1].len);
-        }
+    uint32_t hash = (uint32_t)len;
+    for (size_t i = 0; i < len; i++) {
+        hash = (hash ^ hd_lower(at[i])) * 16777619U; /* FNV-1a */
     }
+    return (hash ^ hash >> 15) & b->mask;
 }
 
-/* Literals by their first two bytes; those of one byte by that byte alone. */
-static int slow_literals(const struct hd_slice *literals, uint32_t n,
-                         struct hd_slice corpus, struct tally *t)
+static int beginnings_make(struct beginnings *b, const struct hd_slice *literals,
+                           uint32_t n)
 {
-    uint32_t *heads = calloc(2 * HEADS, sizeof(*heads));
-    uint32_t *next = calloc((size_t)n + 1, sizeof(*next));
-    if (heads == NULL || next == NULL) {
-        free(heads);
-        free(next);
+    *b = (struct beginnings){.literals = literals, .mask = 1023};
+    while (b->mask < n) {
+        b->mask = 2 * b->mask + 1;
+    }
+    b->heads = calloc((size_t)b->mask + 1, sizeof(*b->heads));
+    b->next = calloc((size_t)n + 1, sizeof(*b->next));
+    if (b->heads == NULL || b->next == NULL) {
         return HD_ENOMEM;
     }
     for (uint32_t i = 0; i < n; i++) {
-        bool single = literals[i].len == 1;
-        uint32_t at = head_of(literals[i].ptr, single ? 1 : 2) + (single ? HEADS : 0);
-        next[i] = heads[at];
-        heads[at] = i + 1;
+        size_t len = head_len(literals[i].len);
+        uint32_t at = head_of(b, literals[i].ptr, len);
+        b->has[len] = true;
+        b->next[i] = b->heads[at];
+        b->heads[at] = i + 1;
     }
-    for (size_t pos = 0; pos < corpus.len; pos++) {
-        struct hd_slice rest = hd_slice_from(corpus, pos);
-        chain_at(t, literals, next, heads[HEADS + head_of(rest.ptr, 1)], rest, pos);
-        if (rest.len > 1) {
-            chain_at(t, literals, next, heads[head_of(rest.ptr, 2)], rest, pos);
+    return HD_OK;
+}
+
+/* Counts those of the literals found by `len` bytes that stand at `rest`. */
+static void count_at(const struct beginnings *b, size_t len, struct hd_slice rest,
+                     size_t pos, struct tally *t)
+{
+    for (uint32_t i = b->heads[head_of(b, rest.ptr, len)]; i != 0; i = b->next[i - 1]) {
+        const struct hd_slice *literal = &b->literals[i - 1];
+        if (head_len(literal->len) == len && hd_slice_starts_nocase(rest, *literal)) {
+            count(t, i - 1, pos + literal->len);
         }
     }
-    free(heads);
-    free(next);
-    return 0;
+}
+
+static int slow_literals(const struct hd_slice *literals, uint32_t n,
+                         struct hd_slice corpus, struct tally *t)
+{
+    struct beginnings b;
+    int err = beginnings_make(&b, literals, n);
+    for (size_t pos = 0; err == HD_OK && pos < corpus.len; pos++) {
+        struct hd_slice rest = hd_slice_from(corpus, pos);
+        for (size_t len = 1; len <= HEAD_MAX && len <= rest.len; len++) {
+            if (b.has[len]) {
+                count_at(&b, len, rest, pos, t);
+            }
+        }
+    }
+    free(b.heads);
+    free(b.next);
+    return err;
 }
 
 static int test_literals(const struct rul_program *p, const struct rul_slot *slot,
