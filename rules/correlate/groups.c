@@ -189,7 +189,7 @@ void rul_groups_empty(const struct rul_groups *groups, struct rul_group *group)
 
 int rul_groups_add(struct rul_groups *groups, struct hd_slice key, uint32_t *at)
 {
-    if (groups->buckets == NULL || groups->n > groups->mask) {
+    if (groups->buckets == NULL || groups->n > groups->mask / 2) {
         int err = widen(groups);
         if (err != 0) {
             return err;
