@@ -84,6 +84,8 @@ int con_run_rules_list(const struct con_args *args);
 int con_run_rules_match(const struct con_args *args);
 int con_run_rules_test(const struct con_args *args);
 int con_run_backtest(const struct con_args *args);
+int con_run_archive_list(const struct con_args *args);
+int con_run_archive_verify(const struct con_args *args);
 int con_run_ca_init(const struct con_args *args);
 int con_run_ca_issue(const struct con_args *args);
 int con_run_ca_revoke(const struct con_args *args);

@@ -207,6 +207,32 @@ static const struct con_option rules_test_options[] = {
     {0},
 };
 
+#define KEY_OPTIONS                                                                      \
+    {"key",                                                                              \
+     'k',                                                                                \
+     CON_LIST,                                                                           \
+     "FILE",                                                                             \
+     "public key of the node that sealed it (seal.key.pub); repeatable",                 \
+     "@files"},                                                                          \
+    {                                                                                    \
+        "keys", 0, CON_VALUE, "DIR", "every *.pub in this directory", "@dirs"            \
+    }
+
+static const struct con_option archive_verify_options[] = {
+    KEY_OPTIONS,
+    {"jobs", 0, CON_VALUE, "N", "threads (default: one a processor, at most 8)", NULL},
+    {"json", 'j', CON_FLAG, NULL, "problems as JSON, one a line, and then the outcome",
+     NULL},
+    SHOW_OPTIONS,
+    {0},
+};
+
+static const struct con_option archive_list_options[] = {
+    {"json", 'j', CON_FLAG, NULL, "one JSON object a segment", NULL},
+    SHOW_OPTIONS,
+    {0},
+};
+
 static const struct con_option ca_init_options[] = {
     {"dir", 'd', CON_VALUE, "DIR", "directory of the CA (default: /etc/haidang/ca)",
      "@dirs"},
@@ -358,6 +384,28 @@ const struct con_command con_commands[] = {
      "Times of --since and --until are those when agents received the lines. Reads the\n"
      "archive only, with low priority, and disturbs nothing.",
      backtest_options, 1, 1000, con_run_backtest},
+    {"archive verify", "[DIR...]",
+     "checks that an archive holds what was signed, and names what does not",
+     "kiểm tra kho lưu còn đúng như lúc ký, chỉ rõ chỗ sai",
+     "DIR is the directory of an archive, of alerts, of receipts or of an export "
+     "(default: the\n"
+     "correlator's archive). Every entry against its checksum, every sealed segment "
+     "against its\n"
+     "SHA-256 and signature, and the chain from segment to segment. One line a problem: "
+     "file, entry,\n"
+     "offset, what is wrong. Needs the public keys alone, talks to no program, changes "
+     "nothing.\n"
+     "Exit status 0 when all holds, 1 when there are problems, 4 a key cannot be read, "
+     "6 a\n"
+     "directory cannot. docs/proof.md: the same without this program.",
+     archive_verify_options, 0, 1000, con_run_archive_verify},
+    {"archive list", "[DIR]", "lists the segments of an archive",
+     "liệt kê các đoạn của kho lưu",
+     "From what their footers say, without reading the entries. Sealed segments with the "
+     "first digits of\n"
+     "the id of the key that signed them. Exit status 6 when the directory cannot be "
+     "read.",
+     archive_list_options, 0, 1, con_run_archive_list},
     {"ca init", "", "makes a certification authority", "tạo cơ quan chứng thực (CA)",
      NULL, ca_init_options, 0, 0, con_run_ca_init},
     {"ca issue", "NAME", "makes a key and certificate for an agent or a server",

@@ -149,9 +149,10 @@ int con_run_completion(const struct con_args *args)
         (void)printf(" %.*s", (int)strcspn(c->name, " "), c->name);
     }
     (void)printf(
-        "' -- \"$cur\")); return\n  fi\n  case $one in ca|rules) name=$two ;; *) "
+        "' -- \"$cur\")); return\n  fi\n  case $one in archive|ca|rules) name=$two ;; *) "
         "name=$one ;; esac\n"
         "  if [ \"$COMP_CWORD\" = 2 ]; then\n    case $one in\n");
+    bash_second_words("archive");
     bash_second_words("ca");
     bash_second_words("rules");
     (void)printf("    esac\n  fi\n  case \"$name $prev\" in\n");

@@ -17,6 +17,8 @@
 #include "lib/journal_priv.h"
 #include "lib/journal_reader.h"
 
+#define LIST_TRIES 3
+
 struct hd_check {
     struct hd_check_opts opts;
     struct hd_io io;
@@ -140,12 +142,12 @@ static void count_entry(struct hd_check_segment *seg, const struct hd_journal_en
     seg->time_max = is_first || e->time_max > seg->time_max ? e->time_max : seg->time_max;
 }
 
-static void expect(struct hd_check *c, uint64_t index)
+/* The entry that comes is `index`. */
+static void expect(struct hd_check *c, uint64_t expected, uint64_t index)
 {
-    if (index > c->expected) {
-        tell(c,
-             (struct hd_check_finding){.problem = HD_CHECK_MISSING, .index = c->expected},
-             "entries %llu to %llu are not here", (unsigned long long)c->expected,
+    if (index > expected) {
+        tell(c, (struct hd_check_finding){.problem = HD_CHECK_MISSING, .index = expected},
+             "entries %llu to %llu are not here", (unsigned long long)expected,
              (unsigned long long)(index - 1));
     }
 }
@@ -167,44 +169,59 @@ static int pass_damage(struct hd_check *c, uint64_t *at, uint64_t *index)
          "%llu bytes from offset %llu do not verify; entry %llu is damaged",
          (unsigned long long)(found - *at), (unsigned long long)*at,
          (unsigned long long)*index);
-    if (item.kind == HD_JITEM_ENTRY && item.head.entry.index > *index + 1) {
-        c->expected = *index + 1;
-        expect(c, item.head.entry.index);
+    if (item.kind == HD_JITEM_ENTRY) {
+        expect(c, *index + 1, item.head.entry.index);
     }
     *index = item.kind == HD_JITEM_ENTRY ? item.head.entry.index : *index + 1;
-    c->expected = *index;
     *at = found;
     return HD_OK;
+}
+
+static int take_entry(struct hd_check *c, const struct hd_jitem *item, uint64_t *at,
+                      uint64_t *index)
+{
+    struct hd_slice bytes;
+    int err = HD_OK;
+    expect(c, *index, item->head.entry.index);
+    count_entry(c->seg, &item->head.entry);
+    if (c->opts.entry != NULL) {
+        err = hd_jscan_view(&c->scan, *at, (size_t)item->size, &bytes);
+        err = err == HD_OK ? c->opts.entry(c->opts.ctx, &item->head.entry, bytes) : err;
+    }
+    *index = item->head.entry.index + 1;
+    *at += item->size;
+    return err;
+}
+
+/* Behind the last entry. */
+static void end_entries(struct hd_check *c, const struct hd_jitem *item, uint64_t index)
+{
+    c->seg->is_sealed = item->kind == HD_JITEM_FOOTER;
+    c->seg->follows = index;
+    if (c->seg->is_sealed && c->scan.footer.next > index) {
+        expect(c, index, c->scan.footer.next);
+        c->seg->follows = c->scan.footer.next;
+    }
 }
 
 static int check_entries(struct hd_check *c, uint64_t at, bool is_last)
 {
     uint64_t index = c->seg->first;
-    c->expected = c->expected == 0 ? index : c->expected;
     for (;;) {
         struct hd_jitem item;
         int err = hd_jscan_at(&c->scan, at, true, &item);
         if (err != HD_OK) {
             return err;
         }
-        if (item.kind == HD_JITEM_END || item.kind == HD_JITEM_FOOTER) {
-            c->seg->is_sealed = item.kind == HD_JITEM_FOOTER;
+        bool is_cut = is_last && item.kind == HD_JITEM_BAD &&
+                      c->scan.limit - at < HD_JFMT_FRAME_LEN; /* being written */
+        if (is_cut || item.kind == HD_JITEM_END || item.kind == HD_JITEM_FOOTER) {
+            end_entries(c, &item, index);
             return HD_OK;
         }
         bool is_entry = item.kind == HD_JITEM_ENTRY && item.head.entry.index >= index;
-        if (is_entry) {
-            expect(c, item.head.entry.index);
-            count_entry(c->seg, &item.head.entry);
-            index = item.head.entry.index + 1;
-            c->expected = index;
-            at += item.size;
-            hash_to(c, at);
-        } else if (is_last && c->scan.limit - at < HD_JFMT_FRAME_LEN) {
-            return HD_OK; /* being written */
-        } else {
-            err = pass_damage(c, &at, &index);
-            hash_to(c, at);
-        }
+        err = is_entry ? take_entry(c, &item, &at, &index) : pass_damage(c, &at, &index);
+        hash_to(c, at);
         if (err == HD_OK && c->opts.progress != NULL &&
             !c->opts.progress(c->opts.ctx, at)) {
             err = HD_ECLOSED;
@@ -270,61 +287,89 @@ static bool hash_holds(struct hd_check *c, uint64_t at)
     return true;
 }
 
+/* The statement into c->text and the segment. HD_EPARSE: there is one that cannot be
+ * read.
+ */
+static int read_statement(struct hd_check *c, struct hd_seal_text *text, uint64_t *at)
+{
+    struct hd_slice in;
+    int err = hd_jscan_seal(&c->scan, &in, at);
+    if (err != HD_OK) {
+        return err == HD_ENOENT ? HD_OK : err;
+    }
+    c->seg->has_statement = true;
+    hd_buf_slice_add(&c->text, in); /* the window moves */
+    if (c->text.err != 0 ||
+        hd_seal_decode(hd_buf_slice(&c->text), &c->seg->seal, text) != HD_OK) {
+        return c->text.err == HD_ENOMEM ? HD_ENOMEM : HD_EPARSE;
+    }
+    c->seg->is_stated = true;
+    return hd_sha256(text->statement, c->seg->statement_sha256);
+}
+
+static int check_statement(struct hd_check *c)
+{
+    struct hd_seal_text text;
+    uint64_t at = 0;
+    int err = read_statement(c, &text, &at);
+    if (err == HD_EPARSE) {
+        tell(c, (struct hd_check_finding){.problem = HD_CHECK_STATEMENT},
+             "the statement cannot be read");
+        return HD_OK;
+    }
+    if (err != HD_OK || !c->seg->is_stated) {
+        return err;
+    }
+    bool is_hash = hash_holds(c, at);
+    bool is_signature = signature_holds(c, &text);
+    c->seg->is_vouched = is_hash && is_signature;
+    return c->hash_err;
+}
+
 static void check_chain(struct hd_check *c)
 {
     const struct hd_seal *seal = &c->seg->seal;
     bool follows = seal->previous == c->previous &&
                    memcmp(seal->previous_sha256, c->previous_sha256, HD_SHA256_LEN) == 0;
-    if (c->has_link && !follows) {
+    if (!follows) {
         tell(c, (struct hd_check_finding){.problem = HD_CHECK_CHAIN},
              "its statement does not follow that of segment %020llu",
              (unsigned long long)c->previous);
     }
 }
 
-static int link_keep(struct hd_check *c, const struct hd_seal_text *text)
+void hd_check_link(struct hd_check *c, struct hd_check_segment *seg)
 {
-    c->previous = c->seg->first;
-    c->has_link = true;
-    return hd_sha256(text->statement, c->previous_sha256);
+    c->seg = seg;
+    if (c->expected != 0) {
+        expect(c, c->expected, seg->first);
+    }
+    c->expected = seg->follows;
+    if (c->has_link && seg->is_stated) {
+        check_chain(c);
+    } else if (c->has_link && seg->is_sealed && !seg->has_statement) {
+        tell(c, (struct hd_check_finding){.problem = HD_CHECK_UNSTATED},
+             "has no statement, though segment %020llu has",
+             (unsigned long long)c->previous);
+    }
+    if (seg->is_stated) {
+        c->previous = seg->first;
+        c->has_link = true;
+        memcpy(c->previous_sha256, seg->statement_sha256, HD_SHA256_LEN);
+    }
+    c->seg = NULL;
 }
 
-static int check_statement(struct hd_check *c)
+void hd_check_end(struct hd_check *c, struct hd_check_segment *last, uint64_t next)
 {
-    struct hd_slice in;
-    struct hd_seal_text text;
-    uint64_t at = 0;
-    int err = hd_jscan_seal(&c->scan, &in, &at);
-    if (err == HD_ENOENT) {
-        if (c->has_link) {
-            tell(c, (struct hd_check_finding){.problem = HD_CHECK_UNSTATED},
-                 "has no statement, though segment %020llu has",
-                 (unsigned long long)c->previous);
-        }
-        return HD_OK;
-    }
-    if (err != HD_OK) {
-        return err;
-    }
-    hd_buf_slice_add(&c->text, in); /* the window moves */
-    if (c->text.err != 0 ||
-        hd_seal_decode(hd_buf_slice(&c->text), &c->seg->seal, &text) != HD_OK) {
-        tell(c, (struct hd_check_finding){.problem = HD_CHECK_STATEMENT},
-             "the statement cannot be read");
-        return HD_OK;
-    }
-    c->seg->is_stated = true;
-    bool is_hash = hash_holds(c, at);
-    bool is_signature = signature_holds(c, &text);
-    c->seg->is_vouched = is_hash && is_signature;
-    check_chain(c);
-    err = link_keep(c, &text);
-    return err == HD_OK ? c->hash_err : err;
+    c->seg = last;
+    expect(c, c->expected, next);
+    c->seg = NULL;
 }
 
 /* ---- a segment ---- */
 
-static int check_header(struct hd_check *c, uint64_t first)
+static int read_header(struct hd_check *c)
 {
     struct hd_jfmt_segment header;
     struct hd_slice bytes;
@@ -332,20 +377,33 @@ static int check_header(struct hd_check *c, uint64_t first)
     if (err != HD_OK && err != HD_ERANGE) {
         return err;
     }
-    bool good =
-        err == HD_OK && hd_jfmt_segment_decode(bytes, &header) && header.first == first;
-    if (good && c->has_uuid && !hd_jfmt_uuid_eq(&header.uuid, &c->uuid)) {
-        tell(c, (struct hd_check_finding){.problem = HD_CHECK_HEADER},
-             "it belongs to another journal");
-    } else if (!good) {
+    c->seg->has_header = err == HD_OK && hd_jfmt_segment_decode(bytes, &header) &&
+                         header.first == c->seg->first;
+    if (c->seg->has_header) {
+        memcpy(c->seg->journal, header.uuid.byte, sizeof(c->seg->journal));
+        c->scan.uuid = header.uuid;
+    } else {
+        c->scan.uuid = c->uuid;
+    }
+    return HD_OK;
+}
+
+static int check_header(struct hd_check *c)
+{
+    int err = read_header(c);
+    if (err != HD_OK) {
+        return err;
+    }
+    if (!c->seg->has_header) {
         tell(c, (struct hd_check_finding){.problem = HD_CHECK_HEADER},
              "its header does not verify");
-    }
-    if (good && !c->has_uuid) {
-        c->uuid = header.uuid;
+    } else if (!c->has_uuid) {
+        c->uuid = c->scan.uuid;
         c->has_uuid = true;
+    } else if (!hd_jfmt_uuid_eq(&c->scan.uuid, &c->uuid)) {
+        tell(c, (struct hd_check_finding){.problem = HD_CHECK_HEADER},
+             "it belongs to another journal");
     }
-    c->scan.uuid = good ? header.uuid : c->uuid;
     return HD_OK;
 }
 
@@ -353,7 +411,7 @@ static int check_open_file(struct hd_check *c, bool is_last)
 {
     int err = hash_begin(c);
     if (err == HD_OK) {
-        err = check_header(c, c->seg->first);
+        err = check_header(c);
     }
     if (err == HD_OK) {
         err = check_entries(c, HD_JFMT_SEGMENT_LEN, is_last);
@@ -367,6 +425,35 @@ static int check_open_file(struct hd_check *c, bool is_last)
     return err;
 }
 
+static void take_footer(struct hd_check_segment *seg, const struct hd_jfmt_footer *footer)
+{
+    seg->is_sealed = true;
+    seg->next = footer->next;
+    seg->follows = footer->next;
+    seg->entries = footer->entries;
+    seg->records = footer->records;
+    seg->raw_bytes = footer->raw_bytes;
+    seg->time_min = footer->time_min;
+    seg->time_max = footer->time_max;
+}
+
+static int peek_open_file(struct hd_check *c, bool is_last)
+{
+    struct hd_seal_text text;
+    uint64_t at = 0;
+    (void)is_last;
+    c->scan.step = HD_JSCAN_STEP_HEADS;
+    int err = read_header(c);
+    err = err == HD_OK ? hd_jscan_footer(&c->scan) : err;
+    if (err == HD_OK) {
+        take_footer(c->seg, &c->scan.footer);
+        err = read_statement(c, &text, &at);
+        err = err == HD_EPARSE ? HD_OK : err;
+    }
+    c->scan.step = HD_JSCAN_STEP;
+    return err == HD_ENOENT ? HD_OK : err;
+}
+
 static int first_of(const char *path, uint64_t *first)
 {
     const char *slash = strrchr(path, '/');
@@ -374,15 +461,17 @@ static int first_of(const char *path, uint64_t *first)
                                                                        : HD_EINVAL;
 }
 
-int hd_check_segment(struct hd_check *c, const char *path, bool is_last, uint64_t limit,
-                     struct hd_check_segment *out)
+/* Opens the file and lets `look` look at it. */
+static int with_file(struct hd_check *c, const char *path, bool is_last, uint64_t limit,
+                     int (*look)(struct hd_check *c, bool is_last))
 {
+    struct hd_check_segment *out = c->seg;
     int fd = -1;
     *out = (struct hd_check_segment){.first = 0};
     hd_buf_clear(&c->text);
-    c->seg = out;
     int err = first_of(path, &out->first);
     out->next = out->first;
+    out->follows = out->first;
     if (err == HD_OK) {
         err = c->io.ops->open(c->io.ctx, path, O_RDONLY, &fd);
     }
@@ -392,11 +481,37 @@ int hd_check_segment(struct hd_check *c, const char *path, bool is_last, uint64_
     if (err == HD_OK) {
         out->bytes = limit > 0 && limit < out->bytes ? limit : out->bytes;
         hd_jscan_file(&c->scan, fd, out->bytes);
-        err = check_open_file(c, is_last);
+        err = look(c, is_last);
     }
     hd_io_close(&c->io, &fd);
     hd_jscan_file(&c->scan, -1, 0);
+    return err;
+}
+
+int hd_check_alone(struct hd_check *c, const char *path, bool is_last, uint64_t limit,
+                   struct hd_check_segment *out)
+{
+    c->seg = out;
+    int err = with_file(c, path, is_last, limit, check_open_file);
     c->seg = NULL;
+    return err;
+}
+
+int hd_check_peek(struct hd_check *c, const char *path, struct hd_check_segment *out)
+{
+    c->seg = out;
+    int err = with_file(c, path, false, 0, peek_open_file);
+    c->seg = NULL;
+    return err;
+}
+
+int hd_check_segment(struct hd_check *c, const char *path, bool is_last, uint64_t limit,
+                     struct hd_check_segment *out)
+{
+    int err = hd_check_alone(c, path, is_last, limit, out);
+    if (err == HD_OK) {
+        hd_check_link(c, out);
+    }
     return err;
 }
 
@@ -424,29 +539,84 @@ static int by_number(const void *a, const void *b)
     return *x < *y ? -1 : *x > *y;
 }
 
+/* Nobody marks: the first header that verifies says which journal it is. */
+static int uuid_find(const char *dir, const struct hd_io *io,
+                     struct hd_journal_segments *out)
+{
+    const struct hd_check_opts opts = {.n_keys = 0};
+    struct hd_check_segment seg;
+    struct hd_check *c = NULL;
+    char path[PATH_MAX];
+    int err = hd_check_open_io(&opts, io, &c);
+    for (size_t i = 0; err == HD_OK && i < out->n && !out->has_journal; i++) {
+        err = hd_journal_segment_path(dir, out->first[i], path, sizeof(path));
+        err = err == HD_OK ? hd_check_peek(c, path, &seg) : err;
+        out->has_journal = err == HD_OK && seg.has_header;
+        err = err == HD_ENOMEM || err == HD_EINVAL ? err : HD_OK; /* others may tell */
+    }
+    if (out->has_journal) {
+        memcpy(out->journal, seg.journal, sizeof(out->journal));
+    }
+    hd_check_close(c);
+    return err;
+}
+
+static void list_free(struct hd_journal_segments *s)
+{
+    free(s->first);
+    *s = (struct hd_journal_segments){.n = 0};
+}
+
+static uint64_t list_last(const struct hd_journal_segments *s)
+{
+    return s->n == 0 ? 0 : s->first[s->n - 1];
+}
+
+/* The names, and then the mark: what is listed but for the last is sealed. */
+static int list_names(const char *dir, const struct hd_io *io,
+                      struct hd_journal_segments *out, struct hd_jfmt_mark *mark)
+{
+    const struct hd_journal_reader reader = {.io = *io, .dir = (char *)(uintptr_t)dir};
+    int err = io->ops->list(io->ctx, dir, list_add, out);
+    if (err != HD_OK) {
+        return err;
+    }
+    out->has_journal = hd_jreader_mark(&reader, mark) == HD_OK;
+    if (out->n > 0) {
+        qsort(out->first, out->n, sizeof(*out->first), by_number);
+    }
+    return HD_OK;
+}
+
+static void take_mark(struct hd_journal_segments *out, const struct hd_jfmt_mark *mark)
+{
+    memcpy(out->journal, mark->uuid.byte, sizeof(out->journal));
+    out->durable = mark->segment == list_last(out) ? mark->offset : 0;
+    out->next = mark->segment >= list_last(out) ? mark->next : 0;
+}
+
 int hd_journal_list_io(const char *dir, const struct hd_io *io,
                        struct hd_journal_segments *out)
 {
-    const struct hd_journal_reader reader = {.io = *io, .dir = (char *)(uintptr_t)dir};
-    struct hd_jfmt_mark mark;
+    struct hd_jfmt_mark mark = {.segment = 0};
+    int err = HD_OK;
     *out = (struct hd_journal_segments){.n = 0};
-    bool has_mark = hd_jreader_mark(&reader, &mark) == HD_OK;
-    int err = io->ops->list(io->ctx, dir, list_add, out);
+    for (int i = 0; err == HD_OK && i < LIST_TRIES; i++) {
+        list_free(out);
+        err = list_names(dir, io, out, &mark);
+        if (!out->has_journal || mark.segment <= list_last(out)) {
+            break; /* no segment was begun meanwhile */
+        }
+    }
+    if (err == HD_OK && out->has_journal) {
+        take_mark(out, &mark);
+    } else if (err == HD_OK) {
+        err = uuid_find(dir, io, out);
+    }
     if (err != HD_OK) {
-        free(out->first);
-        *out = (struct hd_journal_segments){.n = 0};
-        return err;
+        list_free(out);
     }
-    if (out->n > 0) {
-        qsort(out->first, out->n, sizeof(*out->first), by_number);
-        bool is_last = has_mark && mark.segment == out->first[out->n - 1];
-        out->durable = is_last ? mark.offset : 0;
-    }
-    out->has_journal = has_mark;
-    if (has_mark) {
-        memcpy(out->journal, mark.uuid.byte, sizeof(out->journal));
-    }
-    return HD_OK;
+    return err;
 }
 
 int hd_journal_list(const char *dir, struct hd_journal_segments *out)

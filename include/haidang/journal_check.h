@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include <haidang/journal.h>
 #include <haidang/seal.h>
 
 enum hd_check_problem {
@@ -38,13 +39,18 @@ struct hd_check_finding {
 
 struct hd_check_segment {
     uint64_t first, next; /* indices that the entries in it have */
+    uint64_t follows;     /* index that the segment after it should begin with */
     uint64_t entries, records, raw_bytes, bytes;
     int64_t time_min, time_max;
-    bool is_sealed;    /* has a footer */
-    bool is_stated;    /* has a statement, which is in `seal` */
-    bool is_vouched;   /* hash and signature hold */
-    unsigned problems; /* told */
+    bool has_header; /* it verifies; `journal` is the UUID in it */
+    uint8_t journal[16];
+    bool is_sealed;     /* has a footer */
+    bool has_statement; /* behind it, whether it can be read or not */
+    bool is_stated;     /* it can; it is in `seal` */
+    bool is_vouched;    /* hash and signature hold */
+    unsigned problems;  /* told */
     struct hd_seal seal;
+    uint8_t statement_sha256[HD_SHA256_LEN]; /* what the next one must name */
 };
 
 struct hd_check_opts {
@@ -52,8 +58,11 @@ struct hd_check_opts {
     size_t n_keys;
     const uint8_t *journal; /* UUID, 16 bytes; NULL: as the first header says */
     void (*found)(void *ctx, const struct hd_check_finding *finding);
-    /* Bytes read on; returns false to stop (HD_ECLOSED). May be NULL. */
+    /* So many bytes of the segment are done; false: stop (HD_ECLOSED). May be NULL. */
     bool (*progress)(void *ctx, uint64_t bytes);
+    /* Each entry that verifies and its bytes in the file, valid during the call; what is
+     * not HD_OK ends the check with that. May be NULL. */
+    int (*entry)(void *ctx, const struct hd_journal_entry *entry, struct hd_slice bytes);
     void *ctx;
 };
 
@@ -70,6 +79,20 @@ void hd_check_close(struct hd_check *check);
 int hd_check_segment(struct hd_check *check, const char *path, bool is_last,
                      uint64_t limit, struct hd_check_segment *out) HD_MUST_USE;
 
+/* The two halves of it. The segment by itself: in any order, and by several checks at a
+ * time, where opts.journal is given. Then, in order and with one check, whether each
+ * follows the one before: nothing missing between them, one chain. */
+int hd_check_alone(struct hd_check *check, const char *path, bool is_last, uint64_t limit,
+                   struct hd_check_segment *out) HD_MUST_USE;
+void hd_check_link(struct hd_check *check, struct hd_check_segment *segment);
+/* `last` was linked last, and the next entry to come is `next`: all up to it are here. */
+void hd_check_end(struct hd_check *check, struct hd_check_segment *last, uint64_t next);
+
+/* What header, footer and statement say, without reading the entries; nothing is told.
+ * Not sealed: only first, bytes and the header's. Errors as above. */
+int hd_check_peek(struct hd_check *check, const char *path,
+                  struct hd_check_segment *out) HD_MUST_USE;
+
 /* The segment of an open check that has a statement: its text with the signature, valid
  * until the next segment. Empty: it has none. */
 struct hd_slice hd_check_statement(const struct hd_check *check);
@@ -79,9 +102,9 @@ struct hd_slice hd_check_statement(const struct hd_check *check);
 struct hd_journal_segments {
     uint64_t *first;
     size_t n;
-    uint64_t durable;
+    uint64_t durable, next; /* next: index of the entry to come; 0 = nobody says */
     bool has_journal;
-    uint8_t journal[16]; /* UUID, as the mark says */
+    uint8_t journal[16]; /* UUID, as the mark says, else the first header that verifies */
 };
 int hd_journal_list(const char *dir, struct hd_journal_segments *out) HD_MUST_USE;
 /* "DIR/00000000000000000001.zst". HD_EINVAL: too long. */

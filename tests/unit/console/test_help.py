@@ -12,7 +12,7 @@ class Help(console.Case):
     def commands(self):
         overview = self.run_haidang("help")
         self.assertEqual((overview.code, overview.err), (OK, ""))
-        names = re.findall(r"^  ((?:(?:ca|rules) )?\w+) ", overview.out, re.M)
+        names = re.findall(r"^  ((?:(?:archive|ca|rules) )?\w+) ", overview.out, re.M)
         self.assertGreater(len(names), 15)
         return names
 
