@@ -1,0 +1,100 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""The commands of docs/proof.md, exactly as they stand there, over an archive that the journal has written; and that
+they see what was done to it. usage: test_proof.py SOURCE BUILD"""
+import glob
+import hashlib
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import unittest
+
+SOURCE, BUILD = sys.argv[1:3]
+ENTRIES, LINES, SEGMENT = 30, 25, 4096
+
+
+def blocks():
+    with open(f"{SOURCE}/docs/proof.md", encoding="utf-8") as page:
+        return re.findall(r"^```sh\n(.*?)^```$", page.read(), re.M | re.S)
+
+
+class Proof(unittest.TestCase):
+    def setUp(self):
+        holder = tempfile.TemporaryDirectory()
+        self.addCleanup(holder.cleanup)
+        self.dir = holder.name
+        self.make("archive", "seal.key")
+        self.files = sorted(glob.glob(f"{self.dir}/archive/*.zst"))
+        self.names = [os.path.basename(path) for path in self.files]
+        self.assertGreater(len(self.files), 4)
+
+    def make(self, archive, key):
+        subprocess.run([f"{BUILD}/tests/support/make_archive", f"{self.dir}/{archive}", f"{self.dir}/{key}",
+                        "1", str(ENTRIES), str(LINES), str(SEGMENT)], check=True)
+
+    def run_page(self):
+        """What each block of the page prints, all of them run by one shell."""
+        script = "".join(f"echo '@@@'\n{block}" for block in blocks())
+        run = subprocess.run(["sh", "-eu"], input=script, cwd=self.dir, capture_output=True, text=True, check=False)
+        self.assertEqual((run.returncode, run.stderr), (0, ""))
+        return run.stdout.split("@@@\n")[1:]
+
+    def check(self):
+        """What the last block, which looks at all segments, complains of."""
+        run = subprocess.run(["sh", "-eu"], input=blocks()[-1], cwd=self.dir, capture_output=True, text=True, check=True)
+        *problems, last = run.stdout.splitlines()
+        self.assertTrue(last.startswith("last sealed: "))
+        return problems
+
+    def change(self, path, at):
+        with open(path, "r+b") as file:
+            file.seek(at)
+            byte = file.read(1)[0]
+            file.seek(at)
+            file.write(bytes([byte ^ 1]))
+
+    def test_a_whole_archive(self):
+        key, text, seal, signature, hashes, records, chain = self.run_page()
+        self.assertIn(f"key {key.split()[0]}\n", seal)
+        self.assertIn("entry 1 line 0: Failed password", text)
+        self.assertTrue(seal.startswith("haidang-seal 1\n"))
+        self.assertEqual(signature, "Signature Verified Successfully\n")
+        self.assertEqual(len({line.split()[0] for line in hashes.splitlines()}), 1)
+        stated, counted = records.split()
+        self.assertEqual(stated, counted)
+        self.assertGreater(int(stated), LINES)
+        *problems, last = chain.splitlines()
+        self.assertEqual(problems, [f"{self.names[-1]} has no seal"])
+        with open(f"{self.dir}/statement", "rb") as statement:
+            digest = hashlib.sha256(statement.read()).hexdigest()
+        self.assertEqual(last, f"last sealed: {self.names[-2]} {digest}")
+
+    def test_what_was_changed_is_seen(self):
+        tail = f"{self.names[-1]} has no seal"
+        self.change(self.files[1], 300)
+        self.assertEqual(self.check(), [f"{self.names[1]}: the content is not what was signed", tail])
+        self.change(self.files[1], 300)
+        self.assertEqual(self.check(), [tail])
+        with open(self.files[1], "rb") as file:
+            at = file.read().index(b"\nrecords ") + 9
+        self.change(self.files[1], at)
+        self.assertEqual(self.check(), [f"{self.names[1]}: not signed with this key",
+                                        f"{self.names[2]}: does not follow {self.names[1]}", tail])
+
+    def test_what_was_taken_is_seen(self):
+        os.remove(self.files[2])
+        self.assertEqual(self.check(), [f"{self.names[3]}: does not follow {self.names[1]}",
+                                        f"{self.names[-1]} has no seal"])
+
+    def test_what_somebody_else_made_is_seen(self):
+        self.make("other", "other.key")
+        shutil.copy(f"{self.dir}/other/{self.names[1]}", self.files[1])
+        self.assertEqual(self.check()[:2], [f"{self.names[1]}: not signed with this key",
+                                            f"{self.names[1]}: does not follow {self.names[0]}"])
+
+
+if __name__ == "__main__":
+    unittest.main(argv=sys.argv[:1])
