@@ -10,17 +10,23 @@
 #include <stdlib.h>
 
 #include <haidang/buf.h>
+#include <haidang/clock.h>
 #include <haidang/journal_writer.h>
 #include <haidang/json.h>
 #include <haidang/log.h>
+#include <haidang/loop.h>
 
 #include "forwarder/frame.h"
 
 #define WHY_MAX     256
 #define RECEIPT_MAX ((size_t)64 << 10)
 #define KEY_MAX     256
+#define TRIM_MS     60000U /* at most; and a tenth of the age at which files are sealed */
+#define TRIM_MIN_MS 10U
 
 struct fwd_receipts {
+    struct hd_owner owner;
+    uv_timer_t timer;
     struct hd_journal_writer *writer;
     struct fwd_frame *frame;
     json_t *tail;
@@ -206,12 +212,37 @@ static void writer_closed(void *ctx)
     }
 }
 
+static void timer_closed(void *ctx)
+{
+    struct fwd_receipts *receipts = ctx;
+    hd_journal_writer_close(receipts->writer, writer_closed, receipts);
+}
+
 void fwd_receipts_close(struct fwd_receipts *receipts, void (*closed)(void *ctx),
                         void *ctx)
 {
     receipts->closed = closed;
     receipts->closed_ctx = ctx;
-    hd_journal_writer_close(receipts->writer, writer_closed, receipts);
+    hd_owner_close(&receipts->owner, (uv_handle_t *)&receipts->timer);
+}
+
+/* Receipts that nobody adds to any more are to be sealed, too, when they are old. */
+static void on_timer(uv_timer_t *timer)
+{
+    const struct fwd_receipts *receipts = HD_CONTAINER(timer, struct fwd_receipts, timer);
+    hd_journal_writer_trim(receipts->writer);
+}
+
+static void timer_start(struct fwd_receipts *receipts,
+                        const struct fwd_receipts_opts *opts)
+{
+    uint64_t every = (uint64_t)(opts->journal.segment_ns / HD_NS_PER_MS) / 10;
+    every = every == 0 || every > TRIM_MS ? TRIM_MS : every;
+    every = every < TRIM_MIN_MS ? TRIM_MIN_MS : every;
+    hd_owner_init(&receipts->owner, timer_closed, receipts);
+    (void)uv_timer_init(opts->loop, &receipts->timer);
+    hd_owner_add(&receipts->owner, (uv_handle_t *)&receipts->timer);
+    (void)uv_timer_start(&receipts->timer, on_timer, every, every);
 }
 
 static struct fwd_receipts *receipts_new(void)
@@ -251,6 +282,7 @@ int fwd_receipts_open(const struct fwd_receipts_opts *opts, struct fwd_receipts 
         receipts_free(receipts);
         return err;
     }
+    timer_start(receipts, opts);
     if (recovery.torn_bytes > 0 || recovery.damaged_bytes > 0) {
         HD_LOG(WARN, "receipts", "the journal was cut or damaged",
                HD_KV_UINT("torn_bytes", recovery.torn_bytes),

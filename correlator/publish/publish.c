@@ -254,3 +254,12 @@ int cor_publish_flush(struct cor_publish *p)
     }
     return err != HD_OK ? err : synced;
 }
+
+void cor_publish_trim(struct cor_publish *p)
+{
+    int removed = hd_journal_trim(p->journal);
+    if (removed < 0) {
+        HD_LOG(WARN, "publish", "the alert journal could not be sealed or shortened",
+               HD_KV_STR("dir", p->dir), HD_KV_ERR(removed));
+    }
+}

@@ -28,3 +28,6 @@ int cor_publish_add(struct cor_publish *publish, const json_t *alert,
 size_t cor_publish_queued(const struct cor_publish *publish);
 /* Makes all that is queued durable. On failure it stays queued; try again later. */
 int cor_publish_flush(struct cor_publish *publish) HD_MUST_USE;
+/* Seals the journal's last segment when it is as old as one may get, though nobody adds
+ * to it, and applies retention; says what fails. To be called now and then. */
+void cor_publish_trim(struct cor_publish *publish);

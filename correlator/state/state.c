@@ -446,6 +446,9 @@ static void on_saved(void *ctx, int err, const struct cor_cursors *cursors)
 static void on_save_timer(uv_timer_t *timer)
 {
     struct cor_state *s = HD_CONTAINER(timer, struct cor_state, save_timer);
+    if (!is_blocked(s)) {
+        cor_publish_trim(s->publish);
+    }
     s->wants_save = s->is_changed;
     if (s->wants_save) {
         try_save(s);

@@ -16,6 +16,7 @@
 
 #include <haidang/clock.h>
 #include <haidang/fs.h>
+#include <haidang/journal_check.h>
 
 #include "correlator/intake/meta.h"
 #include "correlator/metrics.h"
@@ -1009,6 +1010,45 @@ static void nothing_is_lost_for_lack_of_memory(void **state)
     hd_test_alloc_fail_in("", 0);
 }
 
+static bool first_alerts_are_sealed(void)
+{
+    const struct hd_check_opts opts = {.n_keys = 0};
+    struct hd_journal_segments list;
+    struct hd_check_segment seg = {.first = 0};
+    struct hd_check *check;
+    char path[600];
+    assert_int_equal(hd_journal_list(w.alerts_dir, &list), HD_OK);
+    if (list.n > 0) {
+        assert_int_equal(
+            hd_journal_segment_path(w.alerts_dir, list.first[0], path, sizeof(path)),
+            HD_OK);
+        assert_int_equal(hd_check_open(&opts, &check), HD_OK);
+        assert_int_equal(hd_check_peek(check, path, &seg), HD_OK);
+        hd_check_close(check);
+    }
+    free(list.first);
+    return seg.is_sealed;
+}
+
+/* Nothing more comes; what is there is sealed while the program runs, and not before. */
+static void old_alerts_are_sealed_though_none_follow(void **state)
+{
+    (void)state;
+    uint64_t before = lines_now();
+    w.opts.alerts.segment_ns = 50 * HD_NS_PER_MS;
+    w.opts.snapshot = w.snapshot;
+    w.opts.snapshot_ns = 10 * HD_NS_PER_MS;
+    start(1);
+    archive("web1", 1, "Accepted", "203.0.113.9");
+    examined(before, 1);
+    for (unsigned i = 0; !first_alerts_are_sealed(); i++) {
+        assert_true(i < 15000);
+        (void)poll(NULL, 0, 2);
+    }
+    stop();
+    expect_alerts(0, 1);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
@@ -1036,6 +1076,8 @@ int main(void)
         TEST(a_changed_correlation_starts_anew),
         TEST(evidence_goes_down_to_the_lines),
         TEST(nothing_is_lost_for_lack_of_memory),
+
+        TEST(old_alerts_are_sealed_though_none_follow),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

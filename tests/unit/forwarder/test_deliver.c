@@ -7,6 +7,8 @@
 
 #include <curl/curl.h>
 
+#include <haidang/journal_check.h>
+
 #include "forwarder/metrics.h"
 #include "tests/support/certs.h"
 
@@ -367,6 +369,41 @@ static void test_no_receipt_no_request(void **state)
     world_until(&w, world_has_delivered, 1);
 }
 
+static bool are_receipts_sealed(struct world *world, unsigned n)
+{
+    const struct hd_check_opts opts = {.n_keys = 0};
+    struct hd_journal_segments list;
+    struct hd_check_segment seg = {.first = 0};
+    struct hd_check *check;
+    char dir[512], path[600];
+    (void)n;
+    (void)snprintf(dir, sizeof(dir), "%s/state/receipts", world->dir);
+    assert_int_equal(hd_journal_list(dir, &list), HD_OK);
+    assert_int_equal(list.n, 1);
+    assert_int_equal(hd_journal_segment_path(dir, list.first[0], path, sizeof(path)),
+                     HD_OK);
+    assert_int_equal(hd_check_open(&opts, &check), HD_OK);
+    assert_int_equal(hd_check_peek(check, path, &seg), HD_OK);
+    hd_check_close(check);
+    free(list.first);
+    return seg.is_sealed && seg.is_stated;
+}
+
+/* Nothing more is delivered; what is there is signed while the program runs. */
+static void test_old_receipts_are_sealed(void **state)
+{
+    (void)state;
+    world_centre(&w, "server", "200", false);
+    world_conf(&w, "");
+    w.conf.receipts.segment_age = INT64_C(500000000);
+    world_alerts(&w, 1);
+    world_start(&w);
+    world_until(&w, world_has_delivered, 1);
+    world_until(&w, are_receipts_sealed, 0);
+    world_stop(&w);
+    assert_string_equal(world_outcomes(&w, "a"), "begun delivered");
+}
+
 static void test_put_and_journal_that_comes_late(void **state)
 {
     (void)state;
@@ -435,6 +472,7 @@ int main(void)
         CASE(test_what_may_leave),
         CASE(test_cannot_be_told),
         CASE(test_no_receipt_no_request),
+        CASE(test_old_receipts_are_sealed),
         CASE(test_put_and_journal_that_comes_late),
         CASE(test_stop_in_flight),
         CASE(test_update_of_an_alert),
