@@ -15,6 +15,7 @@
 #include "console/command.h"
 #include "console/data.h"
 #include "console/out.h"
+#include "console/when.h"
 
 #define DEFAULT_ARCHIVE  "/var/lib/haidang/correlator/archive"
 #define DEFAULT_SINCE    "24h"
@@ -168,23 +169,6 @@ void con_backtest_fini(struct con_backtest *b)
 
 /* ---- the command ---- */
 
-/* "24h": so far back; or a time as RFC 3339 writes it. */
-static int parse_time(const char *name, const char *text, int64_t *out)
-{
-    int64_t back = 0;
-    if (hd_num_duration(hd_slice_str(text), &back) == HD_OK) {
-        *out = hd_clock_wall_ns() - back;
-        return HD_OK;
-    }
-    if (hd_clock_parse_rfc3339(hd_slice_str(text), out) == HD_OK) {
-        return HD_OK;
-    }
-    return con_fail(HD_EINVAL,
-                    "--%s is a duration such as 10m, 24h or 7d, or a time such as "
-                    "2026-11-21T07:00:00+07:00, not '%s'",
-                    name, text);
-}
-
 static int parse_suppress(const char *text, int64_t *out)
 {
     if (hd_num_duration(hd_slice_str(text), out) == HD_OK) {
@@ -223,11 +207,10 @@ static int parse(struct con_backtest *b, const struct con_args *args, unsigned *
     const char *archive = con_args_value(args, "archive");
     const char *suppress = con_args_value(args, "suppress");
     unsigned jobs = 0;
-    int err =
-        parse_time("since", since != NULL ? since : DEFAULT_SINCE, &b->scan.since_ns);
+    int err = con_when("since", since != NULL ? since : DEFAULT_SINCE, &b->scan.since_ns);
     err = err != HD_OK
               ? err
-              : parse_time("until", until != NULL ? until : "0s", &b->scan.until_ns);
+              : con_when("until", until != NULL ? until : "0s", &b->scan.until_ns);
     err = err != HD_OK
               ? err
               : parse_suppress(suppress != NULL ? suppress : SUPPRESS, &b->suppress_ns);

@@ -42,6 +42,22 @@ static const struct con_option tail_options[] = {
     {0},
 };
 
+static const struct con_option losses_options[] = {
+    {"dir", 0, CON_VALUE, "DIR", "the correlator's loss ledger", "@dirs"},
+    {"receipts", 0, CON_VALUE, "DIR", "the forwarder's receipts", "@dirs"},
+    {"since", 0, CON_VALUE, "TIME",
+     "lost since: so far back (10m, 24h, 7d), or a time (RFC 3339); default: 24h", NULL},
+    {"until", 0, CON_VALUE, "TIME", "lost before (default: now)", NULL},
+    {"agent", 'a', CON_VALUE, "NAME", "by this agent only", NULL},
+    {"kind", 'k', CON_VALUE, "KIND", "of this kind only",
+     "agent-spool-full udp-kernel-drops pcap-drops truncated-lines stream-bytes "
+     "sequence-gap late-events evicted-groups unreadable-batch damaged-entry "
+     "unread-removed dead-letter other"},
+    {"json", 'j', CON_FLAG, NULL, "the records as JSON, one a line", NULL},
+    SHOW_OPTIONS,
+    {0},
+};
+
 static const struct con_option status_options[] = {
     {"run-dir", 0, CON_VALUE, "DIR",
      "directory of the programs' sockets (default: /run/haidang)", "@dirs"},
@@ -267,6 +283,18 @@ const struct con_command con_commands[] = {
      "(not with NO_COLOR set) and cut to its width; with --json for pipes. Ends with "
      "Ctrl-C.",
      tail_options, 0, 0, con_run_tail},
+    {"losses", "", "what was lost or refused: where, how much, when and why",
+     "những gì đã mất hoặc bị từ chối: ở đâu, bao nhiêu, khi nào và vì sao",
+     "A row for each kind, agent and source: how much, from when to when; below the rows "
+     "of a\n"
+     "kind the reason and what to do. From the correlator's loss ledger and the "
+     "forwarder's\n"
+     "receipts; reads only.\n"
+     "\n"
+     "Exit status 0: nothing was lost; 1: something was, or a part of the ledger cannot "
+     "be read;\n"
+     "2: wrong usage; 6: the ledger is not there or not readable.",
+     losses_options, 0, 0, con_run_losses},
     {"status", "", "how the programs, agents and destinations are",
      "tình trạng các chương trình, tác tử và nơi nhận cảnh báo",
      "Exit status 0 when all that answer are well, 1 when something needs attention.",

@@ -12,6 +12,7 @@
 
 #include "console/ask.h"
 #include "console/command.h"
+#include "console/losses.h"
 #include "console/show.h"
 #include "console/status_rules.h"
 
@@ -75,6 +76,33 @@ static void show_agent(const struct con_show *show, const json_t *status,
     }
 }
 
+static void show_losses(const struct con_show *show, json_t *losses, struct hd_buf *out)
+{
+    const char *key;
+    json_t *count;
+    const char *between = " ";
+    if (losses == NULL) {
+        return; /* of an older correlator */
+    }
+    if (json_object_size(losses) == 0) {
+        hd_buf_printf(out, "  %s\n",
+                      con_show_say(show, "nothing was lost in the last 24 hours",
+                                   "không có gì bị mất trong 24 giờ qua"));
+        return;
+    }
+    hd_buf_printf(
+        out, "  ! %s",
+        con_show_say(show, "lost in the last 24 hours:", "mất trong 24 giờ qua:"));
+    json_object_foreach(losses, key, count)
+    {
+        enum hd_loss_kind kind = hd_loss_find(hd_slice_str(key));
+        hd_buf_printf(out, "%s%s %lld %s", between, hd_loss_name(kind),
+                      (long long)json_integer_value(count), con_loss_unit(show, kind));
+        between = ", ";
+    }
+    hd_buf_printf(out, "; %s: haidang losses\n", con_show_say(show, "see", "xem"));
+}
+
 static void show_correlator(const struct con_show *show, const json_t *status,
                             struct hd_buf *out)
 {
@@ -89,6 +117,7 @@ static void show_correlator(const struct con_show *show, const json_t *status,
                   con_show_say(show, "detection behind by", "phân tích còn chậm"));
     add_size(out, number(status, "detect.lag_bytes"));
     hd_buf_byte(out, '\n');
+    show_losses(show, json_object_get(status, "losses"), out);
     json_array_foreach(json_object_get(status, "agents"), i, agent)
     {
         hd_buf_str(out,

@@ -12,15 +12,14 @@
 #include <poll.h>
 #include <stdio.h>
 #include <unistd.h>
-#include <zstd.h>
 
 #include "console/command.h"
 #include "console/cut.h"
 #include "console/filter.h"
 #include "console/show.h"
+#include "console/unpack.h"
 
 #define DEFAULT_DIR "/var/lib/haidang/correlator/alerts"
-#define PAYLOAD_MAX (16U << 20)
 
 struct tail {
     struct hd_journal_reader *reader;
@@ -79,27 +78,12 @@ static void show_line(struct tail *t, struct hd_slice line)
 static int show_entry(struct tail *t, const struct hd_journal_entry *entry)
 {
     struct hd_slice line;
-    unsigned long long size =
-        ZSTD_getFrameContentSize(entry->payload.ptr, entry->payload.len);
-    if (size > PAYLOAD_MAX) {
-        return HD_ECORRUPT;
-    }
-    hd_buf_clear(&t->text);
-    uint8_t *room = hd_buf_reserve(&t->text, (size_t)size + 1);
-    if (room == NULL) {
-        return HD_ENOMEM;
-    }
-    size_t n =
-        ZSTD_decompress(room, (size_t)size, entry->payload.ptr, entry->payload.len);
-    if (ZSTD_isError(n)) {
-        return HD_ECORRUPT;
-    }
-    t->text.len = n;
-    struct hd_slice rest = hd_buf_slice(&t->text);
+    int err = con_unpack(entry, &t->text);
+    struct hd_slice rest = err == HD_OK ? hd_buf_slice(&t->text) : HD_SLICE_EMPTY;
     while (hd_slice_split(&rest, '\n', &line)) {
         show_line(t, line);
     }
-    return HD_OK;
+    return err;
 }
 
 /* Everything there is; HD_EAGAIN at the durable end. */
@@ -201,7 +185,7 @@ int con_run_tail(const struct con_args *args)
     int code = HD_EXIT_USAGE;
     hd_buf_init(&t.out, 0);
     hd_buf_init(&t.shown, 0);
-    hd_buf_init(&t.text, PAYLOAD_MAX + 1);
+    hd_buf_init(&t.text, CON_UNPACK_MAX + 1);
     if (con_filter_init(&t.filter, args) == 0 && con_show_init(&t.show, args) == 0) {
         code = run(&t, args);
     }

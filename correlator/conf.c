@@ -166,6 +166,7 @@ static const struct hd_conf_item archive_items[] = {
     JOURNAL_ITEMS("/var/lib/haidang/correlator/archive", "0", "366d")};
 static const struct hd_conf_item alerts_items[] = {
     JOURNAL_ITEMS("/var/lib/haidang/correlator/alerts", "0", "0s")};
+static const struct hd_conf_item losses_items[] = {JOURNAL_ITEMS(NULL, "0", "366d")};
 
 const char *const cor_conf_levels[] = {"informational", "low",      "medium",
                                        "high",          "critical", NULL};
@@ -409,7 +410,8 @@ static const struct hd_conf_item items[] = {
      AT(seal_key),
      .help =
          "Ed25519 key (PEM, readable by its owner only) with which sealed files of the "
-         "archive and of the alerts are signed; made when missing, its public half "
+         "archive, of the alerts and of the losses are signed; made when missing, its "
+         "public half "
          "beside it in FILE.pub. Default: seal.key in state_dir."},
     {.key = "status",
      .type = HD_CONF_STRING,
@@ -433,6 +435,12 @@ static const struct hd_conf_item items[] = {
      AT(alerts),
      .sub = alerts_items,
      .help = "The alert journal, which the forwarder and the console read."},
+    {.key = "losses",
+     .type = HD_CONF_SECTION,
+     AT(losses),
+     .sub = losses_items,
+     .help = "The loss ledger: what was lost, where and why. Its directory, unless set: "
+             "losses in state_dir."},
     {.key = "rules",
      .type = HD_CONF_SECTION,
      AT(rules),

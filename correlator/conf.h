@@ -29,7 +29,7 @@ struct cor_conf {
         uint64_t memory;
         int64_t idle_timeout;
     } intake;
-    struct cor_conf_journal archive, alerts;
+    struct cor_conf_journal archive, alerts, losses; /* losses.dir NULL: in state_dir */
     struct cor_conf_rules {
         char *decoders, *library, *local, *logsources, *placeholders, *time_zone;
         int min_level; /* index into names, see conf.c */

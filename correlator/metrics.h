@@ -117,6 +117,12 @@
       "Times that it could not be saved; a crash would examine more again")              \
     X(COR_M_SNAPSHOTS_REFUSED, COUNTER, COR_NAME("snapshots_refused_total"),             \
       "Times that what was saved was passed over at the start")                          \
+    X(COR_M_LOSSES, COUNTER, COR_NAME("losses_total"),                                   \
+      "Records written to the loss ledger")                                              \
+    X(COR_M_LOSS_WAITS, COUNTER, COR_NAME("loss_ledger_waits_total"),                    \
+      "Times the loss ledger could not be written; detection waits")                     \
+    X(COR_M_LOSSES_UNTOLD, COUNTER, COR_NAME("losses_untold_total"),                     \
+      "Losses that memory or time lacked to write down; the log has them")               \
     X(COR_M_GEO_ERRORS, COUNTER, COR_NAME("geo_errors_total"),                           \
       "Look-ups that a broken database could not answer")                                \
     X(COR_M_RULES, GAUGE, COR_NAME("rules"), "Rules in force")                           \

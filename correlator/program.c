@@ -25,6 +25,7 @@
 #define RATE_MS          5000U
 #define SNAPSHOT         "agents.json"
 #define MEMORY           "detect.state"
+#define LOSSES           "losses"
 #define SEAL_KEY         "seal.key"
 #define STATE_MODE       0750
 
@@ -53,6 +54,7 @@ void cor_program_free(struct cor_program *p)
         return; /* ended by force: somebody still waits for the threads */
     }
     free_threads(p);
+    cor_losses_free(p->losses); /* the intake and the state thread have ended */
     cor_loaded_fini(&p->loaded);
     for (unsigned i = 0; i < p->n_retired; i++) {
         cor_loaded_fini(&p->retired[i]);
@@ -145,6 +147,16 @@ static int open_state_dir(struct cor_program *p, char why[256])
     return open_key(p, why);
 }
 
+static int open_losses(struct cor_program *p, char why[256])
+{
+    struct hd_journal_opts opts = journal_opts(p, &p->conf->losses);
+    char *dir = in_state_dir(p, LOSSES);
+    opts.dir = opts.dir == NULL ? dir : opts.dir;
+    int err = opts.dir == NULL ? HD_ENOMEM : cor_losses_open(&opts, &p->losses, why);
+    free(dir);
+    return err;
+}
+
 static int open_intake(struct cor_program *p, char why[256])
 {
     const struct cor_conf_intake *conf = &p->conf->intake;
@@ -166,6 +178,7 @@ static int open_intake(struct cor_program *p, char why[256])
         .idle_ms = (uint64_t)(conf->idle_timeout / HD_NS_PER_MS),
         .archive = journal_opts(p, &p->conf->archive),
         .snapshot = p->snapshot,
+        .losses = p->losses,
     };
     return cor_intake_open(&opts, &p->intake, why);
 }
@@ -175,6 +188,7 @@ static int open_state(struct cor_program *p, char why[256])
     const struct cor_conf_suppress *sup = &p->conf->suppress;
     struct cor_state_opts opts = {
         .alerts = journal_opts(p, &p->conf->alerts),
+        .losses = p->losses,
         .remember = (uint32_t)p->conf->detect.remember,
         .suppress = {.entries = (uint32_t)sup->entries},
         .noise = {.rate = (uint64_t)p->conf->noisy.rate,
@@ -322,6 +336,7 @@ int cor_program_start(struct cor_program *p, uv_loop_t *loop, const struct cor_c
     p->started_ns = hd_clock_wall_ns();
     raise_file_limit(conf);
     int err = open_state_dir(p, why);
+    err = err != HD_OK ? err : open_losses(p, why);
     if (err == HD_OK) {
         err = open_intake(p, why);
     }

@@ -9,6 +9,7 @@
 #include <haidang/tls.h>
 
 #include "correlator/intake/intake.h"
+#include "correlator/losses/losses.h"
 #include "correlator/program.h"
 #include "correlator/state/state.h"
 
@@ -33,6 +34,7 @@ struct cor_program {
     struct hd_sign_key *seal_key;
     struct cor_loaded loaded;
     int64_t started_ns, rules_loaded_ns;
+    struct cor_losses *losses;
     struct cor_intake *intake;
     struct cor_state *state;
     struct cor_detector *detectors[COR_DETECTORS_MAX];

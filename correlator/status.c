@@ -182,6 +182,19 @@ static void put_filters(const struct rul_set *set, struct hd_json *j)
     hd_json_end(j, ']');
 }
 
+/* Of the last 24 hours: kinds that lost something. */
+static void put_losses(const struct cor_program *p, struct hd_json *j)
+{
+    hd_json_object(j, "losses");
+    for (unsigned kind = 0; kind < HD_LOSS_KINDS; kind++) {
+        uint64_t n = cor_losses_of_day(p->losses, (enum hd_loss_kind)kind);
+        if (n > 0) {
+            hd_json_u64(j, hd_loss_name((enum hd_loss_kind)kind), n);
+        }
+    }
+    hd_json_end(j, '}');
+}
+
 static void put_detect(const struct cor_program *p, struct hd_json *j)
 {
     hd_json_object(j, "detect");
@@ -219,5 +232,6 @@ void cor_status_write(void *ctx, struct hd_buf *out)
     hd_json_cstr(&j, "state", problems == 0 ? "ok" : "degraded");
     cor_intake_status(p->intake, &j);
     put_detect(p, &j);
+    put_losses(p, &j);
     hd_json_end(&j, '}');
 }

@@ -16,6 +16,7 @@
 #include <haidang/log.h>
 #include <haidang/loop.h>
 
+#include "correlator/detect/lost.h"
 #include "correlator/intake/meta.h"
 #include "correlator/metrics.h"
 #include "correlator/patience.h"
@@ -64,6 +65,9 @@ struct cor_detector {
     uint64_t n_hits, n_events;
     uint64_t matched; /* events so far */
 
+    struct {
+        uint64_t first, bytes; /* of damage whose end was not seen yet; bytes 0 = none */
+    } damage;
     int64_t entry_bytes, lag_ns;
 
     struct hd_journal_cursor to_save;
@@ -348,6 +352,39 @@ static void on_hit(void *ctx, const struct rul_rule *rule, const struct rul_even
     }
 }
 
+/* ---- losses ---- */
+
+static void tell_loss(struct cor_detector *d, const struct hd_loss *loss)
+{
+    if (d->is_warm_up) {
+        return; /* it was told when it was examined first */
+    }
+    if (d->out != NULL && cor_hits_is_full(d->out)) {
+        send_message(d);
+    }
+    while (obtain_message(d) && cor_hits_add_loss(d->out, loss) != HD_OK) {
+        if (!wait_for_memory(d)) {
+            return;
+        }
+    }
+}
+
+static void take_report(struct cor_detector *d, const struct hd_batch_record *record)
+{
+    struct hd_loss loss;
+    int err = cor_lost_of_agent(&d->origin, record->line, &loss);
+    while (err == HD_ENOMEM && wait_for_memory(d)) {
+        err = cor_lost_of_agent(&d->origin, record->line, &loss);
+    }
+    if (err == HD_OK) {
+        tell_loss(d, &loss);
+    } else if (err != HD_ENOMEM) {
+        HD_LOG(WARN, "detect", "an agent's report of a loss cannot be read",
+               HD_KV_SLICE("agent", d->origin.agent), HD_KV_UINT("seq", record->seq),
+               HD_KV_ERR(err));
+    }
+}
+
 /* ---- records ---- */
 
 /* Neither a line with a time in the future nor an agent whose clock is ahead may move the
@@ -383,6 +420,9 @@ static void examine_record(struct cor_detector *d, const struct hd_batch_record 
         .source = source, .recv_ns = record->recv_ns, .line = record->line};
     d->origin.seq = record->seq;
     d->origin.is_truncated = (record->flags & HD_BATCH_TRUNCATED) != 0;
+    if (cor_lost_is_report(source)) {
+        take_report(d, record);
+    }
     rul_decode(rul_set_decoders(d->tools->rules->set), d->decode, &in, d->event);
     note_time(d, d->event);
     d->n_events += d->event->decoder != NULL;
@@ -475,12 +515,21 @@ static int open_batch(struct cor_detector *d, const struct hd_journal_entry *ent
     return err;
 }
 
+static void bad_batch(struct cor_detector *d, const struct hd_journal_entry *entry,
+                      const struct cor_meta *meta, const char *why)
+{
+    struct hd_loss loss = cor_lost_batch(entry, meta, entry->count, why);
+    corrupt_entry(d, entry->index, why);
+    COR_COUNT(COR_M_DETECT_LOST, entry->count);
+    tell_loss(d, &loss);
+}
+
 static void examine_entry(struct cor_detector *d, const struct hd_journal_entry *entry)
 {
     struct cor_meta meta;
     struct hd_batch_info info;
     if (cor_meta_decode(entry->meta, &meta) != HD_PARSE_OK) {
-        corrupt_entry(d, entry->index, "its meta is malformed");
+        bad_batch(d, entry, &(struct cor_meta){0}, "its meta is malformed");
         return;
     }
     d->taken_ns = meta.taken_ns;
@@ -492,15 +541,20 @@ static void examine_entry(struct cor_detector *d, const struct hd_journal_entry 
         return;
     }
     if (err != HD_OK) {
-        corrupt_entry(d, entry->index,
-                      err == HD_EINVAL ? "it says to be another agent's, or another part"
-                                       : hd_err_text(err));
-        COR_COUNT(COR_M_DETECT_LOST, entry->count);
+        bad_batch(d, entry, &meta,
+                  err == HD_EINVAL ? "it says to be another agent's, or another part"
+                                   : hd_err_text(err));
         return;
     }
     d->origin = (struct cor_origin){.agent = meta.agent, .boot = meta.boot};
     d->now_ns = hd_clock_wall_ns();
-    count_batch(d, entry->count, examine_records(d));
+    uint32_t got = examine_records(d);
+    count_batch(d, entry->count, got);
+    if (got < entry->count && !d->gave_up) {
+        struct hd_loss loss = cor_lost_batch(entry, &meta, entry->count - got,
+                                             "a record of the batch is malformed");
+        tell_loss(d, &loss);
+    }
 }
 
 /* The reader counts entries; their size is taken from those seen lately. */
@@ -608,28 +662,72 @@ static void wait_for_work(struct cor_detector *d)
     }
 }
 
+static void note_damage(struct cor_detector *d, uint64_t first, uint64_t bytes)
+{
+    corrupt_entry(d, first, "it does not verify");
+    d->damage.first = d->damage.bytes == 0 ? first : d->damage.first;
+    d->damage.bytes += bytes;
+}
+
+/* How many entries were damaged shows at the next one that is not. */
+static void tell_damage(struct cor_detector *d, uint64_t next)
+{
+    if (d->damage.bytes > 0) {
+        uint64_t first = d->damage.first == 0 ? next - 1 : d->damage.first;
+        struct hd_loss loss =
+            cor_lost_entries(HD_LOSS_DAMAGED, first, next, d->damage.bytes);
+        d->damage.bytes = 0;
+        tell_loss(d, &loss);
+    }
+}
+
+static void entries_removed(struct cor_detector *d, uint64_t first)
+{
+    struct hd_journal_cursor now;
+    hd_journal_reader_tell(d->reader, &now);
+    struct hd_loss loss = cor_lost_entries(HD_LOSS_REMOVED, first, now.index, 0);
+    COR_COUNT(COR_M_DETECT_TRIMMED, 1);
+    HD_LOG(ERROR, "detect",
+           "retention removed entries before they were examined: give the archive more "
+           "room or the detector more processor",
+           HD_KV_UINT("detector", d->opts.index), HD_KV_UINT("entries", loss.count));
+    tell_loss(d, &loss);
+    end_batch(d);
+}
+
+static void nothing_now(struct cor_detector *d)
+{
+    struct hd_journal_cursor now;
+    hd_journal_reader_tell(d->reader, &now);
+    if (d->damage.bytes > 0 && now.index > d->damage.first) {
+        tell_damage(d, now.index);
+        end_batch(d); /* the cursor stands behind it */
+    }
+    wait_for_work(d);
+}
+
 static void step(struct cor_detector *d)
 {
     struct hd_journal_entry entry;
+    struct hd_journal_cursor before;
+    uint64_t skipped = hd_journal_reader_skipped(d->reader);
+    hd_journal_reader_tell(d->reader, &before);
     int err = hd_journal_reader_next(d->reader, &entry);
     switch (err) {
     case HD_OK:
+        tell_damage(d, entry.index);
         examine_entry(d, &entry);
         note_lag(d, &entry);
         end_batch(d);
         break;
     case HD_EAGAIN:
-        wait_for_work(d);
+        nothing_now(d);
         break;
     case HD_ECORRUPT:
-        corrupt_entry(d, 0, "it does not verify");
+        note_damage(d, before.index, hd_journal_reader_skipped(d->reader) - skipped);
         break;
     case HD_ENOENT:
-        COR_COUNT(COR_M_DETECT_TRIMMED, 1);
-        HD_LOG(ERROR, "detect",
-               "retention removed entries before they were examined: give the archive "
-               "more room or the detector more processor",
-               HD_KV_UINT("detector", d->opts.index));
+        entries_removed(d, before.index);
         break;
     case HD_ENOMEM:
         (void)wait_for_memory(d);

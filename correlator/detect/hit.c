@@ -85,6 +85,7 @@ int cor_hits_new(struct cor_rules *rules, struct cor_hits **out)
     }
     memset(hits, 0, offsetof(struct cor_hits, hits));
     hits->rules = cor_rules_ref(rules);
+    hits->losses_end = &hits->losses;
     *out = hits;
     return HD_OK;
 }
@@ -97,6 +98,11 @@ void cor_hits_free(struct cor_hits *hits)
     for (uint32_t i = 0; i < hits->n; i++) {
         cor_event_unref(hits->hits[i].event);
     }
+    for (struct cor_loss *loss = hits->losses; loss != NULL;) {
+        struct cor_loss *next = loss->next;
+        free(loss);
+        loss = next;
+    }
     cor_rules_unref(hits->rules);
     free(hits);
 }
@@ -108,4 +114,17 @@ void cor_hits_add(struct cor_hits *hits, const struct rul_rule *rule,
         hits->bytes += event->bytes;
     }
     hits->hits[hits->n++] = (struct cor_hit){rule, cor_event_ref(event)};
+}
+
+int cor_hits_add_loss(struct cor_hits *hits, const struct hd_loss *loss)
+{
+    struct cor_loss *copy = malloc(sizeof(*copy));
+    if (copy == NULL) {
+        return HD_ENOMEM;
+    }
+    *copy = (struct cor_loss){.loss = *loss};
+    *hits->losses_end = copy;
+    hits->losses_end = &copy->next;
+    hits->n_losses++;
+    return HD_OK;
 }

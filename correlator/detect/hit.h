@@ -13,6 +13,8 @@
 
 #include <haidang/journal.h>
 
+#include "correlator/losses/losses.h"
+
 #include "correlator/detect/rules.h"
 
 #define COR_HITS_MAX       256U       /* in one message */
@@ -58,6 +60,8 @@ struct cor_hits {
     bool has_cursor; /* the batch ends here */
     struct hd_journal_cursor cursor; /* behind the batch */
     int64_t watermark_ns;            /* largest event time so far; 0 = none */
+    uint32_t n_losses;
+    struct cor_loss *losses, **losses_end; /* what the detector came across; own */
     struct cor_hit hits[COR_HITS_MAX];
 };
 
@@ -66,8 +70,10 @@ int cor_hits_new(struct cor_rules *rules, struct cor_hits **out) HD_MUST_USE;
 void cor_hits_free(struct cor_hits *hits);
 static inline bool cor_hits_is_full(const struct cor_hits *hits)
 {
-    return hits->n == COR_HITS_MAX || hits->bytes >= COR_HITS_BYTES_MAX;
+    return hits->n == COR_HITS_MAX || hits->bytes >= COR_HITS_BYTES_MAX ||
+           hits->n_losses >= COR_HITS_MAX;
 }
 /* The message must not be full. Takes its own reference of the event. */
 void cor_hits_add(struct cor_hits *hits, const struct rul_rule *rule,
                   struct cor_event *event);
+int cor_hits_add_loss(struct cor_hits *hits, const struct hd_loss *loss) HD_MUST_USE;

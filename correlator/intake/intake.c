@@ -246,9 +246,11 @@ static void save_done(uv_work_t *work, int status)
     }
 }
 
+/* Not before all that is missing is written down: what the table knows to be missing is
+ * never told again. */
 static bool save_agents(struct cor_intake *in)
 {
-    if (in->is_saving || !in->has_changed) {
+    if (in->is_saving || !in->has_changed || !cor_losses_is_settled(in->opts.losses)) {
         return false;
     }
     hd_buf_init(&in->save_text, SNAPSHOT_MAX);
@@ -298,6 +300,20 @@ static void on_tick(uv_timer_t *timer)
 
 /* ---- start ---- */
 
+/* The table may be older than what was written down as missing. */
+static void recover_gap(void *ctx, const struct hd_loss *loss)
+{
+    struct cor_intake *in = ctx;
+    struct cor_agent *agent =
+        loss->kind != HD_LOSS_GAP
+            ? NULL
+            : cor_agents_find(&in->agents, hd_slice_str(loss->agent),
+                              hd_slice_str(loss->boot));
+    if (agent != NULL) {
+        cor_ledger_told(&agent->ledger, loss->last_seq);
+    }
+}
+
 static int recover_agents(struct cor_intake *in, uint64_t archive_next, char *why)
 {
     struct hd_buf text;
@@ -328,6 +344,12 @@ static int recover_agents(struct cor_intake *in, uint64_t archive_next, char *wh
     if (err != HD_OK) {
         (void)snprintf(why, 256, "the archive in %s cannot be read: %s",
                        in->opts.archive.dir, hd_err_text(err));
+        return err;
+    }
+    err = in->opts.losses == NULL ? HD_OK
+                                  : cor_losses_each(in->opts.losses, recover_gap, in);
+    if (err != HD_OK) {
+        (void)snprintf(why, 256, "the loss ledger cannot be read: %s", hd_err_text(err));
         return err;
     }
     HD_LOG(INFO, "intake", "agents recovered", HD_KV_UINT("agents", in->agents.n),

@@ -12,6 +12,8 @@
 #include <haidang/tls.h>
 #include <uv.h>
 
+#include "correlator/losses/losses.h"
+
 #define COR_INTAKE_LISTEN_MAX 8U
 
 struct cor_intake;
@@ -25,7 +27,8 @@ struct cor_intake_opts {
     uint64_t memory;
     uint64_t idle_ms;
     struct hd_journal_opts archive;
-    const char *snapshot; /* file of the agents table */
+    const char *snapshot;      /* file of the agents table */
+    struct cor_losses *losses; /* borrowed; NULL: nobody is told what is missing */
 };
 
 /* Opens the archive and recovers the table of agents (blocking). `why` says what failed.

@@ -130,35 +130,46 @@ void cor_ledger_failed(struct cor_ledger *l, struct cor_span *span)
     free(span);
 }
 
+struct floor {
+    struct cor_absent absent;
+    uint64_t acknowledged;
+    void (*lost)(void *ctx, uint64_t first, uint64_t last);
+    void *ctx;
+};
+
 /* The records from..upto are not here. */
-static void add_absent(struct cor_absent *absent, uint64_t from, uint64_t upto,
-                       uint64_t acknowledged)
+static void add_absent(struct floor *f, uint64_t from, uint64_t upto)
 {
     if (from > upto) {
         return;
     }
     uint64_t n = upto - from + 1;
-    uint64_t elsewhere = acknowledged < from ? 0 : acknowledged - from + 1;
+    uint64_t elsewhere = f->acknowledged < from ? 0 : f->acknowledged - from + 1;
     elsewhere = elsewhere < n ? elsewhere : n;
-    absent->elsewhere += elsewhere;
-    absent->lost += n - elsewhere;
+    f->absent.elsewhere += elsewhere;
+    f->absent.lost += n - elsewhere;
+    if (n > elsewhere && f->lost != NULL) {
+        f->lost(f->ctx, from + elsewhere, upto);
+    }
 }
 
 struct cor_absent cor_ledger_floor(struct cor_ledger *l, uint64_t first_spooled,
-                                   uint64_t acknowledged)
+                                   uint64_t acknowledged,
+                                   void (*lost)(void *ctx, uint64_t first, uint64_t last),
+                                   void *ctx)
 {
-    struct cor_absent absent = {0};
+    struct floor f = {.acknowledged = acknowledged, .lost = lost, .ctx = ctx};
     uint64_t upto = l->durable > l->floor ? l->durable : l->floor;
     uint64_t end = first_spooled != 0 ? first_spooled - 1 : acknowledged;
     for (struct cor_span *s = l->head; s != NULL; s = s->next) {
         if (first_spooled != 0 && s->first >= first_spooled) {
             break;
         }
-        add_absent(&absent, upto + 1, s->first - 1, acknowledged);
+        add_absent(&f, upto + 1, s->first - 1);
         upto = s->last > upto ? s->last : upto;
         s->skips = true;
     }
-    add_absent(&absent, upto + 1, end, acknowledged);
+    add_absent(&f, upto + 1, end);
     upto = end > upto ? end : upto;
     l->floor = upto;
     /* Spans still in flight below the floor hold it back until their fate is known. */
@@ -167,7 +178,12 @@ struct cor_absent cor_ledger_floor(struct cor_ledger *l, uint64_t first_spooled,
         l->durable = upto > l->durable ? upto : l->durable;
         advance(l);
     }
-    return absent;
+    return f.absent;
+}
+
+void cor_ledger_told(struct cor_ledger *l, uint64_t upto)
+{
+    l->floor = upto > l->floor ? upto : l->floor;
 }
 
 int cor_ledger_replay(struct cor_ledger *l, uint64_t first, uint64_t last)

@@ -56,9 +56,14 @@ struct cor_absent {
 };
 /* The agent holds nothing below `first_spooled` (0 = nothing at all), and correlators
  * have acknowledged up to `acknowledged` (0 = not known). Returns how many records that
- * we do not have will therefore not come; each is told once. */
+ * we do not have will therefore not come; each is told once, and each run of lost ones
+ * to `lost` (may be NULL). */
 struct cor_absent cor_ledger_floor(struct cor_ledger *ledger, uint64_t first_spooled,
-                                   uint64_t acknowledged);
+                                   uint64_t acknowledged,
+                                   void (*lost)(void *ctx, uint64_t first, uint64_t last),
+                                   void *ctx);
+/* What is lost up to `upto` was told by the process before. */
+void cor_ledger_told(struct cor_ledger *ledger, uint64_t upto);
 
 /* At start: the archive holds these. */
 int cor_ledger_replay(struct cor_ledger *ledger, uint64_t first,

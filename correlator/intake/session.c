@@ -4,6 +4,7 @@
  * decoded where it arrived; only an incomplete one, or one that has to wait for the disk,
  * is copied. Every end has one log line, one counter and a BYE that says why.
  */
+#include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -144,19 +145,46 @@ static void welcome(struct cor_session *s)
                                     .last_durable = s->agent->ledger.durable}});
 }
 
+struct gaps {
+    struct cor_losses *losses;
+    const struct cor_agent *agent;
+};
+
+static void tell_gap(void *ctx, uint64_t first, uint64_t last)
+{
+    const struct gaps *gaps = ctx;
+    int64_t now_ns = hd_clock_wall_ns();
+    struct hd_loss loss = {.kind = HD_LOSS_GAP,
+                           .time_ns = now_ns,
+                           .first_ns = now_ns,
+                           .last_ns = now_ns,
+                           .count = last - first + 1,
+                           .first_seq = first,
+                           .last_seq = last,
+                           .by = "correlator"};
+    HD_LOSS_SET(loss.agent, hd_slice_str(gaps->agent->name));
+    HD_LOSS_SET(loss.boot, hd_slice_str(gaps->agent->boot));
+    (void)snprintf(loss.at, sizeof(loss.at), "%s/%s/%" PRIu64, loss.agent, loss.boot,
+                   first);
+    cor_losses_tell(gaps->losses, &loss);
+}
+
 /* Of an agent that is new here, and does not say what was acknowledged, nothing is known
  * to be missing. */
-static void settle_absent(struct cor_agent *agent, const struct hd_wire_hello *hello,
-                          bool is_known)
+static void settle_absent(struct cor_session *s, struct cor_agent *agent,
+                          const struct hd_wire_hello *hello, bool is_known)
 {
+    struct gaps gaps = {s->intake->opts.losses, agent};
+    bool is_lost = is_known || hello->acknowledged > 0;
     struct cor_absent absent =
-        cor_ledger_floor(&agent->ledger, hello->first_spooled, hello->acknowledged);
+        cor_ledger_floor(&agent->ledger, hello->first_spooled, hello->acknowledged,
+                         is_lost ? tell_gap : NULL, &gaps);
     COR_COUNT(COR_M_ELSEWHERE, absent.elsewhere);
     if (absent.elsewhere > 0) {
         HD_LOG(INFO, "intake", "an agent delivered records to another correlator",
                HD_KV_STR("agent", agent->name), HD_KV_UINT("records", absent.elsewhere));
     }
-    if (absent.lost > 0 && (is_known || hello->acknowledged > 0)) {
+    if (absent.lost > 0 && is_lost) {
         COR_COUNT(COR_M_MISSING, absent.lost);
         HD_LOG(WARN, "intake", "records are missing that the agent no longer has",
                HD_KV_STR("agent", agent->name), HD_KV_UINT("records", absent.lost));
@@ -184,7 +212,7 @@ static void on_hello(struct cor_session *s, const struct hd_wire_hello *hello)
         end(agent->session, by_successor, "replaced by a newer connection from %s",
             hd_stream_peer(s->stream));
     }
-    settle_absent(agent, hello, is_known);
+    settle_absent(s, agent, hello, is_known);
     agent->session = s;
     agent->seen_ns = hd_clock_wall_ns();
     (void)snprintf(agent->peer, sizeof(agent->peer), "%s", hd_stream_peer(s->stream));
@@ -266,6 +294,8 @@ static int archive(struct cor_session *s, const struct hd_wire_batch *b)
         HD_LOG(WARN, "intake", "records are missing in front of a batch",
                HD_KV_STR("agent", s->agent->name), HD_KV_UINT("first", b->first),
                HD_KV_UINT("records", missing));
+        tell_gap(&(struct gaps){s->intake->opts.losses, s->agent}, b->first - missing,
+                 b->first - 1);
     }
     return HD_OK;
 }

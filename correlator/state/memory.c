@@ -90,3 +90,21 @@ int cor_memory_use(struct cor_memory *m, struct rul_set *set)
     rul_correlator_each_forgotten(m->correlator, set, tell_one, NULL);
     return rul_correlator_use(m->correlator, set);
 }
+
+void cor_memory_count(struct cor_memory *m, struct cor_losses *losses)
+{
+    struct rul_correlator_stats stats = {0};
+    rul_correlator_stats(m->correlator, &stats);
+    COR_GAUGE(COR_M_GROUPS, stats.groups);
+    COR_GAUGE(COR_M_GROUP_BYTES, stats.bytes);
+    COR_GAUGE(COR_M_GROUPS_EVICTED, stats.evicted);
+    COR_GAUGE(COR_M_LATE, stats.late);
+    COR_GAUGE(COR_M_NO_GROUP, stats.no_group);
+    COR_GAUGE(COR_M_NO_NUMBER, stats.no_number);
+    COR_GAUGE(COR_M_CAPPED, stats.capped);
+    COR_GAUGE(COR_M_UNTOLD, stats.lost);
+    COR_GAUGE(COR_M_FORGOTTEN, stats.forgotten);
+    COR_GAUGE(COR_M_SUPPRESS_EVICTED, rul_suppress_evicted(m->suppress));
+    cor_losses_note(losses, HD_LOSS_GROUPS, HD_SLICE_EMPTY, stats.evicted - m->evicted);
+    m->evicted = stats.evicted;
+}

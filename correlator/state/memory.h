@@ -5,6 +5,7 @@
  * set to the next where the rules' meaning allows; what starts anew is said and counted.
  */
 #pragma once
+#include "correlator/losses/losses.h"
 #include "correlator/state/snapshot.h"
 
 struct cor_memory_opts {
@@ -20,11 +21,14 @@ struct cor_memory {
     struct rul_correlator *correlator;
     struct cor_cursors resume; /* where the detectors have to begin, if: */
     bool is_resumed;           /* something was taken over */
+    uint64_t evicted;          /* groups of which the ledger was told */
 };
 
 /* Damaged, strange or too new a snapshot: as if there were none. */
 int cor_memory_init(const struct cor_memory_opts *opts, struct rul_set *set,
                     struct cor_memory *out) HD_MUST_USE;
 void cor_memory_fini(struct cor_memory *memory);
+/* Metrics; what was forgotten for want of memory goes to the ledger of losses. */
+void cor_memory_count(struct cor_memory *memory, struct cor_losses *losses);
 /* Takes up another set. */
 int cor_memory_use(struct cor_memory *memory, struct rul_set *set) HD_MUST_USE;

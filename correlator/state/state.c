@@ -59,7 +59,8 @@ struct cor_state {
     struct cor_recent *recent;
     struct cor_evidence *evidence;
     struct cor_publish *publish;
-    struct hd_buf group; /* scratch */
+    struct cor_losses *losses; /* borrowed; NULL: nobody wants to know */
+    struct hd_buf group;       /* scratch */
 
     struct cor_saver *saver; /* NULL: nothing outlives the process */
     bool wants_save, is_changed, is_ending;
@@ -237,8 +238,11 @@ static void take_hit(struct cor_state *s, const struct rul_rule *rule,
     }
     /* What is remembered of the process before covers all that a warm-up reads. */
     if (rule->feeds && is_of_set && !(s->is_warm_up && s->memory.is_resumed)) {
+        uint64_t late = rul_correlator_late(s->memory.correlator);
         int err = rul_correlate(s->memory.correlator, rule, event->copy, event->position,
                                 on_detection, s);
+        late = rul_correlator_late(s->memory.correlator) - late;
+        cor_losses_note(s->losses, HD_LOSS_LATE, event->agent, s->is_warm_up ? 0 : late);
         if (err != HD_OK) {
             HD_LOG(ERROR, "state", "a hit was not correlated",
                    HD_KV_STR("rule", rule->id), HD_KV_ERR(err));
@@ -299,6 +303,7 @@ static void advance(struct cor_state *s)
 static void take_message(struct feed *f, struct cor_hits *hits)
 {
     struct cor_state *s = f->state;
+    cor_losses_add_all(s->losses, hits->losses, wait_for_memory, s);
     if (hits->rules != s->rules && hits->generation > s->generation) {
         take_up_set(s, hits);
     }
@@ -324,22 +329,6 @@ static void take_message(struct feed *f, struct cor_hits *hits)
 
 /* ---- durable, then the cursors ---- */
 
-static void count(struct cor_state *s)
-{
-    struct rul_correlator_stats stats = {0};
-    rul_correlator_stats(s->memory.correlator, &stats);
-    COR_GAUGE(COR_M_GROUPS, stats.groups);
-    COR_GAUGE(COR_M_GROUP_BYTES, stats.bytes);
-    COR_GAUGE(COR_M_GROUPS_EVICTED, stats.evicted);
-    COR_GAUGE(COR_M_LATE, stats.late);
-    COR_GAUGE(COR_M_NO_GROUP, stats.no_group);
-    COR_GAUGE(COR_M_NO_NUMBER, stats.no_number);
-    COR_GAUGE(COR_M_CAPPED, stats.capped);
-    COR_GAUGE(COR_M_UNTOLD, stats.lost);
-    COR_GAUGE(COR_M_FORGOTTEN, stats.forgotten);
-    COR_GAUGE(COR_M_SUPPRESS_EVICTED, rul_suppress_evicted(s->memory.suppress));
-}
-
 static bool is_blocked(const struct cor_state *s)
 {
     return atomic_load(&s->trouble) != HD_OK;
@@ -352,6 +341,7 @@ static bool flush(struct cor_state *s)
 {
     size_t queued = cor_publish_queued(s->publish);
     int err = queued == 0 ? HD_OK : cor_publish_flush(s->publish);
+    err = err != HD_OK ? err : cor_losses_flush(s->losses);
     COR_COUNT(COR_M_PUBLISHED, queued - cor_publish_queued(s->publish));
     if (err != HD_OK) {
         if (!is_blocked(s)) {
@@ -375,7 +365,7 @@ static bool flush(struct cor_state *s)
             f->has_cursor = false;
         }
     }
-    count(s);
+    cor_memory_count(&s->memory, s->losses);
     return true;
 }
 
@@ -413,7 +403,7 @@ static void not_saved(struct cor_state *s, int err)
 static void try_save(struct cor_state *s)
 {
     struct cor_cursors cursors;
-    if (can_save(s, &cursors)) {
+    if (can_save(s, &cursors) && cor_losses_settle(s->losses) == HD_OK) {
         s->wants_save = s->is_changed = false; /* until it has failed */
         int err =
             cor_saver_begin(s->saver, &cursors, s->memory.suppress, s->memory.correlator);
@@ -577,6 +567,13 @@ static void on_wake(uv_async_t *async)
     drain_all(HD_CONTAINER(async, struct cor_state, wake_async));
 }
 
+static void on_losses(void *ctx)
+{
+    struct cor_state *s = ctx;
+    cor_losses_take(s->losses);
+    (void)flush(s);
+}
+
 static void on_enrich(void *ctx)
 {
     struct cor_state *s = ctx;
@@ -668,6 +665,9 @@ static int make_loop(struct cor_state *s, const struct cor_state_opts *opts)
         err = cor_saver_new(&s->loop, opts->snapshot, on_saved, s, &s->saver);
         (void)uv_timer_start(&s->save_timer, on_save_timer, every_ms, every_ms);
     }
+    if (err == HD_OK && s->losses != NULL) {
+        err = hd_ring_attach(cor_losses_ring(s->losses), &s->loop, on_losses, s);
+    }
     return err != HD_OK ? err : hd_ring_attach(s->enrich_ring, &s->loop, on_enrich, s);
 }
 
@@ -681,6 +681,7 @@ int cor_state_new(const struct cor_state_opts *opts, struct cor_rules *rules,
     }
     s->rules = cor_rules_ref(rules);
     s->noise = opts->noise;
+    s->losses = opts->losses;
     s->enrich = cor_enrich_ref(enrich);
     hd_buf_init(&s->group, GROUP_TEXT_MAX);
     int err = make_parts(s, opts, why);
@@ -713,6 +714,9 @@ int cor_state_add_detector(struct cor_state *s, struct cor_detector *d)
 static void close_all(struct cor_state *s)
 {
     hd_ring_detach(s->enrich_ring, NULL, NULL);
+    if (s->losses != NULL) {
+        hd_ring_detach(cor_losses_ring(s->losses), NULL, NULL);
+    }
     hd_owner_close(&s->owner, (uv_handle_t *)&s->retry);
     hd_owner_close(&s->owner, (uv_handle_t *)&s->save_timer);
     hd_owner_close(&s->owner, (uv_handle_t *)&s->wake_async);

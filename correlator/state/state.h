@@ -8,6 +8,7 @@
 #pragma once
 #include "correlator/detect/detector.h"
 #include "correlator/enrich/enrich.h"
+#include "correlator/losses/losses.h"
 #include "correlator/publish/publish.h"
 #include "correlator/state/memory.h"
 #include "correlator/state/noise.h"
@@ -16,7 +17,8 @@ struct cor_state;
 
 struct cor_state_opts {
     struct hd_journal_opts alerts;
-    uint32_t remember; /* ids of published alerts */
+    struct cor_losses *losses; /* borrowed until the state is freed; NULL: none */
+    uint32_t remember;         /* ids of published alerts */
     struct rul_suppress_opts suppress;
     struct cor_noise_opts noise;
     struct rul_correlator_opts correlate;

@@ -507,6 +507,11 @@ void rul_correlator_close(struct rul_correlator *c, rul_on_detection on_detectio
     rul_correlator_recount(c);
 }
 
+uint64_t rul_correlator_late(const struct rul_correlator *c)
+{
+    return c->stats.late;
+}
+
 void rul_correlator_stats(const struct rul_correlator *c,
                           struct rul_correlator_stats *out)
 {

@@ -95,6 +95,8 @@ struct rul_correlator_stats {
 };
 void rul_correlator_stats(const struct rul_correlator *c,
                           struct rul_correlator_stats *out);
+/* `late` alone: cheap enough to ask after each hit. */
+uint64_t rul_correlator_late(const struct rul_correlator *c);
 
 /* ---- state that outlives the process ---- */
 

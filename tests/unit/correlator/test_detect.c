@@ -5,6 +5,7 @@
  */
 #include "tests/support/support.h"
 
+#include <fcntl.h>
 #include <inttypes.h>
 #include <poll.h>
 #include <signal.h>
@@ -84,6 +85,8 @@ static const char other_rules_text[] = "title: Session\n"
 
 static struct world {
     char archive_dir[512], alerts_dir[512], rules[512], other_rules[512], snapshot[512];
+    char losses_dir[512];
+    struct cor_losses *losses;
     struct hd_journal *archive;
     struct cor_rules *in_force, *other;
     struct cor_enrich *enrich;
@@ -130,6 +133,7 @@ static int setup(void **state)
     memset(&w, 0, sizeof(w));
     (void)snprintf(w.archive_dir, sizeof(w.archive_dir), "%s/archive", dir);
     (void)snprintf(w.alerts_dir, sizeof(w.alerts_dir), "%s/alerts", dir);
+    (void)snprintf(w.losses_dir, sizeof(w.losses_dir), "%s/losses", dir);
     (void)snprintf(w.rules, sizeof(w.rules), "%s/rules.yml", dir);
     (void)snprintf(w.snapshot, sizeof(w.snapshot), "%s/detect.state", dir);
     (void)snprintf(w.other_rules, sizeof(w.other_rules), "%s/other.yml", dir);
@@ -217,9 +221,24 @@ static void archive(const char *agent, unsigned n, const char *what, const char 
 
 /* ---- the threads ---- */
 
+static void open_losses(void)
+{
+    char why[256];
+    const struct hd_journal_opts opts = {.dir = w.losses_dir};
+    assert_int_equal(cor_losses_open(&opts, &w.losses, why), HD_OK);
+}
+
+static void close_losses(void)
+{
+    cor_losses_free(w.losses);
+    w.losses = NULL;
+}
+
 static void start(unsigned n)
 {
     char why[256];
+    open_losses();
+    w.opts.losses = w.losses;
     w.opts.archive_dir = w.archive_dir;
     w.opts.detectors = n;
     assert_int_equal(cor_state_new(&w.opts, w.in_force, w.enrich, &w.state, why), HD_OK);
@@ -249,6 +268,7 @@ static void stop(void)
     for (unsigned i = 0; i < w.n_detectors; i++) {
         cor_detector_free(w.detectors[i]);
     }
+    close_losses();
 }
 
 static int use(struct cor_rules *rules)
@@ -638,6 +658,171 @@ static void alerts_that_cannot_be_written_come_later(void **state)
     expect_alerts(0, 20);
 }
 
+/* ---- what is lost is written down, once ---- */
+
+struct lost {
+    enum hd_loss_kind kind;
+    unsigned records;
+    struct hd_loss last;
+    uint64_t sum;
+};
+
+static void add_lost(void *ctx, const struct hd_loss *loss)
+{
+    struct lost *lost = ctx;
+    if (loss->kind == lost->kind) {
+        lost->records++;
+        lost->sum += loss->count;
+        lost->last = *loss;
+    }
+}
+
+static struct lost read_lost(enum hd_loss_kind kind)
+{
+    struct lost lost = {.kind = kind};
+    open_losses();
+    assert_int_equal(cor_losses_each(w.losses, add_lost, &lost), HD_OK);
+    close_losses();
+    return lost;
+}
+
+/* A batch of one line of the source by which agents report losses. */
+static void report(const char *agent, const char *kind, const char *line)
+{
+    struct hd_batch_builder *b;
+    struct hd_slice frame;
+    struct hd_batch_info info;
+    const struct hd_batch_source source = {.host = hd_slice_str(agent),
+                                           .kind = hd_slice_str(kind),
+                                           .name = HD_SLICE(HD_LOSS_SOURCE_NAME),
+                                           .format = HD_SLICE("json")};
+    uint16_t index;
+    assert_int_equal(hd_batch_builder_new(agent, BOOT, HD_BATCH_RAW_MAX, 1, &b), HD_OK);
+    assert_int_equal(hd_batch_builder_source(b, &source, &index), HD_OK);
+    assert_int_equal(hd_batch_builder_add(b, index, w.now_ns, 0, hd_slice_str(line)),
+                     HD_OK);
+    assert_int_equal(hd_batch_builder_close(b, ++w.seq, &frame, &info), HD_OK);
+    append(agent, frame, &info);
+    hd_batch_builder_free(b);
+}
+
+#define REPORT                                                                           \
+    "{\"v\":1,\"time\":\"2026-11-21T09:20:39Z\",\"first\":\"2026-11-21T09:20:31Z\","     \
+    "\"last\":\"2026-11-21T09:20:38Z\",\"agent\":\"somebody-else\",\"count\":17,"        \
+    "\"kind\":\"udp-kernel-drops\",\"source\":\"syslog-udp :514\"}"
+
+static void a_report_of_an_agent_is_written_down_once(void **state)
+{
+    (void)state;
+    char reader[600];
+    report("web1", "file", REPORT); /* a line of a file that looks like one */
+    report("web1", HD_LOSS_SOURCE_KIND, REPORT);
+    report("web1", HD_LOSS_SOURCE_KIND, "no report");
+    detect(3);
+    (void)snprintf(reader, sizeof(reader), "%s/readers/detect-0", w.archive_dir);
+    assert_int_equal(unlink(reader), 0); /* everything is examined again */
+    w.warm_up_ns = 0;
+    detect(3);
+    struct lost lost = read_lost(HD_LOSS_KERNEL_DROPS);
+    assert_int_equal(lost.records, 1);
+    assert_int_equal(lost.last.count, 17);
+    assert_string_equal(lost.last.agent, "web1"); /* not who it says to be */
+    assert_string_equal(lost.last.boot, BOOT);
+    assert_string_equal(lost.last.source, "syslog-udp :514");
+}
+
+/* Every batch in a file of its own. */
+static void use_small_segments(void)
+{
+    struct hd_journal_recovery found;
+    const struct hd_journal_opts opts = {.dir = w.archive_dir, .segment_bytes = 1};
+    hd_journal_close(w.archive);
+    assert_int_equal(hd_journal_open(&opts, &w.archive, &found), HD_OK);
+}
+
+static void segment_path(unsigned first, char path[600])
+{
+    (void)snprintf(path, 600, "%s/%020u.zst", w.archive_dir, first);
+}
+
+static void damaged_entries_are_counted_once_by_all_detectors(void **state)
+{
+    (void)state;
+    char path[600];
+    use_small_segments();
+    for (unsigned i = 0; i < 4; i++) {
+        archive("web1", 1, "Accepted", "203.0.113.9");
+    }
+    for (unsigned i = 2; i <= 3; i++) {
+        segment_path(i, path);
+        int fd = open(path, O_WRONLY);
+        assert_true(fd >= 0);
+        assert_int_equal(pwrite(fd, "\xff\xff\xff\xff", 4, 64 + 40), 4);
+        assert_int_equal(close(fd), 0);
+    }
+    uint64_t before = lines_now();
+    start(2);
+    examined(before, 2);
+    stop();
+    struct lost lost = read_lost(HD_LOSS_DAMAGED);
+    assert_int_equal(lost.sum, 2);
+    assert_true(lost.last.bytes > 0);
+    assert_int_equal(read_lost(HD_LOSS_REMOVED).records, 0);
+}
+
+static void removed_entries_are_counted(void **state)
+{
+    (void)state;
+    char path[600];
+    use_small_segments();
+    archive("web1", 1, "Accepted", "203.0.113.9");
+    detect(1);
+    for (unsigned i = 0; i < 4; i++) {
+        archive("web1", 1, "Accepted", "203.0.113.9");
+    }
+    for (unsigned i = 2; i <= 4; i++) {
+        segment_path(i, path);
+        assert_int_equal(unlink(path), 0);
+    }
+    w.warm_up_ns = 0;
+    detect(1);
+    struct lost lost = read_lost(HD_LOSS_REMOVED);
+    assert_int_equal(lost.records, 1);
+    assert_int_equal(lost.sum, 3);
+    assert_int_equal(read_lost(HD_LOSS_DAMAGED).records, 0);
+}
+
+static void remember(int64_t every_ns);
+
+static void late_events_are_counted_for_their_agent(void **state)
+{
+    (void)state;
+    remember(3600 * HD_NS_PER_SEC);
+    archive("web1", 1, "Failed", "203.0.113.9");
+    w.now_ns -= 7200 * HD_NS_PER_SEC;
+    archive("web2", 3, "Failed", "203.0.113.9");
+    detect(4);
+    struct lost lost = read_lost(HD_LOSS_LATE);
+    assert_int_equal(lost.records, 1);
+    assert_int_equal(lost.sum, 3);
+    assert_string_equal(lost.last.agent, "web2");
+}
+
+static void evicted_groups_are_counted(void **state)
+{
+    (void)state;
+    remember(3600 * HD_NS_PER_SEC);
+    w.opts.correlate.memory_max = 16U << 10;
+    for (unsigned i = 0; i < 250; i++) {
+        char ip[32];
+        (void)snprintf(ip, sizeof(ip), "203.0.113.%u", i);
+        archive("web1", 1, "Failed", ip);
+    }
+    detect(250);
+    assert_true(COR_READ(COR_M_GROUPS_EVICTED) > 0);
+    assert_int_equal(read_lost(HD_LOSS_GROUPS).sum, COR_READ(COR_M_GROUPS_EVICTED));
+}
+
 static void what_is_broken_is_passed_over(void **state)
 {
     (void)state;
@@ -652,6 +837,10 @@ static void what_is_broken_is_passed_over(void **state)
     stop();
     assert_int_equal(COR_READ(COR_M_DETECT_CORRUPT), corrupt + 1);
     expect_alerts(0, 1);
+    struct lost lost = read_lost(HD_LOSS_BATCH);
+    assert_int_equal(lost.records, 1);
+    assert_int_equal(lost.sum, 1);
+    assert_string_equal(lost.last.agent, "web1");
 }
 
 /* ---- crashes: what is remembered outlives them ---- */
@@ -1065,6 +1254,11 @@ int main(void)
         TEST(a_noisy_rule_is_reported_and_throttled),
         TEST(swaps_under_load_lose_and_double_nothing),
         TEST(alerts_that_cannot_be_written_come_later),
+        TEST(a_report_of_an_agent_is_written_down_once),
+        TEST(damaged_entries_are_counted_once_by_all_detectors),
+        TEST(removed_entries_are_counted),
+        TEST(late_events_are_counted_for_their_agent),
+        TEST(evicted_groups_are_counted),
         TEST(what_is_broken_is_passed_over),
         TEST(a_slow_attack_cut_by_kill_9_is_seen_once),
         TEST(a_warm_up_is_not_enough_for_that),

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * The intake over real TLS connections on one loop, with a journal of its own.
+ *
+ * lint: size: all these tests share one world of connections.
  */
 #include "tests/support/support.h"
 
@@ -456,6 +458,102 @@ static void bad_batches_end_the_connection(void **state)
     check_archive(BOOT, 0);
 }
 
+/* ---- what is missing is written down ---- */
+
+struct gaps {
+    unsigned n;
+    struct hd_loss last;
+};
+
+static void see_gap(void *ctx, const struct hd_loss *loss)
+{
+    struct gaps *gaps = ctx;
+    assert_int_equal(loss->kind, HD_LOSS_GAP);
+    gaps->n++;
+    gaps->last = *loss;
+}
+
+static void open_with_ledger(void)
+{
+    char dir[600], why[256];
+    (void)snprintf(dir, sizeof(dir), "%s.losses", w.dir);
+    const struct hd_journal_opts opts = {.dir = dir};
+    assert_int_equal(cor_losses_open(&opts, &w.opts.losses, why), HD_OK);
+    open_intake();
+}
+
+/* What the state thread does. */
+static struct gaps write_gaps(void)
+{
+    struct gaps gaps = {0};
+    cor_losses_take(w.opts.losses);
+    assert_int_equal(cor_losses_flush(w.opts.losses), HD_OK);
+    assert_int_equal(cor_losses_each(w.opts.losses, see_gap, &gaps), HD_OK);
+    return gaps;
+}
+
+static void close_with_ledger(void)
+{
+    close_intake();
+    cor_losses_free(w.opts.losses);
+    w.opts.losses = NULL;
+}
+
+/* An agent that has nothing below `first_spooled` any more. */
+static void hello_from(uint64_t first_spooled)
+{
+    struct hd_buf out, copy;
+    size_t used;
+    struct hd_wire_frame frame;
+    struct fake_agent *a = silent();
+    hd_buf_init(&out, 0);
+    hd_buf_init(&copy, 0);
+    fake_agent_hello(a, &out);
+    assert_int_equal(hd_wire_decode(hd_buf_slice(&out), &frame, &used), HD_PARSE_OK);
+    frame.u.hello.first_spooled = first_spooled;
+    hd_wire_encode(&copy, &frame);
+    fake_agent_batch(a, first_spooled, &copy);
+    fake_agent_say(a, hd_buf_slice(&copy));
+    UNTIL(fake_agent_acked(a) >= first_spooled);
+    fake_agent_free(a);
+    hd_buf_fini(&copy);
+    hd_buf_fini(&out);
+}
+
+static void a_gap_is_written_down_once_whatever_is_killed(void **state)
+{
+    (void)state;
+    struct hd_buf out;
+    hd_buf_init(&out, 0);
+    open_with_ledger();
+    struct fake_agent *a = silent();
+    say_hello(a);
+    fake_agent_batch(a, 1, &out);
+    fake_agent_batch(a, 301, &out);
+    fake_agent_say(a, hd_buf_slice(&out));
+    UNTIL(fake_agent_acked(a) >= 301);
+    fake_agent_free(a);
+    hd_buf_fini(&out);
+    /* killed before the ledger was written: nor may the table know of the gap */
+    close_with_ledger();
+    assert_int_equal(access(w.snapshot, F_OK), -1);
+    open_with_ledger();
+    hello_from(401);
+    struct gaps gaps = write_gaps();
+    assert_int_equal(gaps.n, 1);
+    assert_int_equal(gaps.last.count, 200);
+    assert_int_equal(gaps.last.first_seq, 101);
+    assert_int_equal(gaps.last.last_seq, 300);
+    assert_string_equal(gaps.last.agent, "web1");
+    close_with_ledger();
+    /* killed before the table was written: the ledger knows what was told */
+    assert_int_equal(remove(w.snapshot), 0);
+    open_with_ledger();
+    hello_from(501);
+    assert_int_equal(write_gaps().n, 1);
+    close_with_ledger();
+}
+
 /* ---- streams cut anywhere ---- */
 
 /* HELLO and two batches, cut in two at every place: the same is archived. */
@@ -716,6 +814,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(what_is_acknowledged_is_archived_once),
         TEST(a_restart_knows_what_is_durable),
+        TEST(a_gap_is_written_down_once_whatever_is_killed),
         TEST(a_newer_connection_supersedes),
         TEST(resends_are_recognised),
         TEST(the_name_must_be_the_certificates),

@@ -85,13 +85,13 @@ static void the_floor_ends_waiting_for_what_cannot_come(void **state)
     assert_int_equal(cor_ledger_replay(&l, 31, 40), HD_OK);
     assert_int_equal(cor_ledger_replay(&l, 5, 8), HD_OK); /* twice in the archive */
     assert_int_equal(l.durable, 10);
-    assert_int_equal(cor_ledger_floor(&l, 11, 0).lost, 0);
+    assert_int_equal(cor_ledger_floor(&l, 11, 0, NULL, NULL).lost, 0);
     assert_int_equal(l.durable, 10);
-    assert_int_equal(cor_ledger_floor(&l, 0, 0).lost, 10);
+    assert_int_equal(cor_ledger_floor(&l, 0, 0, NULL, NULL).lost, 10);
     assert_int_equal(l.durable, 40);
-    assert_int_equal(cor_ledger_floor(&l, 51, 0).lost, 10);
+    assert_int_equal(cor_ledger_floor(&l, 51, 0, NULL, NULL).lost, 10);
     assert_int_equal(l.durable, 50);
-    assert_int_equal(cor_ledger_floor(&l, 20, 0).lost, 0);
+    assert_int_equal(cor_ledger_floor(&l, 20, 0, NULL, NULL).lost, 0);
     assert_int_equal(l.durable, 50);
     assert_null(l.head);
 }
@@ -109,17 +109,17 @@ static void what_another_correlator_has_is_not_missing(void **state)
     uint64_t missing = 1;
     assert_int_equal(cor_ledger_replay(&l, 1, 100), HD_OK);
     /* 101..200 went to another; 201..210 were lost in the spool */
-    check_absent(cor_ledger_floor(&l, 211, 200), 10, 100);
+    check_absent(cor_ledger_floor(&l, 211, 200, NULL, NULL), 10, 100);
     assert_int_equal(l.durable, 210);
-    check_absent(cor_ledger_floor(&l, 211, 200), 0, 0);
+    check_absent(cor_ledger_floor(&l, 211, 200, NULL, NULL), 0, 0);
     /* an empty spool: all went to another, and what comes next misses nothing */
-    check_absent(cor_ledger_floor(&l, 0, 300), 0, 90);
+    check_absent(cor_ledger_floor(&l, 0, 300, NULL, NULL), 0, 90);
     const struct cor_span batch = {.first = 301, .last = 310};
     struct cor_span *span = NULL;
     assert_int_equal(cor_ledger_take(&l, &batch, &span, &missing), HD_OK);
     assert_int_equal(missing, 0);
     /* while 301..310 is in flight the agent goes away, and comes back with 351 */
-    check_absent(cor_ledger_floor(&l, 351, 350), 0, 40);
+    check_absent(cor_ledger_floor(&l, 351, 350, NULL, NULL), 0, 40);
     const struct cor_span later = {.first = 361, .last = 370};
     struct cor_span *second = NULL;
     assert_int_equal(cor_ledger_take(&l, &later, &second, &missing), HD_OK);
@@ -135,8 +135,8 @@ static void the_floor_waits_for_what_is_in_flight(void **state)
     (void)state;
     struct cor_ledger l = {0};
     struct cor_span *a = take(&l, 1, 10);
-    assert_int_equal(cor_ledger_floor(&l, 21, 0).lost, 10);
-    assert_int_equal(cor_ledger_floor(&l, 21, 0).lost, 0); /* told once */
+    assert_int_equal(cor_ledger_floor(&l, 21, 0, NULL, NULL).lost, 10);
+    assert_int_equal(cor_ledger_floor(&l, 21, 0, NULL, NULL).lost, 0); /* told once */
     assert_int_equal(l.durable, 0);
     cor_ledger_durable(&l, a);
     assert_int_equal(l.durable, 10);

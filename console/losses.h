@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * haidang losses: rows of what was lost, and how they are shown.
+ */
+#pragma once
+#include <haidang/loss.h>
+
+#include "console/show.h"
+
+/* Everything of one kind, agent and source. */
+struct con_loss_row {
+    struct hd_loss sum; /* count, bytes, first and last time; texts of the newest */
+    uint64_t records;
+};
+
+struct con_loss_rows {
+    struct con_loss_row *rows;
+    size_t n, cap;
+};
+
+/* By kind, then the largest first. */
+void con_losses_sort(struct con_loss_rows *rows);
+void con_losses_table(const struct con_show *show, const struct con_loss_rows *rows,
+                      int64_t since_ns, struct hd_buf *out);
+/* "the socket's receive buffer was full", in the reader's language. */
+const char *con_loss_why(const struct con_show *show, enum hd_loss_kind kind);
+const char *con_loss_unit(const struct con_show *show, enum hd_loss_kind kind);
