@@ -26,8 +26,11 @@ static int key_add(struct con_archive_keys *keys, const char *path)
         return con_fail(HD_EXIT_CERT, "%s is no public key that can be used: %s", path,
                         err == HD_EPARSE ? "not a PEM file of one" : hd_err_text(err));
     }
+    keys->path[keys->n] = hd_slice_dup(hd_slice_str(path));
     keys->n++;
-    return HD_EXIT_OK;
+    return keys->path[keys->n - 1] != NULL
+               ? HD_EXIT_OK
+               : con_fail(HD_EXIT_RUNTIME, "%s", hd_err_text(HD_ENOMEM));
 }
 
 struct key_dir {
@@ -70,6 +73,7 @@ void con_archive_keys_free(struct con_archive_keys *keys)
 {
     for (size_t i = 0; i < keys->n; i++) {
         hd_sign_key_free(keys->key[i]);
+        free(keys->path[i]);
     }
     keys->n = 0;
 }

@@ -16,6 +16,7 @@
 
 struct con_archive_keys {
     struct hd_sign_key *key[CON_ARCHIVE_KEYS];
+    char *path[CON_ARCHIVE_KEYS]; /* where each was read */
     size_t n;
 };
 

@@ -249,6 +249,39 @@ static const struct con_option archive_list_options[] = {
     {0},
 };
 
+#define JSON_OPTION                                                                      \
+    {                                                                                    \
+        "json", 'j', CON_FLAG, NULL,                                                     \
+            "problems as JSON, one a line, and then the outcome", NULL                   \
+    }
+
+static const struct con_option archive_export_options[] = {
+    {"since", 0, CON_VALUE, "TIME",
+     "begin so far back (24h, 7d), or at a time (RFC 3339); default: the oldest", NULL},
+    {"until", 0, CON_VALUE, "TIME",
+     "end so far back, or at a time (default: the newest that is sealed)", NULL},
+    KEY_OPTIONS,
+    JSON_OPTION,
+    SHOW_OPTIONS,
+    {0},
+};
+
+static const struct con_option archive_import_options[] = {
+    {"into", 'i', CON_VALUE, "DIR", "where the segments come to be; made when missing",
+     "@dirs"},
+    KEY_OPTIONS,
+    JSON_OPTION,
+    SHOW_OPTIONS,
+    {0},
+};
+
+static const struct con_option archive_repair_options[] = {
+    {"into", 'i', CON_VALUE, "DIR", "a new directory for what can be kept", "@dirs"},
+    JSON_OPTION,
+    SHOW_OPTIONS,
+    {0},
+};
+
 static const struct con_option ca_init_options[] = {
     {"dir", 'd', CON_VALUE, "DIR", "directory of the CA (default: /etc/haidang/ca)",
      "@dirs"},
@@ -434,6 +467,37 @@ const struct con_command con_commands[] = {
      "the id of the key that signed them. Exit status 6 when the directory cannot be "
      "read.",
      archive_list_options, 0, 1, con_run_archive_list},
+    {"archive export", "[DIR] OUT-DIR",
+     "copies sealed segments and keys to carry them away",
+     "chép các đoạn đã niêm phong và khóa để mang đi",
+     "Whole segments, from the first to the last that hold the time, each verified as it "
+     "lies in\n"
+     "OUT-DIR before it gets its name. OUT-DIR is an archive of its own: every command "
+     "that reads one\n"
+     "reads it. With it go the public keys (keys/) and SHA256SUMS for 'sha256sum -c'. "
+     "Run again, it\n"
+     "adds what is new. Exit status 1 when something was refused; it is named.",
+     archive_export_options, 1, 2, con_run_archive_export},
+    {"archive import", "DIR... --into DIR",
+     "verifies exported segments and adds them to a copy of an archive",
+     "kiểm tra các đoạn được mang đến và đưa vào bản sao của kho lưu",
+     "Takes what verifies with the keys given and is of the same journal, leaves what is "
+     "there as it\n"
+     "is, and says what is missing between. Keys come from --key and --keys alone, never "
+     "from what is\n"
+     "imported. Exit status 1 when something was refused or is missing.",
+     archive_import_options, 1, 1000, con_run_archive_import},
+    {"archive repair", "[DIR] --into DIR",
+     "saves what verifies in a damaged archive into a new directory",
+     "cứu mọi mục còn nguyên trong kho lưu bị hỏng sang thư mục mới",
+     "Segments without damage are copied as they are and stay signed; of damaged ones "
+     "every entry\n"
+     "that verifies is kept, unsigned. Names the entries that are lost, and between what "
+     "times. The\n"
+     "original is only read: keep it as evidence. Exit status 0 when nothing was lost, 1 "
+     "when\n"
+     "something was.",
+     archive_repair_options, 0, 1, con_run_archive_repair},
     {"ca init", "", "makes a certification authority", "tạo cơ quan chứng thực (CA)",
      NULL, ca_init_options, 0, 0, con_run_ca_init},
     {"ca issue", "NAME", "makes a key and certificate for an agent or a server",

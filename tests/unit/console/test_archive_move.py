@@ -1,0 +1,321 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""haidang archive export, import and repair, over archives that the journal has written."""
+import fcntl
+import hashlib
+import os
+import resource
+import shutil
+import signal
+import subprocess
+
+import archives
+import console
+from archives import ENTRIES, LINES, PROBLEMS, STORE
+from console import OK, USAGE
+
+RULE = """title: Any
+id: 5f0b6f0e-2f3c-4c55-9a53-0f8f0a3d2b11
+level: low
+logsource: {product: linux, service: sshd}
+detection: {a: {f: 1}, condition: a}
+"""
+
+
+class Case(archives.Case):
+    def names(self, archive):
+        return [os.path.basename(path) for path in self.segments(archive)]
+
+    def sums(self, directory):
+        """Every file below it and its content."""
+        found = {}
+        for base, _, names in os.walk(directory):
+            for name in names:
+                path = os.path.join(base, name)
+                found[os.path.relpath(path, directory)] = hashlib.sha256(self.read(path)).hexdigest()
+        return found
+
+    def lines_read(self, archive):
+        """How many lines a command of ours reads in it."""
+        result = self.run_haidang("backtest", self.write("rule.yml", RULE), "--archive", archive, "--json",
+                                  "--since", "2026-11-20T00:00:00Z", "--until", "2026-11-25T00:00:00Z")
+        return result.objects()[0]["lines"]
+
+    def run_archive(self, what, *args, key="seal.key.pub"):
+        keys = ["--key", self.path(key)] if key else []
+        return self.run_haidang("archive", what, *args, *keys)
+
+    def outcome(self, what, *args, key="seal.key.pub"):
+        *problems, outcome = self.run_archive(what, *args, "--json", key=key).objects()
+        return problems, outcome
+
+
+class Export(Case):
+    def test_what_is_sealed(self):
+        archive, out = self.make(), self.path("out")
+        before = self.sums(archive)
+        result = self.run_archive("export", archive, out)
+        self.assertEqual((result.code, result.err), (OK, ""))
+        names = self.names(archive)[:-1]
+        self.assertEqual(self.names(out), names)
+        self.assertEqual(self.sums(archive), before)
+        self.assertEqual({n: s for n, s in self.sums(out).items() if n in names}, {n: before[n] for n in names})
+        self.assertFalse(os.path.exists(f"{out}/.part"))
+        check = subprocess.run(["sha256sum", "-c", "SHA256SUMS"], cwd=out, capture_output=True, text=True, check=False)
+        self.assertEqual(check.returncode, 0, check.stderr)
+        self.assertEqual(check.stdout.count(": OK"), len(names) + 1)
+        result = self.run_haidang("archive", "verify", out, "--keys", f"{out}/keys")
+        self.assertEqual(result.code, OK, result.out)
+        self.assertEqual(self.lines_read(out), LINES * int(names[-1][:20]) - LINES + LINES * self.entries_of(out, -1))
+
+    def entries_of(self, archive, i):
+        return self.run_haidang("archive", "list", archive, "--json").objects()[i]["entries"]
+
+    def test_a_time(self):
+        archive, out = self.make(), self.path("out")
+        rows = self.run_haidang("archive", "list", archive, "--json").objects()
+        problems, outcome = self.outcome("export", archive, out, "--since", rows[3]["latest"], "--until", rows[5]["earliest"])
+        self.assertEqual((problems, outcome["placed"], outcome["in_use"]), ([], 2, 0))
+        self.assertEqual(self.names(out), [rows[3]["file"], rows[4]["file"]])
+        self.assertEqual(self.verify(out).code, OK)
+        result = self.run_archive("export", archive, self.path("none"), "--since", "2027-01-01T00:00:00Z")
+        self.assertEqual(result.code, PROBLEMS)
+        self.assertIn("no sealed segment of that time", result.err)
+        self.assertFalse(os.path.exists(self.path("none")))
+
+    def test_again_takes_what_is_new(self):
+        archive, out = self.make(), self.path("out")
+        self.run_archive("export", archive, out)
+        had = len(self.segments(out))
+        self.make(first=ENTRIES + 1, last=2 * ENTRIES)
+        problems, outcome = self.outcome("export", archive, out)
+        self.assertEqual((problems, outcome["present"]), ([], had))
+        self.assertEqual(outcome["placed"], len(self.segments(archive)) - 1 - had)
+        self.assertEqual(self.verify(out).code, OK)
+
+    def test_what_does_not_verify_stays(self):
+        archive, out = self.make(), self.path("out")
+        bad = self.segments(archive)[2]
+        self.change(bad, self.entry_offsets(bad)[0] + 90)
+        result = self.run_archive("export", archive, out)
+        self.assertEqual(result.code, PROBLEMS)
+        self.assertIn(f"{bad}: entry ", result.out)
+        self.assertEqual(self.names(out), [n for n in self.names(archive)[:-1] if n != os.path.basename(bad)])
+        problems, _ = self.problems(out)
+        self.assertEqual({p["problem"] for p in problems}, {"missing", "chain"})
+
+    def test_without_the_key_nothing_goes(self):
+        archive, out = self.make(), self.path("out")
+        self.make("other", key="other.key", last=1)
+        for key in (None, "other.key.pub"):
+            problems, outcome = self.outcome("export", archive, out, key=key)
+            self.assertEqual({p["problem"] for p in problems}, {"key"})
+            self.assertEqual((outcome["placed"], self.names(out)), (0, []))
+
+    def test_a_full_disk_leaves_no_half_file(self):
+        archive, out = self.make(), self.path("out")
+        size = min(map(os.path.getsize, self.segments(archive)[:-1])) // 2
+        run = subprocess.run([console.PROGRAM, "archive", "export", archive, out, "--key", self.path("seal.key.pub")],
+                             preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (size, size)),
+                             restore_signals=False, capture_output=True, text=True, check=False)
+        self.assertEqual((run.returncode, self.names(out)), (STORE, []))
+        self.assertIn("no space left", run.stderr)
+        self.assertFalse(os.path.exists(f"{out}/.part"))
+        self.assertEqual(self.run_archive("export", archive, out).code, OK)
+
+    def test_wrong_input(self):
+        archive = self.make()
+        for args, code, text in (((self.path("none"), self.path("out")), STORE, "not found"),
+                                 ((archive, self.path("out"), "--since", "yesterday"), USAGE, "--since is a duration"),
+                                 ((archive, self.path("out"), "--since", "1h", "--until", "2h"), USAGE, "not before"),
+                                 ((archive, self.path("seal.key")), STORE, "cannot be used"),
+                                 ((), USAGE, "is missing")):
+            result = self.run_archive("export", *args)
+            self.assertEqual((result.code, result.out), (code, ""), args)
+            self.assertIn(text, result.err)
+
+
+class Import(Case):
+    def parts(self):
+        """Three exports of one archive that follow each other."""
+        archive = self.make()
+        rows = self.run_haidang("archive", "list", archive, "--json").objects()[:-1]
+        third = len(rows) // 3
+        for name, some in (("a", rows[:third]), ("b", rows[third:2 * third]), ("c", rows[2 * third:])):
+            self.assertEqual(self.run_archive("export", archive, self.path(name), "--since", some[0]["earliest"],
+                                              "--until", some[-1]["latest"]).code, OK)
+        return archive, *map(self.path, "abc")
+
+    def test_in_any_order_and_what_is_missing_between(self):
+        archive, a, b, c = self.parts()
+        into = self.path("into")
+        problems, _ = self.outcome("import", c, a, "--into", into)
+        self.assertEqual({p["problem"] for p in problems}, {"missing", "chain"})
+        missing = next(p for p in problems if p["problem"] == "missing")
+        self.assertEqual(missing["file"], self.names(c)[0])
+        self.assertIn(f"entries {int(self.names(b)[0][:20])} to {int(self.names(c)[0][:20]) - 1} are not here", missing["text"])
+        problems, outcome = self.outcome("import", b, "--into", into)
+        self.assertEqual((problems, outcome["placed"]), ([], len(self.segments(b))))
+        self.assertEqual(self.names(into), self.names(archive)[:-1])
+        self.assertEqual(self.verify(into).code, OK)
+        _, outcome = self.problems(into)
+        self.assertEqual(self.lines_read(into), outcome["lines"])
+        problems, outcome = self.outcome("import", a, b, c, "--into", into)
+        self.assertEqual((problems, outcome["placed"], outcome["present"]), ([], 0, len(self.segments(into))))
+
+    def test_other_content_is_not_overwritten(self):
+        _, a, b, _ = self.parts()
+        into = self.path("into")
+        self.run_archive("import", a, "--into", into)
+        had = self.segments(into)[1]
+        self.change(had, 300)
+        before = self.sums(into)
+        result = self.run_archive("import", a, b, "--into", into)
+        self.assertEqual(result.code, PROBLEMS)
+        self.assertIn("with other content", result.out)
+        self.assertEqual(self.sums(into)[os.path.basename(had)], before[os.path.basename(had)])
+        self.assertIn(self.names(b)[0], self.names(into))
+
+    def test_another_journal_is_refused(self):
+        _, a, _, _ = self.parts()
+        other, into = self.make("other"), self.path("into")
+        self.run_archive("import", a, "--into", into)
+        before = self.sums(into)
+        problems, outcome = self.outcome("import", other, "--into", into)
+        self.assertIn("it belongs to another journal", {p["text"] for p in problems})
+        self.assertEqual((outcome["placed"], self.sums(into)), (0, before))
+
+    def test_damaged_truncated_and_unknown(self):
+        _, a, b, c = self.parts()
+        into = self.path("into")
+        first, second = self.segments(a)[:2]
+        self.change(first, self.entry_offsets(first)[0] + 90)
+        os.truncate(second, os.path.getsize(second) - 20)
+        result = self.run_archive("import", a, b, "--into", into)
+        self.assertEqual(result.code, PROBLEMS)
+        self.assertEqual(self.names(into), self.names(a)[2:] + self.names(b))
+        problems, outcome = self.outcome("import", c, "--into", into, key=None)
+        self.assertIn("key", {p["problem"] for p in problems})
+        self.assertEqual(outcome["placed"], 0)
+
+    def test_a_good_file_takes_the_place_of_a_damaged_one(self):
+        archive, a, _, _ = self.parts()
+        mark = self.read(f"{archive}/mark")
+        bad = self.segments(archive)[1]
+        self.change(bad, 300)
+        os.rename(bad, self.path("evidence"))
+        problems, outcome = self.outcome("import", a, "--into", archive)
+        self.assertEqual((problems, outcome["placed"]), ([], 1))
+        self.assertEqual(self.read(f"{archive}/mark"), mark)
+        self.assertEqual(self.verify(archive).code, OK)
+        self.make(first=ENTRIES + 1, last=2 * ENTRIES)  # the writer goes on
+        self.assertEqual(self.problems(archive)[1]["entries"], 2 * ENTRIES)
+
+    def test_not_beside_a_writer(self):
+        archive, a, _, _ = self.parts()
+        with open(f"{archive}/lock", "rb") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            result = self.run_archive("import", a, "--into", archive)
+        self.assertEqual(result.code, STORE)
+        self.assertIn("in use by its writer", result.err)
+
+    def test_what_an_interrupted_one_left_goes(self):
+        _, a, _, _ = self.parts()
+        into = self.path("into")
+        self.write(f"into/.part/{self.names(a)[0]}", "half")
+        self.assertEqual(self.run_archive("import", a, "--into", into).code, OK)
+        self.assertFalse(os.path.exists(f"{into}/.part"))
+
+    def test_ctrl_c_leaves_whole_files_alone(self):
+        _, a, _, _ = self.parts()
+        with subprocess.Popen([console.PROGRAM, "archive", "import", *[a] * 900, "--into", self.path("into"), "--key",
+                               self.path("seal.key.pub")], stdout=subprocess.PIPE, stderr=subprocess.PIPE) as run:
+            while not os.path.exists(self.path("into")) or self.names(self.path("into")) != self.names(a):
+                self.assertIsNone(run.poll())
+            run.send_signal(signal.SIGINT)
+            _, err = run.communicate()
+        self.assertEqual(run.returncode, -signal.SIGINT)
+        self.assertIn(b"stopped", err)
+        self.assertFalse(os.path.exists(self.path("into/.part")))
+
+    def test_wrong_input(self):
+        archive = self.make()
+        for args, code in (((archive,), USAGE), ((self.path("none"), "--into", self.path("into")), STORE), ((), USAGE)):
+            result = self.run_archive("import", *args)
+            self.assertEqual((result.code, result.out), (code, ""), args)
+
+
+class Repair(Case):
+    def repair(self, archive):
+        new = self.path("new")
+        shutil.rmtree(new, ignore_errors=True)
+        before = self.sums(archive)
+        result = self.run_archive("repair", archive, "--into", new, "--json", key=None)
+        self.assertEqual(self.sums(archive), before)
+        *told, outcome = result.objects()
+        lost = [(t["lost_from"], t["lost_to"]) for t in told if "lost_from" in t]
+        self.assertEqual(outcome["lost_entries"], sum(b - a + 1 for a, b in lost))
+        self.assertEqual(result.code, PROBLEMS if lost else OK)
+        self.assertEqual(self.lines_read(new), outcome["lines"])
+        return lost, outcome, new
+
+    def first(self, archive, i):
+        return int(self.names(archive)[i][:20])
+
+    def test_a_whole_archive_is_copied(self):
+        archive = self.make()
+        lost, outcome, new = self.repair(archive)
+        self.assertEqual((lost, outcome["salvaged"], outcome["entries"]), ([], 0, ENTRIES))
+        self.assertEqual(self.verify(new).code, OK)
+        old = self.sums(archive)
+        self.assertEqual({n: old[n] for n in self.names(archive)}, {n: self.sums(new)[n] for n in self.names(new)})
+
+    def test_one_entry_is_damaged(self):
+        archive = self.make()
+        bad = self.segments(archive)[2]
+        self.change(bad, self.entry_offsets(bad)[1] + 100)
+        index = self.first(archive, 2) + 1
+        lost, outcome, new = self.repair(archive)
+        self.assertEqual((lost, outcome["salvaged"], outcome["lost_lines"]), ([(index, index)], 1, LINES))
+        problems, seen = self.problems(new)
+        self.assertEqual({p["problem"] for p in problems}, {"missing", "unstated", "chain"})
+        self.assertEqual(seen["entries"], ENTRIES - 1)
+        text = self.run_archive("repair", archive, "--into", self.path("text"), key=None)
+        self.assertIn(f"lost: entries {index} to {index}, after 2026-11-21 ", text.out)
+        self.assertIn(f"{bad}: entry {index}, offset ", text.out)
+
+    def test_every_kind_of_harm(self):
+        whole = self.make()
+        first = [self.first(whole, i) for i in range(len(self.names(whole)))]
+        cut = self.entry_offsets(self.segments(whole)[2])[1] + 30
+        harms = {
+            "cut": (lambda files: os.truncate(files[2], cut), [(first[2] + 1, first[3] - 1)]),
+            "header": (lambda files: self.change(files[2], 30), []),
+            "footer": (lambda files: self.change(files[2], os.path.getsize(files[2]) - 5), []),
+            "emptied": (lambda files: os.truncate(files[2], 0), [(first[2], first[3] - 1)]),
+            "taken": (lambda files: os.remove(files[2]), [(first[2], first[3] - 1)]),
+            "foreign": (lambda files: shutil.copy(self.segments(other)[2], files[2]), [(first[2], first[3] - 1)]),
+            "newest": (lambda files: os.remove(files[-1]), [(first[-1], ENTRIES)]),
+            "oldest": (lambda files: self.change(files[0], 64 + 90), [(1, 1)]),
+            "no mark": (lambda files: os.remove(os.path.join(os.path.dirname(files[0]), "mark")), []),
+        }
+        other = self.make("other")
+        for name, (harm, want) in harms.items():
+            archive = self.copy(whole, name)
+            harm(self.segments(archive))
+            lost, outcome, _ = self.repair(archive)
+            self.assertEqual(lost, want, name)
+            self.assertEqual(outcome["entries"] + outcome["lost_entries"], ENTRIES, name)
+
+    def test_wrong_input(self):
+        archive = self.make()
+        for args, code, text in (((archive,), USAGE, "--into DIR is missing"),
+                                 ((archive, "--into", archive), STORE, "holds segments already"),
+                                 ((self.path("none"), "--into", self.path("new")), STORE, "not found")):
+            result = self.run_archive("repair", *args, key=None)
+            self.assertEqual((result.code, result.out), (code, ""), args)
+            self.assertIn(text, result.err)
+
+
+if __name__ == "__main__":
+    console.main()
