@@ -90,6 +90,8 @@ int con_run_archive_import(const struct con_args *args);
 int con_run_archive_list(const struct con_args *args);
 int con_run_archive_repair(const struct con_args *args);
 int con_run_archive_verify(const struct con_args *args);
+int con_run_prove(const struct con_args *args);
+int con_run_verify(const struct con_args *args);
 int con_run_ca_init(const struct con_args *args);
 int con_run_ca_issue(const struct con_args *args);
 int con_run_ca_revoke(const struct con_args *args);

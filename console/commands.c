@@ -282,6 +282,31 @@ static const struct con_option archive_repair_options[] = {
     {0},
 };
 
+static const struct con_option prove_options[] = {
+    {"archive", 0, CON_VALUE, "DIR", "the correlator's archive", "@dirs"},
+    {"alerts", 0, CON_VALUE, "DIR", "the correlator's alert journal", "@dirs"},
+    {"receipts", 0, CON_VALUE, "DIR", "the forwarder's receipts", "@dirs"},
+    {"since", 0, CON_VALUE, "TIME",
+     "seek in what was received since: so far back (10m, 24h, 7d), or at a time (RFC "
+     "3339)",
+     NULL},
+    {"until", 0, CON_VALUE, "TIME", "and before", NULL},
+    {"host", 'H', CON_VALUE, "NAME", "the host that a line comes from", NULL},
+    KEY_OPTIONS,
+    {"bundle", 'b', CON_VALUE, "FILE", "write it all into this file, for verify",
+     "@files"},
+    {"json", 'j', CON_FLAG, NULL, "one JSON object", NULL},
+    SHOW_OPTIONS,
+    {0},
+};
+
+static const struct con_option verify_options[] = {
+    KEY_OPTIONS,
+    {"json", 'j', CON_FLAG, NULL, "one JSON object", NULL},
+    SHOW_OPTIONS,
+    {0},
+};
+
 static const struct con_option ca_init_options[] = {
     {"dir", 'd', CON_VALUE, "DIR", "directory of the CA (default: /etc/haidang/ca)",
      "@dirs"},
@@ -498,6 +523,30 @@ const struct con_command con_commands[] = {
      "when\n"
      "something was.",
      archive_repair_options, 0, 1, con_run_archive_repair},
+    {"prove", "LINE|EVENT-ID|ALERT-ID",
+     "what is stored of a line or an alert: from its host to the receipt",
+     "chuỗi chứng cứ của một dòng hoặc cảnh báo: từ máy chủ đến biên nhận",
+     "EVENT-ID is AGENT/BOOT/SEQ, or AGENT/SEQ when one boot has it; ALERT-ID a UUID; "
+     "LINE a whole\n"
+     "line as it was received, or its SHA-256. Shows host, agent, batch, segment of the "
+     "archive and\n"
+     "its seal, the alerts in whose evidence it is, and their receipts; what is missing "
+     "is said.\n"
+     "With --bundle one tar file with the segments concerned, which verify checks on any "
+     "machine\n"
+     "(docs/proof.md). Reads only. Exit status 0 found, 1 not found, 6 a journal cannot "
+     "be read.",
+     prove_options, 1, 1, con_run_prove},
+    {"verify", "BUNDLE --key FILE...", "checks a bundle that prove has written",
+     "kiểm tra gói chứng cứ do lệnh prove ghi ra",
+     "Needs the public keys alone, unpacks nothing. Each link is checked: hash and "
+     "signature of the\n"
+     "segments, that line, alert and receipt are where the bundle says, the SHA-256 of "
+     "evidence, what\n"
+     "refers to what. Exit status 0 when all holds, 1 when a link does not (it is "
+     "named), 2 wrong\n"
+     "usage, 4 a key cannot be used, 6 the file cannot be read.",
+     verify_options, 1, 1, con_run_verify},
     {"ca init", "", "makes a certification authority", "tạo cơ quan chứng thực (CA)",
      NULL, ca_init_options, 0, 0, con_run_ca_init},
     {"ca issue", "NAME", "makes a key and certificate for an agent or a server",
