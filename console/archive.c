@@ -85,6 +85,20 @@ const char *con_archive_dir(const struct con_args *args)
     return args->n_operands > 0 ? args->operands[0] : CON_ARCHIVE_DEFAULT;
 }
 
+/* Media from elsewhere may hold anything under these names. */
+static int check_files(const char *dir, const struct hd_journal_segments *list)
+{
+    for (size_t i = 0; i < list->n; i++) {
+        char path[PATH_MAX];
+        struct stat st;
+        if (hd_journal_segment_path(dir, list->first[i], path, sizeof(path)) == HD_OK &&
+            stat(path, &st) == 0 && !S_ISREG(st.st_mode)) {
+            return con_fail(HD_EXIT_STORE, "%s is not a regular file", path);
+        }
+    }
+    return HD_EXIT_OK;
+}
+
 int con_archive_list(const char *dir, struct hd_journal_segments *list)
 {
     int err = hd_journal_list(dir, list);
@@ -97,7 +111,7 @@ int con_archive_list(const char *dir, struct hd_journal_segments *list)
                         "%s holds no segment (files such as 00000000000000000001.zst)",
                         dir);
     }
-    return HD_EXIT_OK;
+    return check_files(dir, list);
 }
 
 uint64_t con_archive_bytes(const char *dir, const struct hd_journal_segments *list)

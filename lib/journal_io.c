@@ -19,8 +19,8 @@
 static int sys_open(void *ctx, const char *path, int flags, int *fd)
 {
     (void)ctx;
-    do {
-        *fd = open(path, flags | O_CLOEXEC, FILE_MODE);
+    do { /* O_NONBLOCK: a FIFO in the place of a file must not hold us */
+        *fd = open(path, flags | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, FILE_MODE);
     } while (*fd < 0 && errno == EINTR);
     return *fd < 0 ? hd_err_from_errno(errno) : HD_OK;
 }

@@ -29,6 +29,17 @@ class Verify(archives.Case):
         self.assertEqual(outcome["latest"], "2026-11-21T00:40:00.000019Z")
         self.assertGreater(outcome["tail_entries"], 0)
 
+    def test_while_it_is_written(self):
+        with subprocess.Popen([archives.MAKE, self.path("archive"), self.path("seal.key"), "1", "6000", "20", "20000"]) as writer:
+            while not os.path.exists(self.path("archive/mark")):
+                self.assertIsNone(writer.poll())
+            checks = 0
+            while writer.poll() is None or checks == 0:
+                result = self.verify(self.path("archive"))
+                self.assertEqual(result.code, OK, result.out)
+                checks += 1
+        self.assertEqual(self.problems(self.path("archive"))[1]["entries"], 6000)
+
     def test_in_vietnamese(self):
         self.assertIn("tất cả đều đúng\n", self.verify(self.make(), "--lang", "vi").out)
 
@@ -122,7 +133,12 @@ class Verify(archives.Case):
     def test_wrong_input(self):
         archive = self.make()
         os.mkdir(self.path("empty"))
+        shutil.copytree(archive, self.path("fifo"))
+        for name in ("mark", "00000000000000000001.zst"):
+            os.remove(self.path(f"fifo/{name}"))
+            os.mkfifo(self.path(f"fifo/{name}"))
         for args, code, text in (((self.path("none"),), STORE, "none cannot be read: not found"),
+                                 ((self.path("fifo"),), STORE, "is not a regular file"),
                                  ((self.path("empty"),), STORE, "holds no segment"),
                                  ((archive, "--key", self.path("seal.key")), CERT, "seal.key is no public key"),
                                  ((archive, "--key", self.path("gone")), CERT, "not found"),
