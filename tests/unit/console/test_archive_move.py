@@ -112,6 +112,24 @@ class Export(Case):
             self.assertEqual({p["problem"] for p in problems}, {"key"})
             self.assertEqual((outcome["placed"], self.names(out)), (0, []))
 
+    def test_kill_9_leaves_no_half_file(self):
+        archive, out = self.make(last=8 * ENTRIES), self.path("out")
+        whole = self.sums(archive)
+        sealed, stages = self.names(archive)[:-1], set()
+        command = [console.PROGRAM, "archive", "export", archive, out, "--key", self.path("seal.key.pub")]
+        for wanted in range(1, len(sealed), 5):
+            with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as run:
+                while run.poll() is None and (not os.path.exists(out) or len(self.names(out)) < wanted):
+                    pass
+                run.kill()
+            stages.add(len(self.names(out)))
+            for name in self.names(out):
+                self.assertEqual(self.sums(out)[name], whole[name])
+        self.assertGreater(len(stages), 3)
+        self.assertEqual(self.run_archive("export", archive, out).code, OK)
+        self.assertEqual(self.names(out), sealed)
+        self.assertFalse(os.path.exists(f"{out}/.part"))
+
     def test_a_full_disk_leaves_no_half_file(self):
         archive, out = self.make(), self.path("out")
         size = min(map(os.path.getsize, self.segments(archive)[:-1])) // 2
@@ -306,6 +324,19 @@ class Repair(Case):
             lost, outcome, _ = self.repair(archive)
             self.assertEqual(lost, want, name)
             self.assertEqual(outcome["entries"] + outcome["lost_entries"], ENTRIES, name)
+
+    def test_a_flipped_bit_costs_one_entry_at_most(self):
+        archive = self.make(last=10)
+        path = self.segments(archive)[0]
+        for at in range(0, os.path.getsize(path), 97):
+            self.change(path, at, 1 << at % 8)
+            lost, outcome, _ = self.repair(archive)
+            self.assertLessEqual(outcome["lost_entries"], 1, at)
+            self.assertEqual(outcome["entries"] + outcome["lost_entries"], 10, at)
+            self.assertEqual((outcome["whole"] + outcome["salvaged"], len(lost)),
+                             (len(self.segments(archive)), outcome["lost_entries"]), at)
+            self.assertGreater(outcome["problems"], 0, at)
+            self.change(path, at, 1 << at % 8)
 
     def test_wrong_input(self):
         archive = self.make()
