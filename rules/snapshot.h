@@ -24,7 +24,10 @@ struct rul_corr_ref { /* one rule it counts */
 enum rul_timing {
     RUL_SLIDING, /* fires while counting up */
     RUL_ALIGNED, /* windows [kT, (k+1)T), tested at their end; each a group of its own */
-    RUL_STARTED /* windows [s, s+T) from each event that is wanted, tested at their end */
+    RUL_STARTED, /* windows [s, s+T) from each event that is wanted, tested at their end
+                  */
+    RUL_SESSION_NOW, /* sessions; fires while counting up */
+    RUL_SESSION_END  /* sessions, tested at their end */
 };
 
 /* One alternative of a condition over rules; sets of refs as bits. */
@@ -40,6 +43,7 @@ struct rul_corr {
     enum rul_rule_type type;
     enum rul_timing timing;
     int64_t timespan_ns;
+    int64_t gap_ns;           /* a session is over after this; sessions only */
     struct rul_bounds bounds; /* counts; temporal without terms: of different rules */
     struct rul_limits limits; /* metrics */
     const char *group_names[RUL_GROUP_MAX];
@@ -53,8 +57,14 @@ struct rul_corr {
     const uint8_t *order; /* refs; see rul_term.first */
     uint32_t n_starts;    /* of them; 0: order does not matter */
     bool has_null_group;  /* events without a group-by field are counted, too */
-    bool resets;          /* what has fired does not count any more; sliding only */
+    bool resets;          /* what has fired does not count any more; rul_counts_up only */
 };
+
+/* Else it is tested when a window ends. */
+static inline bool rul_counts_up(const struct rul_corr *corr)
+{
+    return corr->timing == RUL_SLIDING || corr->timing == RUL_SESSION_NOW;
+}
 
 static inline bool rul_bounds_hold(const struct rul_bounds *b, uint64_t count)
 {

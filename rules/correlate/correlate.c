@@ -352,6 +352,12 @@ static void evict(struct rul_correlator *c, struct rul_groups *groups)
     c->stats.evicted++;
 }
 
+/* Without an event for so long, nothing of the group counts any more. */
+static int64_t life_of(const struct rul_corr *corr)
+{
+    return corr->timing == RUL_SESSION_NOW ? corr->gap_ns : corr->timespan_ns;
+}
+
 /* Groups that no event can join any more go without a word: dropping them changes no
  * detection. */
 static void drop_expired(struct rul_correlator *c, struct rul_corr_state *state)
@@ -361,8 +367,8 @@ static void drop_expired(struct rul_correlator *c, struct rul_corr_state *state)
         struct rul_groups *groups = &state->groups;
         uint32_t at = groups->stalest;
         if (at == RUL_POOL_NONE || at == groups->freshest ||
-            state->corr->timing != RUL_SLIDING ||
-            rul_group_at(groups, at)->newest_ns > edge_ns - state->corr->timespan_ns) {
+            !rul_counts_up(state->corr) ||
+            rul_group_at(groups, at)->newest_ns > edge_ns - life_of(state->corr)) {
             return;
         }
         rul_groups_remove(groups, at);

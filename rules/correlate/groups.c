@@ -10,6 +10,9 @@
 const struct rul_window_ops *rul_window_for(const struct rul_corr *corr)
 {
     bool slides = corr->timing == RUL_SLIDING;
+    if (corr->timing == RUL_SESSION_NOW || corr->timing == RUL_SESSION_END) {
+        return &rul_window_session;
+    }
     switch (corr->type) {
     case RUL_EVENT_COUNT:
         return slides ? &rul_window_newest : &rul_window_counter;
@@ -27,7 +30,7 @@ const struct rul_window_ops *rul_window_for(const struct rul_corr *corr)
 
 static size_t head_size(const struct rul_groups *groups)
 {
-    return groups->corr->timing == RUL_SLIDING ? 0 : sizeof(struct rul_closing);
+    return rul_counts_up(groups->corr) ? 0 : sizeof(struct rul_closing);
 }
 
 static size_t body_size(const struct rul_groups *groups)

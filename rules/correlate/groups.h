@@ -46,7 +46,7 @@ void rul_groups_fini(struct rul_groups *groups);
 struct rul_group *rul_group_at(const struct rul_groups *groups, uint32_t at);
 struct hd_slice rul_group_key(const struct rul_groups *groups,
                               const struct rul_group *group);
-/* NULL for windows that slide. */
+/* NULL for windows that are tested while counting up. */
 struct rul_closing *rul_group_closing(const struct rul_groups *groups,
                                       struct rul_group *group);
 struct rul_window rul_group_window(const struct rul_groups *groups,

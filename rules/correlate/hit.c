@@ -10,6 +10,7 @@
 
 #include "rules/correlate/core.h"
 #include "rules/correlate/key.h"
+#include "rules/correlate/session.h"
 #include "rules/correlate/temporal.h"
 
 #define SWEEP_NS HD_NS_PER_SEC /* how far apart windows of many groups are looked for */
@@ -189,6 +190,31 @@ static int count_sliding(struct rul_hit *h, struct rul_group *g,
     return 0;
 }
 
+/* Fires at most once a session. */
+static int count_session(struct rul_hit *h, struct rul_group *g,
+                         const struct rul_sample *sample)
+{
+    const struct rul_window w = window_of(h, g);
+    struct fired f = {.shown = h->shown, .place = h->mark.place};
+    if (rul_session_begins(&w, h->mark.time_ns)) {
+        rul_groups_empty(&h->state->groups, g);
+        g->is_armed = true;
+    }
+    int err = rul_session_join(&w, sample);
+    g->newest_ns = h->mark.time_ns > g->newest_ns ? h->mark.time_ns : g->newest_ns;
+    if (err != 0 || !g->is_armed || !rul_window_session.holds(&w, RUL_NEVER, &f.tally)) {
+        return err;
+    }
+    f.end_ns = g->newest_ns;
+    g->is_armed = w.corr->resets;
+    g->fired_ns = g->newest_ns;
+    fire(h, g, &f);
+    if (w.corr->resets) {
+        rul_groups_empty(&h->state->groups, g);
+    }
+    return 0;
+}
+
 /* ---- windows that are tested at their end ---- */
 
 /* The newest event stays, to be shown. */
@@ -214,7 +240,7 @@ static int64_t look_at(const struct rul_hit *h, int64_t end_ns)
 {
     const struct rul_corr_state *state = h->state;
     bool may_wait =
-        state->corr->timing == RUL_STARTED && !h->c->set->rules[state->corr->rule].feeds;
+        state->corr->timing != RUL_ALIGNED && !h->c->set->rules[state->corr->rule].feeds;
     int64_t soonest_ns = state->swept_ns + SWEEP_NS;
     return may_wait && end_ns < soonest_ns ? soonest_ns : end_ns;
 }
@@ -322,12 +348,69 @@ static int count_started(struct rul_hit *h, struct rul_group *g,
     return err;
 }
 
+static int next_session(struct rul_hit *h, const struct rul_window *w,
+                        int64_t watermark_ns, struct rul_ended *ended)
+{
+    int err = rul_session_next(w, watermark_ns, ended);
+    while (rul_try_again(h->c, err)) {
+        err = rul_session_next(w, watermark_ns, ended);
+    }
+    return err;
+}
+
+/* False: a session is still open. */
+static bool close_sessions(struct rul_hit *h, struct rul_group *g, int64_t watermark_ns)
+{
+    const struct rul_window w = window_of(h, g);
+    const struct rul_closing *closing = rul_group_closing(&h->state->groups, g);
+    struct rul_ended ended;
+    while (next_session(h, &w, watermark_ns, &ended) == 0) {
+        const struct fired f = {.tally = ended.tally,
+                                .end_ns = ended.end_ns,
+                                .shown = closing->event,
+                                .place = closing->place};
+        if (ended.holds && f.shown != NULL) {
+            fire(h, g, &f);
+        }
+    }
+    int64_t due_ns = rul_session_due(&w);
+    expect_close(h, due_ns);
+    return due_ns == INT64_MAX;
+}
+
+static int count_sessions(struct rul_hit *h, struct rul_group *g,
+                          const struct rul_sample *sample)
+{
+    const struct rul_window w = window_of(h, g);
+    if (!h->is_emitted) {
+        (void)close_sessions(h, g, w.watermark_ns);
+    }
+    if (rul_session_is_full(&w)) {
+        (void)close_sessions(h, g, rul_session_oldest(&w) + 1);
+    }
+    int err = keep_event(h, g, rul_group_closing(&h->state->groups, g));
+    err = err != 0 ? err : rul_session_wait(&w, sample);
+    expect_close(h, rul_session_due(&w));
+    return err;
+}
+
+static bool close_windows(struct rul_hit *h, struct rul_group *g, int64_t watermark_ns)
+{
+    switch (h->state->corr->timing) {
+    case RUL_STARTED:
+        return close_started(h, g, watermark_ns);
+    case RUL_SESSION_END:
+        return close_sessions(h, g, watermark_ns);
+    default:
+        return close_aligned(h, g, watermark_ns);
+    }
+}
+
 void rul_hit_close(struct rul_hit *h)
 {
     struct rul_corr_state *state = h->state;
     struct rul_groups *groups = &state->groups;
     int64_t watermark_ns = rul_watermark(h->c);
-    bool is_started = state->corr->timing == RUL_STARTED;
     if (state->next_close_ns > watermark_ns) {
         return;
     }
@@ -338,8 +421,7 @@ void rul_hit_close(struct rul_hit *h)
         struct rul_group *g = rul_group_at(groups, at);
         uint32_t next = g->newer;
         rul_groups_open(groups, at);
-        bool is_over = is_started ? close_started(h, g, watermark_ns)
-                                  : close_aligned(h, g, watermark_ns);
+        bool is_over = close_windows(h, g, watermark_ns);
         rul_groups_close(groups, at);
         if (is_over) {
             rul_groups_remove(groups, at);
@@ -419,6 +501,12 @@ static int count_in(struct rul_hit *h, uint32_t at, const struct rul_sample *sam
         break;
     case RUL_STARTED:
         err = count_started(h, g, sample);
+        break;
+    case RUL_SESSION_NOW:
+        err = count_session(h, g, sample);
+        break;
+    case RUL_SESSION_END:
+        err = count_sessions(h, g, sample);
         break;
     }
     rul_groups_close(groups, at);

@@ -130,8 +130,12 @@ static int find_timing(const struct resolver *r, struct rul_corr *corr)
     } else {
         corr->timing = counts_up(corr) ? RUL_SLIDING : RUL_ALIGNED;
     }
-    corr->timing = options->is_tumbling ? RUL_ALIGNED : corr->timing;
-    if (err == 0 && corr->resets && corr->timing != RUL_SLIDING) {
+    if (options->window == RUL_WINDOW_TUMBLING) {
+        corr->timing = RUL_ALIGNED;
+    } else if (options->window == RUL_WINDOW_SESSION) {
+        corr->timing = counts_up(corr) ? RUL_SESSION_NOW : RUL_SESSION_END;
+    }
+    if (err == 0 && corr->resets && !rul_counts_up(corr)) {
         hd_diag_error(r->diags, r->doc->rule.file, options->at->line, options->at->column,
                       "'haidang.reset' needs a condition that is met while counting up: "
                       "windows that are tested at their end fire once anyway");
@@ -165,6 +169,7 @@ int rul_corr_resolve(struct rul_set *set, struct rul_doc *doc, uint32_t index,
     *out = (struct rul_corr){.rule = index,
                              .type = doc->rule.type,
                              .timespan_ns = ast->timespan_ns,
+                             .gap_ns = doc->options.gap_ns,
                              .bounds = ast->bounds,
                              .limits = ast->limits,
                              .has_null_group = doc->options.null_group,

@@ -15,7 +15,7 @@
 #include "rules/correlate/core.h"
 
 #define MAGIC      UINT64_C(0x724f4344480a00) /* and a version in the highest byte */
-#define VERSION    UINT64_C(0x32)
+#define VERSION    UINT64_C(0x33)
 #define VALUES_MAX RUL_EVENT_VALUES_MAX
 
 /* ---- saving ---- */
@@ -220,7 +220,7 @@ static int load_state(struct rul_correlator *c, struct rul_loading *in)
     }
     int err = 0;
     c->stats.forgotten += state == NULL && size > 0;
-    if (state != NULL && state->corr->timing != RUL_SLIDING) {
+    if (state != NULL && !rul_counts_up(state->corr)) {
         state->next_close_ns = 0; /* whatever ends is found by looking */
     }
     while (state != NULL && err == 0 && hd_bytes_left(&body.in) > 0) {

@@ -66,6 +66,7 @@ extern const struct rul_window_ops rul_window_samples;  /* value_sum ..., slidin
 extern const struct rul_window_ops rul_window_totals;   /* value_sum ..., closing */
 extern const struct rul_window_ops rul_window_seen;     /* temporal */
 extern const struct rul_window_ops rul_window_chain;    /* temporal_ordered */
+extern const struct rul_window_ops rul_window_session;  /* what counts, in sessions */
 extern const struct rul_window_ops rul_window_started;  /* both, with windows that begin
                                                            with events */
 

@@ -7,6 +7,7 @@
 #include <haidang/yaml.h>
 
 #include "rules/parse/expr.h"
+#include "rules/parse/options.h"
 #include "rules/set.h"
 
 #define RUL_GROUP_MAX   8U  /* group-by fields */
@@ -63,13 +64,6 @@ struct rul_corr_ast {
     const struct rul_cond *expr;     /* condition over rule names; NULL: numbers */
     const struct hd_yaml *condition; /* where it stands; NULL: all rules */
     bool generate;
-};
-
-struct rul_corr_options {     /* beyond Sigma: the `haidang` map of a correlation */
-    bool null_group;          /* an event without a group-by field has a group, too */
-    bool reset;               /* what has fired does not count any more */
-    bool is_tumbling;         /* windows stand one behind the other */
-    const struct hd_yaml *at; /* where the first one stands; NULL: none is given */
 };
 
 struct rul_filter_ast {
@@ -140,10 +134,9 @@ int rul_filter_read(struct rul_reader *r, const struct hd_yaml *node,
                     struct rul_doc *doc) HD_MUST_USE;
 int rul_correlation_read(struct rul_reader *r, const struct hd_yaml *node,
                          struct rul_doc *doc) HD_MUST_USE;
-/* One member of the `haidang` map that is none of its texts. */
-int rul_option_read(const struct rul_reader *r, const struct hd_yaml *v,
-                    struct rul_corr_options *options) HD_MUST_USE;
-uint64_t rul_options_hash(const struct rul_corr_options *options, uint64_t hash);
+/* "10m" -> nanoseconds. */
+int rul_time_read(const struct rul_reader *r, const struct hd_yaml *node,
+                  int64_t *out) HD_MUST_USE;
 int rul_examples_read(struct rul_reader *r, const struct hd_yaml *node,
                       struct rul_example **out) HD_MUST_USE;
 

@@ -44,8 +44,7 @@ static int read_words(struct rul_reader *r, const struct hd_yaml *node,
     return 0;
 }
 
-static int read_timespan(struct rul_reader *r, const struct hd_yaml *node,
-                         struct rul_corr_ast *corr)
+int rul_time_read(const struct rul_reader *r, const struct hd_yaml *node, int64_t *out)
 {
     static const struct {
         uint8_t unit;
@@ -59,13 +58,14 @@ static int read_timespan(struct rul_reader *r, const struct hd_yaml *node,
             if (text.ptr[text.len - 1] == units[i].unit &&
                 hd_num_u64(number, (uint64_t)SPAN_MAX / units[i].seconds, &n) == 0 &&
                 n > 0) {
-                corr->timespan_ns = (int64_t)(n * units[i].seconds) * HD_NS_PER_SEC;
+                *out = (int64_t)(n * units[i].seconds) * HD_NS_PER_SEC;
                 return 0;
             }
         }
     }
     return rul_refuse(r, node,
-                      "'timespan' must be a number with s, m, h, d or w, at most a year");
+                      "'%.*s' must be a number with s, m, h, d or w, at most a year",
+                      HD_SLICE_FMT(node->key->text));
 }
 
 /* ---- condition ---- */
@@ -363,7 +363,7 @@ static int read_member(struct rul_reader *r, const struct hd_yaml *v,
         return read_words(r, v, corr->group, RUL_GROUP_MAX, &corr->n_group);
     }
     if (hd_yaml_is(v->key, "timespan")) {
-        return read_timespan(r, v, corr);
+        return rul_time_read(r, v, &corr->timespan_ns);
     }
     if (hd_yaml_is(v->key, "condition")) {
         return read_condition(r, v, type, corr);

@@ -297,8 +297,8 @@ int rul_doc_read(struct rul_reader *r, const struct hd_yaml *root, struct rul_do
     doc->regex_work = r->regex_work;
     doc->rule.hash = hash_node(body, doc->rule.hash) + r->inserted;
     doc->rule.hash = rul_options_hash(&doc->options, doc->rule.hash);
-    if (err == 0 && doc->options.at != NULL && doc->corr == NULL) {
-        err = rul_refuse(r, doc->options.at, "only a correlation has this option");
+    if (err == 0 && rest == 0 && doc->options.at != NULL) {
+        err = rul_options_check(r, doc);
     }
     *out = doc;
     return err != 0 ? err : rest;

@@ -32,7 +32,13 @@ static const char rules[] =
     "[a, "
     "b], timespan: 10s}\n---\ntitle: c8\ncorrelation: {type: temporal, timespan: 10s, "
     "condition: a and not b}\n---\ntitle: c9\ncorrelation: {type: event_count, rules: "
-    "c1, timespan: 1m, condition: {gte: 2}}\n";
+    "c1, timespan: 1m, condition: {gte: 2}}\n---\ntitle: s1\ncorrelation: {type: "
+    "value_count, rules: a, timespan: 10s, condition: {field: user.name, gte: "
+    "3}}\nhaidang: {window: session, gap: 3s}\n---\ntitle: s2\ncorrelation: {type: "
+    "event_count, rules: a, group-by: user.name, timespan: 10s, condition: {lt: "
+    "3}}\nhaidang: {window: session, gap: 3s}\n---\ntitle: s3\ncorrelation: {type: "
+    "value_sum, rules: a, timespan: 5s, condition: {field: source.port, lt: "
+    "30}}\nhaidang: {window: session, gap: 5s}\n";
 
 static struct rul_set *load_set(void)
 {

@@ -31,7 +31,13 @@ static const char all_kinds[] =
     "---\ntitle: k8\ncorrelation: {type: temporal, timespan: 10s, condition: base and "
     "not second}\n"
     "---\ntitle: k9\ncorrelation: {type: event_count, rules: [corr, k2], timespan: 1m, "
-    "condition: {gte: 2}}\nhaidang: {reset: true";
+    "condition: {gte: 2}}\nhaidang: {reset: true}\n"
+    "---\ntitle: kA\ncorrelation: {type: value_count, rules: base, group-by: "
+    "source.port, timespan: 30s, condition: {field: user.name, gte: 2}}\n"
+    "haidang: {window: session, gap: 6s}\n"
+    "---\ntitle: kB\ncorrelation: {type: value_count, rules: [base, second], timespan: "
+    "9s, condition: {field: user.name, gte: 3, lte: 6}}\n"
+    "haidang: {window: session, gap: 5s";
 
 static struct bench b;
 static struct rul_event_copy *copies[HITS];
@@ -132,7 +138,7 @@ static void play_all(struct seen *seen)
     play(c, 0, HITS, seen);
     rul_correlator_free(c);
     assert_int_equal(waits, 0);
-    for (const char *title = "123456789"; *title != 0; title++) {
+    for (const char *title = "123456789AB"; *title != 0; title++) {
         char name[4] = {'k', *title, ' ', 0};
         const char *sought = *title == '1' ? "corr " : name;
         assert_true(hd_slice_find(hd_buf_slice(&seen->text), hd_slice_str(sought)) !=

@@ -281,7 +281,8 @@ static void test_refused_options(void **state)
     static const struct {
         const char *correlation, *place, *what;
     } rows[] = {
-        {COUNT3("window: session"), ":19:", "sliding or tumbling"},
+        {COUNT3("window: hopping"), ":19:", "sliding, tumbling or session"},
+        {COUNT3("output: stream"), ":19:11:", "generate: true"},
         {COUNT3("reset: perhaps"), ":19:", "true or false"},
         {COUNT3("null_group: [true]"), ":19:", "true or false"},
         {COUNT3("windows: sliding"), ":19:", "unknown key 'haidang.windows'"},

@@ -24,6 +24,7 @@
 struct past { /* an event that was accepted */
     int64_t time;
     int arrival, group, value;
+    int session; /* of its group, for sessions that are tested with every event */
 };
 
 struct outcome {
@@ -43,6 +44,9 @@ struct spec { /* the rule under test, as the reference sees it */
     int64_t span;
     uint64_t min, max, not_equal;
     bool (*metric)(const struct past *window, int n); /* of numbers; NULL: counts */
+    int64_t gap;                                      /* of sessions; 0: other windows */
+    bool resets;
+    bool is_null; /* events of group 0 have no group-by field */
 };
 
 /* The numbers of the stream: -1, -0.5 .. 2. */
@@ -59,6 +63,8 @@ struct reference {
         int64_t newest, fired;
         bool armed, any;
         uint64_t swallowed;
+        int used;    /* arrivals before have fired, and are not counted any more */
+        int session; /* the open one */
     } groups[GROUPS];
     int64_t closed_to; /* windows that ended up to here are done */
     uint64_t late;
@@ -78,6 +84,13 @@ static int by_time(const void *a, const void *b)
     return x->arrival - y->arrival;
 }
 
+static bool is_counted(const struct reference *r, const struct past *p, int group,
+                       int64_t from, int64_t to)
+{
+    return p->group == group && p->time >= from && p->time < to &&
+           p->arrival >= r->groups[group].used;
+}
+
 /* Events of a group in [from, to), one (the last) for each value when values count. */
 static int collect(const struct reference *r, const struct spec *spec, int group,
                    int64_t from, int64_t to, struct past *out)
@@ -85,14 +98,14 @@ static int collect(const struct reference *r, const struct spec *spec, int group
     int n = 0;
     for (int i = 0; i < r->n; i++) {
         const struct past *p = &r->past[i];
-        if (p->group != group || p->time < from || p->time >= to) {
+        if (!is_counted(r, p, group, from, to)) {
             continue;
         }
         bool superseded = false;
         for (int k = 0; spec->values && k < r->n; k++) {
             const struct past *q = &r->past[k];
-            superseded |= q->group == group && q->value == p->value && q->time >= from &&
-                          q->time < to && by_time(p, q) < 0;
+            superseded |= is_counted(r, q, group, from, to) && q->value == p->value &&
+                          by_time(p, q) < 0;
         }
         if (!superseded) {
             out[n++] = *p;
@@ -137,7 +150,8 @@ static void step_sliding(struct reference *r, const struct spec *spec,
                                            .suppressed = r->groups[g].swallowed,
                                            .group = g,
                                            .first_arrival = first->arrival};
-    r->groups[g].armed = false;
+    r->groups[g].armed = spec->resets;
+    r->groups[g].used = spec->resets ? event->arrival + 1 : 0;
     r->groups[g].fired = newest;
     r->groups[g].swallowed = 0;
 }
@@ -179,17 +193,103 @@ static void close_windows(struct reference *r, const struct spec *spec,
     }
 }
 
+/* ---- sessions ---- */
+
+static int distinct_values(const struct past *events, int n)
+{
+    int count = 0;
+    for (int i = 0; i < n; i++) {
+        bool is_new = true;
+        for (int k = 0; k < i; k++) {
+            is_new &= events[k].value != events[i].value;
+        }
+        count += is_new;
+    }
+    return count;
+}
+
+/* A session of these events, in order of time: does the condition hold? */
+static bool session_holds(const struct spec *spec, const struct past *events, int n,
+                          struct outcome *out)
+{
+    uint64_t count = (uint64_t)(spec->values ? distinct_values(events, n) : n);
+    *out = (struct outcome){.first = events[0].time,
+                            .last = events[n - 1].time,
+                            .count = count,
+                            .group = events[0].group,
+                            .first_arrival = events[0].arrival};
+    return spec->metric != NULL
+               ? spec->metric(events, n)
+               : count >= spec->min && count <= spec->max && count != spec->not_equal;
+}
+
+/* Events of the open session, in order of time. */
+static int open_session(const struct reference *r, int group, struct past *out)
+{
+    int n = 0;
+    for (int i = 0; i < r->n; i++) {
+        if (r->past[i].group == group && r->past[i].session == r->groups[group].session) {
+            out[n++] = r->past[i];
+        }
+    }
+    qsort(out, (size_t)n, sizeof(*out), by_time);
+    return n;
+}
+
+static void step_session(struct reference *r, const struct spec *spec,
+                         const struct past *event, struct outcomes *out)
+{
+    static struct past events[STEPS];
+    int g = event->group, n = open_session(r, g, events);
+    int64_t first = n == 0 ? 0 : events[0].time, last = n == 0 ? 0 : events[n - 1].time;
+    if (n == 0 || event->time >= last + spec->gap || event->time >= first + spec->span) {
+        r->groups[g].session++;
+        r->groups[g].armed = true;
+    } else if (event->time <= first - spec->gap || event->time <= last - spec->span) {
+        return; /* of a session that is over */
+    }
+    r->past[r->n] = *event;
+    r->past[r->n++].session = r->groups[g].session;
+    n = open_session(r, g, events);
+    if (!r->groups[g].armed || !session_holds(spec, events, n, &out->list[out->n])) {
+        return;
+    }
+    out->n++;
+    r->groups[g].armed = false;
+    r->groups[g].session += spec->resets;
+}
+
+/* Everything is over: every session of the stream, in order of time. */
+static void close_sessions(const struct reference *r, const struct spec *spec, int group,
+                           struct outcomes *out)
+{
+    static struct past window[STEPS];
+    const struct spec all = {.values = false};
+    int n = collect(r, &all, group, 0, INT64_MAX, window);
+    for (int from = 0, to = 0; from < n; from = to) {
+        for (to = from + 1; to < n; to++) {
+            if (window[to].time >= window[to - 1].time + spec->gap ||
+                window[to].time >= window[from].time + spec->span) {
+                break;
+            }
+        }
+        out->n += session_holds(spec, window + from, to - from, &out->list[out->n]);
+    }
+}
+
 static void step(struct reference *r, const struct spec *spec, const struct past *event,
                  struct outcomes *out)
 {
     r->seen = event->time > r->seen ? event->time : r->seen;
-    if (spec->closing) {
+    if (spec->closing && spec->gap == 0) {
         close_windows(r, spec, out);
     }
     if (event->time < r->seen - LATENESS * SEC) {
         r->late++;
     } else if (spec->closing) {
         r->past[r->n++] = *event;
+    } else if (spec->gap > 0) {
+        step_session(r, spec, event, out);
     } else {
         step_sliding(r, spec, event, out);
     }
@@ -210,13 +310,13 @@ static void on_detection(void *ctx, const struct rul_detection *d,
         .last = d->last_ns,
         .count = d->count,
         .suppressed = d->suppressed,
-        .group = d->group[0].value.ptr[1] - '0',
+        .group = d->group[0].value.ptr == NULL ? 0 : d->group[0].value.ptr[1] - '0',
         .first_arrival = (int)arrival,
     };
 }
 
 static void feed(struct kit *kit, struct rul_correlator *c, const struct past *event,
-                 struct outcomes *out)
+                 bool has_group, struct outcomes *out)
 {
     char position[64], user[8], value[8], number[8];
     struct rul_event_copy *copy = NULL;
@@ -225,7 +325,9 @@ static void feed(struct kit *kit, struct rul_correlator *c, const struct past *e
     (void)snprintf(value, sizeof(value), "v%d", event->value);
     kit_event(kit, "p", "", "");
     kit->ev->time_ns = event->time;
-    rul_event_set(kit->ev, RUL_F_USER_NAME, hd_slice_str(user));
+    if (has_group) {
+        rul_event_set(kit->ev, RUL_F_USER_NAME, hd_slice_str(user));
+    }
     rul_event_set(kit->ev, RUL_F_HOST_NAME, hd_slice_str(value));
     (void)snprintf(number, sizeof(number), "%.1f", number_of(event));
     rul_event_set(kit->ev, RUL_F_SOURCE_PORT, hd_slice_str(number));
@@ -324,12 +426,19 @@ static size_t run(const char *rule, const struct spec *spec, uint64_t seed, int 
                      : kind < 19 ? now - (int64_t)(next_random(&state) % 31) * SEC
                                  : now - (int64_t)(next_random(&state) % 60) * SEC;
         step(&reference, spec, &event, &expected);
-        feed(&kit, c, &event, &got);
+        feed(&kit, c, &event, !spec->is_null || event.group > 0, &got);
         if (next_random(&state) % 64 == 0) {
             restart(&c, kit.set, &late);
         }
     }
     restart(&c, kit.set, &late);
+    if (spec->closing && spec->gap > 0) {
+        rul_correlator_advance(c, now + spec->span + LATENESS * SEC);
+        rul_correlator_close(c, on_detection, &got);
+        for (int g = 0; g < GROUPS; g++) {
+            close_sessions(&reference, spec, g, &expected);
+        }
+    }
     assert_int_equal(late, reference.late);
     compare(&got, &expected, spec->closing, seed);
     rul_correlator_free(c);
@@ -407,38 +516,116 @@ static const struct row {
     struct spec spec;
 } rows[] = {
     {"type: event_count, timespan: 10s, condition: {gte: 1}",
-     {false, false, 10 * SEC, 1, NONE, NONE, NULL}},
+     {.span = 10 * SEC, .min = 1, .max = NONE, .not_equal = NONE}},
     {"type: event_count, timespan: 10s, condition: {gte: 3}",
-     {false, false, 10 * SEC, 3, NONE, NONE, NULL}},
+     {.span = 10 * SEC, .min = 3, .max = NONE, .not_equal = NONE}},
     {"type: event_count, timespan: 45s, condition: {gt: 8}",
-     {false, false, 45 * SEC, 9, NONE, NONE, NULL}},
+     {.span = 45 * SEC, .min = 9, .max = NONE, .not_equal = NONE}},
     {"type: value_count, timespan: 15s, condition: {field: host.name, gte: 3}",
-     {true, false, 15 * SEC, 3, NONE, NONE, NULL}},
+     {.values = true, .span = 15 * SEC, .min = 3, .max = NONE, .not_equal = NONE}},
     {"type: value_count, timespan: 1m, condition: {field: host.name, gt: 4}",
-     {true, false, 60 * SEC, 5, NONE, NONE, NULL}},
+     {.values = true, .span = 60 * SEC, .min = 5, .max = NONE, .not_equal = NONE}},
     {"type: event_count, timespan: 10s, condition: {lt: 4}",
-     {false, true, 10 * SEC, 0, 3, NONE, NULL}},
+     {.closing = true, .span = 10 * SEC, .min = 0, .max = 3, .not_equal = NONE}},
     {"type: event_count, timespan: 20s, condition: {gte: 3, lte: 9, neq: 5}",
-     {false, true, 20 * SEC, 3, 9, 5, NULL}},
+     {.closing = true, .span = 20 * SEC, .min = 3, .max = 9, .not_equal = 5}},
     {"type: value_count, timespan: 20s, condition: {field: host.name, eq: 3}",
-     {true, true, 20 * SEC, 3, 3, NONE, NULL}},
+     {.values = true,
+      .closing = true,
+      .span = 20 * SEC,
+      .min = 3,
+      .max = 3,
+      .not_equal = NONE}},
     {"type: value_count, timespan: 40s, condition: {field: host.name, lte: 5}",
-     {true, true, 40 * SEC, 0, 5, NONE, NULL}},
+     {.values = true,
+      .closing = true,
+      .span = 40 * SEC,
+      .min = 0,
+      .max = 5,
+      .not_equal = NONE}},
     {"type: value_sum, timespan: 20s, condition: {field: source.port, gt: 6}",
-     {false, false, 20 * SEC, 0, 0, 0, sum_above_6}},
+     {.span = 20 * SEC, .metric = sum_above_6}},
     {"type: value_avg, timespan: 15s, condition: {field: source.port, gte: 0.75}",
-     {false, false, 15 * SEC, 0, 0, 0, mean_from_0_75}},
+     {.span = 15 * SEC, .metric = mean_from_0_75}},
     {"type: value_percentile, timespan: 30s, condition: {field: source.port, percentile: "
      "70, gt: 1}",
-     {false, false, 30 * SEC, 0, 0, 0, p70_above_1}},
+     {.span = 30 * SEC, .metric = p70_above_1}},
     {"type: value_percentile, timespan: 20s, condition: {field: source.port, percentile: "
      "50, gte: 0, lt: 0.5}",
-     {false, true, 20 * SEC, 0, 0, 0, median_from_0_to_half}},
+     {.closing = true, .span = 20 * SEC, .metric = median_from_0_to_half}},
     {"type: value_percentile, timespan: 20s, condition: {field: source.port, percentile: "
      "90, neq: 2}",
-     {false, true, 20 * SEC, 0, 0, 0, p90_is_not_2}},
+     {.closing = true, .span = 20 * SEC, .metric = p90_is_not_2}},
     {"type: value_sum, timespan: 10s, condition: {field: source.port, lte: -1}",
-     {false, true, 10 * SEC, 0, 0, 0, sum_to_minus_1}},
+     {.closing = true, .span = 10 * SEC, .metric = sum_to_minus_1}},
+    {"type: event_count, timespan: 20s, condition: {gte: 6}}\nhaidang: {window: tumbling",
+     {.closing = true, .span = 20 * SEC, .min = 6, .max = NONE, .not_equal = NONE}},
+    {"type: value_sum, timespan: 20s, condition: {field: source.port, gt: 6}}\nhaidang: "
+     "{window: tumbling, null_group: true",
+     {.closing = true, .span = 20 * SEC, .metric = sum_above_6, .is_null = true}},
+    {"type: event_count, timespan: 10s, condition: {gte: 3}}\nhaidang: {null_group: true",
+     {.span = 10 * SEC, .min = 3, .max = NONE, .not_equal = NONE, .is_null = true}},
+    {"type: event_count, timespan: 20s, condition: {gte: 4}}\nhaidang: {reset: true",
+     {.span = 20 * SEC, .min = 4, .max = NONE, .not_equal = NONE, .resets = true}},
+    {"type: value_count, timespan: 30s, condition: {field: host.name, gte: "
+     "4}}\nhaidang: {reset: true, null_group: true",
+     {.values = true,
+      .span = 30 * SEC,
+      .min = 4,
+      .max = NONE,
+      .not_equal = NONE,
+      .resets = true,
+      .is_null = true}},
+    {"type: value_sum, timespan: 30s, condition: {field: source.port, gt: 6}}\nhaidang: "
+     "{reset: true",
+     {.span = 30 * SEC, .metric = sum_above_6, .resets = true}},
+    {"type: event_count, timespan: 1m, condition: {gte: 4}}\nhaidang: {window: session, "
+     "gap: 8s",
+     {.span = 60 * SEC, .min = 4, .max = NONE, .not_equal = NONE, .gap = 8 * SEC}},
+    {"type: event_count, timespan: 15s, condition: {gt: 2}}\nhaidang: {window: session, "
+     "gap: 15s, reset: true, null_group: true",
+     {.span = 15 * SEC,
+      .min = 3,
+      .max = NONE,
+      .not_equal = NONE,
+      .gap = 15 * SEC,
+      .resets = true,
+      .is_null = true}},
+    {"type: value_count, timespan: 40s, condition: {field: host.name, gte: "
+     "3}}\nhaidang: {window: session, gap: 9s",
+     {.values = true,
+      .span = 40 * SEC,
+      .min = 3,
+      .max = NONE,
+      .not_equal = NONE,
+      .gap = 9 * SEC}},
+    {"type: value_sum, timespan: 1m, condition: {field: source.port, gt: 6}}\nhaidang: "
+     "{window: session, gap: 12s",
+     {.span = 60 * SEC, .metric = sum_above_6, .gap = 12 * SEC}},
+    {"type: event_count, timespan: 30s, condition: {lt: 3}}\nhaidang: {window: session, "
+     "gap: 7s",
+     {.closing = true, .span = 30 * SEC, .max = 2, .not_equal = NONE, .gap = 7 * SEC}},
+    {"type: event_count, timespan: 12s, condition: {gte: 2, lte: 9, neq: 4}}\nhaidang: "
+     "{window: session, gap: 10s, null_group: true",
+     {.closing = true,
+      .span = 12 * SEC,
+      .min = 2,
+      .max = 9,
+      .not_equal = 4,
+      .gap = 10 * SEC,
+      .is_null = true}},
+    {"type: value_count, timespan: 45s, condition: {field: host.name, eq: 2}}\nhaidang: "
+     "{window: session, gap: 8s",
+     {.values = true,
+      .closing = true,
+      .span = 45 * SEC,
+      .min = 2,
+      .max = 2,
+      .not_equal = NONE,
+      .gap = 8 * SEC}},
+    {"type: value_percentile, timespan: 50s, condition: {field: source.port, percentile: "
+     "90, neq: 2}}\nhaidang: {window: session, gap: 8s",
+     {.closing = true, .span = 50 * SEC, .metric = p90_is_not_2, .gap = 8 * SEC}},
 };
 #define ROWS (sizeof(rows) / sizeof(rows[0]))
 

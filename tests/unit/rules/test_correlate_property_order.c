@@ -15,6 +15,9 @@
 #define RUN      500
 #define GROUPS   2
 #define LATENESS (30 * SEC)
+/* Beside the rules whose events begin windows: */
+#define ALIGNED 8U  /* windows stand one behind the other */
+#define RESETS  16U /* what has fired is not counted any more; slides */
 
 struct past { /* an event that was accepted */
     int64_t time;
@@ -37,8 +40,13 @@ struct row {
     const char *rule;
     int64_t span;
     holds_fn *holds;
-    unsigned starts; /* rules whose events begin windows, as bits; 0: it slides */
+    unsigned starts; /* rules whose events begin windows, as bits; none: it slides */
 };
+
+static bool slides(const struct row *row)
+{
+    return row->starts == 0 || row->starts == RESETS;
+}
 
 /* ---- conditions, from their definition ---- */
 
@@ -202,6 +210,7 @@ struct reference {
     int64_t seen;
     struct {
         int64_t newest, fired, suppressed;
+        int used; /* arrivals before have fired, and are not counted any more */
         bool armed;
     } groups[GROUPS];
 };
@@ -213,7 +222,8 @@ static int collect(const struct reference *r, int group, int64_t from, int64_t t
     int n = 0;
     for (int i = 0; i < r->n; i++) {
         const struct past *p = &r->past[i];
-        if (p->group == group && p->time >= from && p->time < to) {
+        if (p->group == group && p->time >= from && p->time < to &&
+            p->arrival >= r->groups[group].used) {
             out[n++] = *p;
         }
     }
@@ -245,7 +255,8 @@ static void step_sliding(struct reference *r, const struct row *row,
     }
     out->list[out->n++] =
         (struct outcome){g, first, r->groups[g].newest, r->groups[g].suppressed};
-    r->groups[g].armed = false;
+    r->groups[g].armed = row->starts == RESETS;
+    r->groups[g].used = row->starts == RESETS ? event->arrival + 1 : 0;
     r->groups[g].fired = r->groups[g].newest;
     r->groups[g].suppressed = 0;
 }
@@ -254,6 +265,20 @@ static int by_time(const void *a, const void *b)
 {
     const struct past *x = a, *y = b;
     return x->time < y->time ? -1 : x->time > y->time;
+}
+
+/* All windows [k T, (k + 1) T) of one group. */
+static void test_aligned(struct reference *r, const struct row *row, int group,
+                         struct outcomes *out)
+{
+    static struct past window[RUN];
+    int64_t first = 0;
+    for (int64_t from = 0; from <= r->seen; from += row->span) {
+        int n = collect(r, group, from, from + row->span, window);
+        if (n > 0 && row->holds(window, n, &first)) {
+            out->list[out->n++] = (struct outcome){group, window[0].time, 0, 0};
+        }
+    }
 }
 
 /* All windows of one group, in order of their starts. */
@@ -293,7 +318,7 @@ static void step(struct reference *r, const struct row *row, const struct past *
     if (event->time < r->seen - LATENESS) {
         return;
     }
-    if (row->starts == 0) {
+    if (slides(row)) {
         step_sliding(r, row, event, out);
     } else {
         r->past[r->n++] = *event;
@@ -302,7 +327,7 @@ static void step(struct reference *r, const struct row *row, const struct past *
 
 /* ---- the engine ---- */
 
-static bool slides; /* the rule under test; others do not say their last time */
+static bool is_sliding; /* the rule under test; others do not say their last time */
 
 static void on_detection(void *ctx, const struct rul_detection *d,
                          const struct rul_event_copy *last)
@@ -311,7 +336,7 @@ static void on_detection(void *ctx, const struct rul_detection *d,
     assert_non_null(last);
     out->list[out->n++] =
         (struct outcome){d->group[0].value.ptr[1] - '0', d->first_ns,
-                         slides ? d->last_ns : 0, (int64_t)d->suppressed};
+                         is_sliding ? d->last_ns : 0, (int64_t)d->suppressed};
 }
 
 static void feed(struct bench *b, const struct past *event, struct outcomes *out)
@@ -364,7 +389,7 @@ static int by_outcome(const void *a, const void *b)
 static void compare(const struct row *row, struct outcomes *got,
                     struct outcomes *expected, uint64_t seed)
 {
-    if (row->starts != 0) { /* windows of several groups have no order among them */
+    if (!slides(row)) { /* windows of several groups have no order among them */
         qsort(got->list, (size_t)got->n, sizeof(got->list[0]), by_outcome);
         qsort(expected->list, (size_t)expected->n, sizeof(got->list[0]), by_outcome);
     }
@@ -415,7 +440,7 @@ static int run(const struct row *row, uint64_t seed)
     for (int g = 0; g < GROUPS; g++) {
         reference.groups[g].fired = INT64_MIN;
     }
-    slides = row->starts == 0;
+    is_sliding = slides(row);
     uint64_t state = seed;
     int64_t now = 1000 * SEC;
     for (int i = 0; i < RUN; i++) {
@@ -429,8 +454,9 @@ static int run(const struct row *row, uint64_t seed)
     rul_correlator_advance(b.c, now + 1000 * SEC);
     rul_correlator_close(b.c, on_detection, &got);
     qsort(reference.past, (size_t)reference.n, sizeof(reference.past[0]), by_time);
-    for (int g = 0; g < GROUPS && row->starts != 0; g++) {
-        test_windows(&reference, row, g, &expected);
+    for (int g = 0; g < GROUPS && !slides(row); g++) {
+        (row->starts == ALIGNED ? test_aligned : test_windows)(&reference, row, g,
+                                                               &expected);
     }
     assert_int_equal(bench_stats(&b).capped, 0);
     compare(row, &got, &expected, seed);
@@ -461,6 +487,17 @@ static const struct row rows[] = {
      11 * SEC, order_ac_not_b, 5U},
     {"type: temporal_ordered, timespan: 9s, condition: {gte: 2}", 9 * SEC, order_of_two,
      0},
+    {"type: temporal, timespan: 12s}\nhaidang: {window: tumbling", 12 * SEC, all_three,
+     ALIGNED},
+    {"type: temporal, timespan: 10s, condition: base and not second}\nhaidang: {window: "
+     "tumbling",
+     10 * SEC, a_not_b, ALIGNED},
+    {"type: temporal_ordered, timespan: 20s}\nhaidang: {window: tumbling", 20 * SEC,
+     order_abc, ALIGNED},
+    {"type: temporal, timespan: 12s}\nhaidang: {reset: true", 12 * SEC, all_three,
+     RESETS},
+    {"type: temporal_ordered, timespan: 30s}\nhaidang: {reset: true", 30 * SEC, order_abc,
+     RESETS},
 };
 #define ROWS (sizeof(rows) / sizeof(rows[0]))
 
