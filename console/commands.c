@@ -302,6 +302,9 @@ static const struct con_option prove_options[] = {
 
 static const struct con_option verify_options[] = {
     KEY_OPTIONS,
+    {"request", 'r', CON_VALUE, "FILE",
+     "the body of a message that a destination got: a receipt must state its SHA-256",
+     "@files"},
     {"json", 'j', CON_FLAG, NULL, "one JSON object", NULL},
     SHOW_OPTIONS,
     {0},

@@ -4,6 +4,8 @@
  * chain is made again from the signed segments, and its manifest has to be the one in the
  * bundle, byte by byte. Nothing is unpacked.
  */
+#include <haidang/fs.h>
+#include <haidang/hash.h>
 #include <haidang/utf8.h>
 
 #include <errno.h>
@@ -18,6 +20,8 @@
 #include "console/prove/bundle.h"
 #include "console/prove/manifest.h"
 #include "console/prove/show.h"
+
+#define REQUEST_MAX ((size_t)16 << 20)
 
 struct verify {
     struct con_bundle *bundle;
@@ -324,6 +328,37 @@ static void check_references(struct verify *v)
              con_chain_text(v->said.subject, "id"));
 }
 
+/* The body of a message, as its destination has it: a receipt states its SHA-256. */
+static void check_request(struct verify *v, const char *path)
+{
+    uint8_t digest[HD_SHA256_LEN];
+    char hex[2 * HD_SHA256_LEN + 1];
+    struct hd_buf body, text = hd_buf_fixed(hex, sizeof(hex));
+    const json_t *receipt = NULL, *of = NULL;
+    size_t i = 0;
+    hd_buf_init(&body, 0);
+    int err = hd_fs_read(path, REQUEST_MAX, &body);
+    err = err == HD_OK ? hd_sha256(hd_buf_slice(&body), digest) : err;
+    hd_buf_fini(&body);
+    if (err != HD_OK) {
+        link_add(v, path, false, hd_err_text(err), "");
+        return;
+    }
+    hd_buf_hex(&text, hd_slice(digest, sizeof(digest)));
+    json_array_foreach(v->chain.entries[CON_CHAIN_RECEIPTS], i, receipt)
+    {
+        bool is_it =
+            strcmp(con_chain_text(receipt, "request_sha256"), hd_buf_cstr(&text)) == 0;
+        of = is_it ? receipt : of;
+    }
+    link_add(v, path, of != NULL,
+             of != NULL ? say(v, "its SHA-256 is in the receipt of",
+                              "SHA-256 của nó nằm trong biên nhận của")
+                        : say(v, "no receipt has its SHA-256",
+                              "không biên nhận nào có SHA-256 của nó"),
+             of != NULL ? con_chain_text(of, "destination") : "");
+}
+
 /* The manifest is what the segments say, and there is no file besides. */
 static int check_manifest(struct verify *v)
 {
@@ -374,7 +409,7 @@ static int load_manifest(struct verify *v, char why[CON_BUNDLE_WHY])
                         : err;
 }
 
-static int check_all(struct verify *v, int fd)
+static int check_all(struct verify *v, int fd, const char *request)
 {
     char why[CON_BUNDLE_WHY] = "";
     int err = con_bundle_index(fd, v->bundle, why);
@@ -392,6 +427,9 @@ static int check_all(struct verify *v, int fd)
     }
     check_entries(v);
     check_references(v);
+    if (request != NULL) {
+        check_request(v, request);
+    }
     return check_manifest(v);
 }
 
@@ -441,7 +479,7 @@ static int run(struct verify *v, const struct con_args *args)
         return con_fail(HD_EXIT_STORE, "%s cannot be read: %s", path,
                         hd_err_text(hd_err_from_errno(errno)));
     }
-    int err = check_all(v, fd);
+    int err = check_all(v, fd, con_args_value(args, "request"));
     (void)close(fd);
     if (err != HD_OK) {
         return con_fail(HD_EXIT_STORE, "%s: %s", path, hd_err_text(err));

@@ -208,11 +208,12 @@ static void add_alert(struct hd_journal *j, uint64_t a)
 static void add_receipt(struct hd_journal *j, uint64_t a, const char *destination,
                         enum fwd_outcome outcome, uint32_t attempt)
 {
-    static const uint8_t request[HD_SHA256_LEN] = {0xab, 0xcd};
+    uint8_t request[HD_SHA256_LEN];
     char id[37], schema[65];
     struct hd_buf text;
     hd_buf_init(&text, 0);
     alert_id(a, id);
+    must(hd_sha256(HD_SLICE("the message"), request) == HD_OK);
     memset(schema, 'b', 64);
     schema[64] = '\0';
     struct fwd_receipt receipt = {.time_ns = BEGIN + (int64_t)attempt * HD_NS_PER_SEC,

@@ -227,6 +227,15 @@ class Bundle(Prove):
         with open(path, "rb") as file:
             self.assertIn("it is not sealed", [why for _, why in self.failing(file.read())])
 
+    def test_the_message_that_a_destination_got(self):
+        bundle = self.bundle()
+        self.assertIn("its SHA-256 is in the receipt of ncsc",
+                      self.verify(bundle, "--request", self.write("got", "the message")).out)
+        other = self.verify(bundle, "--request", self.write("got", "another message"))
+        self.assertEqual(other.code, FAILS)
+        self.assertIn("no receipt has its SHA-256", other.out)
+        self.assertEqual(self.verify(bundle, "--request", self.path("nothing")).code, FAILS)
+
     def test_every_byte_counts(self):
         """A bit flipped in every byte of the manifest and the headers' used bytes, and in many of the rest."""
         bundle = self.bundle()
