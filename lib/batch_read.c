@@ -32,6 +32,7 @@ struct hd_batch_reader {
     ZSTD_DCtx *zstd;
     uint8_t *raw;
     size_t raw_len;
+    size_t head_len; /* the header line with its LF */
     size_t pos;
     json_t *head;
     struct hd_batch_source sources[HD_BATCH_SOURCES_MAX];
@@ -76,6 +77,7 @@ static void reader_reset(struct hd_batch_reader *r)
     json_decref(r->head);
     r->head = NULL;
     r->raw_len = 0;
+    r->head_len = 0;
     r->pos = 0;
     r->n_sources = 0;
     r->first = 0;
@@ -215,7 +217,8 @@ static int read_head(struct hd_batch_reader *r, struct hd_batch_info *info)
     if (err == HD_OK) {
         err = read_sources(r);
     }
-    r->pos = len + 1;
+    r->head_len = len + 1;
+    r->pos = r->head_len;
     return err;
 }
 
@@ -268,57 +271,95 @@ static size_t take_time(struct hd_batch_reader *r, struct hd_slice text)
     return r->stamp_len;
 }
 
-/* HD_NPOS when a backslash is followed by something else than `n` or a backslash. */
-static size_t unescape(uint8_t *text, size_t len)
+/* `to` may be `from`. HD_NPOS when a backslash is followed by something else than `n` or
+ * a backslash. */
+static size_t unescape(uint8_t *to, const uint8_t *from, size_t len)
 {
-    uint8_t *to = text;
+    const uint8_t *begin = to;
     for (size_t i = 0; i < len; i++) {
-        uint8_t c = text[i];
+        uint8_t c = from[i];
         if (c == '\\') {
             i++;
-            if (i == len || (text[i] != 'n' && text[i] != '\\')) {
+            if (i == len || (from[i] != 'n' && from[i] != '\\')) {
                 return HD_NPOS;
             }
-            c = text[i] == 'n' ? '\n' : '\\';
+            c = from[i] == 'n' ? '\n' : '\\';
         }
         *to++ = c;
     }
-    return (size_t)(to - text);
+    return (size_t)(to - begin);
+}
+
+/* The record without what its place says; its line still escaped where *is_escaped. */
+static int parse_record(struct hd_batch_reader *r, struct hd_slice text,
+                        struct hd_batch_record *record, bool *is_escaped)
+{
+    size_t n = take_time(r, text);
+    uint64_t source = 0;
+    size_t digits =
+        hd_num_prefix_u64(hd_slice_from(text, n), 3, HD_BATCH_SOURCES_MAX - 1, &source);
+    if (n == 0 || digits == 0 || source >= r->n_sources) {
+        return HD_ECORRUPT;
+    }
+    n += digits;
+    *is_escaped = n < text.len && text.ptr[n] == 'e';
+    n += *is_escaped;
+    bool is_truncated = n < text.len && text.ptr[n] == 't';
+    n += is_truncated;
+    if (n >= text.len || text.ptr[n] != ' ') {
+        return HD_ECORRUPT;
+    }
+    *record = (struct hd_batch_record){
+        .recv_ns = r->stamp_ns,
+        .source = (uint16_t)source,
+        .flags = is_truncated ? HD_BATCH_TRUNCATED : 0,
+        .line = hd_slice_from(text, n + 1),
+    };
+    return HD_OK;
 }
 
 static int take_record(struct hd_batch_reader *r, uint8_t *text, size_t len,
                        struct hd_batch_record *record)
 {
-    struct hd_slice rest = hd_slice(text, len);
-    size_t n = take_time(r, rest);
-    rest = hd_slice_from(rest, n);
-    uint64_t source = 0;
-    size_t digits = hd_num_prefix_u64(rest, 3, HD_BATCH_SOURCES_MAX - 1, &source);
-    if (n == 0 || digits == 0 || source >= r->n_sources) {
+    bool is_escaped = false;
+    int err = parse_record(r, hd_slice(text, len), record, &is_escaped);
+    if (err != HD_OK) {
+        return err;
+    }
+    if (is_escaped) {
+        uint8_t *line = text + (len - record->line.len);
+        record->line.len = unescape(line, line, record->line.len);
+    }
+    record->seq = r->first + r->seen;
+    record->line_no = r->seen;
+    return record->line.len > HD_BATCH_LINE_MAX ? HD_ECORRUPT : HD_OK;
+}
+
+struct hd_slice hd_batch_reader_text(const struct hd_batch_reader *r)
+{
+    return hd_slice_from(hd_slice(r->raw, r->raw_len), r->head_len);
+}
+
+int hd_batch_reader_at(struct hd_batch_reader *r, size_t at, struct hd_buf *room,
+                       struct hd_batch_record *record, size_t *len)
+{
+    struct hd_slice text = hd_slice_from(hd_batch_reader_text(r), at);
+    bool is_escaped = false;
+    size_t end = hd_slice_find_byte(text, '\n');
+    if (end == HD_NPOS) {
         return HD_ECORRUPT;
     }
-    n += digits;
-    bool is_escaped = n < len && text[n] == 'e';
-    n += is_escaped;
-    bool is_truncated = n < len && text[n] == 't';
-    n += is_truncated;
-    if (n >= len || text[n] != ' ') {
-        return HD_ECORRUPT;
+    *len = end + 1;
+    int err = parse_record(r, hd_slice_head(text, end), record, &is_escaped);
+    if (err == HD_OK && is_escaped) {
+        hd_buf_clear(room);
+        uint8_t *to = hd_buf_reserve(room, record->line.len + 1);
+        if (to == NULL) {
+            return HD_ENOMEM;
+        }
+        record->line = hd_slice(to, unescape(to, record->line.ptr, record->line.len));
     }
-    n++;
-    size_t line_len = is_escaped ? unescape(text + n, len - n) : len - n;
-    if (line_len > HD_BATCH_LINE_MAX) {
-        return HD_ECORRUPT;
-    }
-    *record = (struct hd_batch_record){
-        .recv_ns = r->stamp_ns,
-        .seq = r->first + r->seen,
-        .source = (uint16_t)source,
-        .flags = is_truncated ? HD_BATCH_TRUNCATED : 0,
-        .line = hd_slice(text + n, line_len),
-        .line_no = r->seen,
-    };
-    return HD_OK;
+    return err == HD_OK && record->line.len > HD_BATCH_LINE_MAX ? HD_ECORRUPT : err;
 }
 
 int hd_batch_reader_next(struct hd_batch_reader *r, struct hd_batch_record *record)

@@ -95,3 +95,12 @@ uint16_t hd_batch_reader_sources(const struct hd_batch_reader *r,
  * caller counts info.count - records read). */
 int hd_batch_reader_next(struct hd_batch_reader *r,
                          struct hd_batch_record *record) HD_MUST_USE;
+
+/* For those who look at many records at once: the records as they lie in the batch, and
+ * the one in them at which `at` points (its first byte). Nothing is changed: an escaped
+ * line is unescaped into `room` (cleared first). seq and line_no are not set; *len is the
+ * length of the record with its LF. HD_ECORRUPT: it is no record. Not to be mixed with
+ * hd_batch_reader_next. */
+struct hd_slice hd_batch_reader_text(const struct hd_batch_reader *r);
+int hd_batch_reader_at(struct hd_batch_reader *r, size_t at, struct hd_buf *room,
+                       struct hd_batch_record *record, size_t *len) HD_MUST_USE;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Target functions: hd_batch_reader_open, hd_batch_reader_next. The first byte chooses:
+ * Target functions: hd_batch_reader_open, hd_batch_reader_next, and hd_batch_reader_at,
+ * which must read the same records. The first byte chooses:
  * even = the rest is a frame as it came, odd = the rest is the text, compressed here, so
  * that the fuzzer reaches the header and the records.
  */
@@ -10,8 +11,26 @@
 #include <zstd.h>
 
 #include <haidang/batch.h>
+#include <haidang/hash.h>
+
+#define COMPARED_MAX 64U
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+/* Hashes of the first lines, read by their places. */
+static size_t read_by_place(struct hd_batch_reader *r, uint64_t hashes[COMPARED_MAX])
+{
+    struct hd_batch_record record;
+    struct hd_buf room;
+    size_t n = 0, at = 0, len = 0;
+    hd_buf_init(&room, 0);
+    while (n < COMPARED_MAX && hd_batch_reader_at(r, at, &room, &record, &len) == HD_OK) {
+        hashes[n++] = hd_hash(record.line) ^ (uint64_t)record.recv_ns ^ record.source;
+        at += len;
+    }
+    hd_buf_fini(&room);
+    return n;
+}
 
 static void read_all(struct hd_slice frame)
 {
@@ -23,7 +42,15 @@ static void read_all(struct hd_slice frame)
     }
     uint32_t n = 0;
     if (hd_batch_reader_open(r, frame, &info) == HD_OK) {
+        uint64_t hashes[COMPARED_MAX];
+        size_t n_hashes = read_by_place(r, hashes);
         while (hd_batch_reader_next(r, &record) == 1) {
+            bool is_same =
+                n < n_hashes && hashes[n] == (hd_hash(record.line) ^
+                                              (uint64_t)record.recv_ns ^ record.source);
+            if (n < COMPARED_MAX && !is_same) {
+                abort();
+            }
             n++;
             /* touches every byte of the line */
             if (hd_slice_find(record.line, HD_SLICE("not in any line")) == 0) {

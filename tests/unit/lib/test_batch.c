@@ -147,6 +147,50 @@ static void test_reads_back(void **state)
     hd_batch_builder_free(b);
 }
 
+static void test_any_record_can_be_read_by_its_place(void **state)
+{
+    (void)state;
+    static const char *const lines[] = {"plain", "", "a\nb\\c", "\\ not escaped"};
+    enum { N = sizeof(lines) / sizeof(lines[0]) };
+    struct hd_batch_builder *b = make_builder(0);
+    struct hd_batch_reader *r = make_reader();
+    struct hd_slice frame;
+    struct hd_batch_info info;
+    struct hd_batch_record rec;
+    struct hd_buf room;
+    uint16_t index;
+    hd_buf_init(&room, 0);
+    assert_int_equal(hd_batch_builder_source(b, &udp_source, &index), HD_OK);
+    for (size_t i = 0; i < N; i++) {
+        assert_int_equal(hd_batch_builder_add(b, index, T0 + (int64_t)i * 1000, i & 1,
+                                              hd_slice_str(lines[i])),
+                         HD_OK);
+    }
+    assert_int_equal(hd_batch_builder_close(b, 7, &frame, &info), HD_OK);
+    assert_int_equal(hd_batch_reader_open(r, frame, &info), HD_OK);
+    struct hd_slice text = hd_batch_reader_text(r);
+    size_t at[N + 1] = {0};
+    for (size_t i = 0; i < N; i++) {
+        at[i + 1] = at[i] + hd_slice_find_byte(hd_slice_from(text, at[i]), '\n') + 1;
+    }
+    assert_int_equal(at[N], text.len);
+    for (size_t k = 0; k < 3U * N; k++) {
+        size_t i = k * 3 % N, len = 0; /* in no order, and again */
+        assert_int_equal(hd_batch_reader_at(r, at[i], &room, &rec, &len), HD_OK);
+        assert_text(rec.line, lines[i]);
+        assert_int_equal(len, at[i + 1] - at[i]);
+        assert_int_equal(rec.flags, i & 1);
+        assert_int_equal(rec.recv_ns, T0 + (int64_t)i * 1000);
+    }
+    size_t len = 0;
+    assert_int_equal(hd_batch_reader_at(r, 1, &room, &rec, &len), HD_OK); /* "790..." */
+    assert_int_equal(hd_batch_reader_at(r, at[1] - 2, &room, &rec, &len), HD_ECORRUPT);
+    assert_int_equal(hd_batch_reader_at(r, text.len, &room, &rec, &len), HD_ECORRUPT);
+    hd_buf_fini(&room);
+    hd_batch_reader_free(r);
+    hd_batch_builder_free(b);
+}
+
 static void test_same_source_is_found(void **state)
 {
     (void)state;
@@ -460,6 +504,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_text_is_as_documented),
         cmocka_unit_test(test_reads_back),
+        cmocka_unit_test(test_any_record_can_be_read_by_its_place),
         cmocka_unit_test(test_same_source_is_found),
         cmocka_unit_test(test_odd_names),
         cmocka_unit_test(test_full_and_too_long),
