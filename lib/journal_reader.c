@@ -35,6 +35,10 @@ int hd_jreader_mark(const struct hd_journal_reader *r, struct hd_jfmt_mark *mark
 {
     char path[PATH_MAX];
     int fd = -1;
+    if (r->is_copy) {
+        *mark = r->mark;
+        return HD_OK;
+    }
     int err = path_of(r, "mark", path);
     if (err == HD_OK) {
         err = r->io.ops->open(r->io.ctx, path, O_RDONLY, &fd);

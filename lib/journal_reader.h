@@ -19,6 +19,7 @@ struct hd_journal_reader {
     bool is_sought;           /* the position was given, the saved cursor is not used */
     struct hd_jfmt_mark mark; /* as last seen */
     bool has_mark;
+    bool is_copy; /* segments without a mark: `mark` was judged from them and stays */
     struct hd_jfmt_uuid uuid; /* of the journal the position is in; zero = not known */
     uint64_t skipped;
     int cursor_fd; /* locked while open */
