@@ -20,7 +20,14 @@ struct rul_regex_scratch {
 static pcre2_code *compile(struct hd_slice pattern, unsigned flags, int *code,
                            size_t *offset)
 {
-    uint32_t options = PCRE2_NEVER_UTF | PCRE2_NEVER_BACKSLASH_C;
+    bool is_text = flags & RUL_RE_TEXT;
+    uint32_t options = is_text ? PCRE2_UTF | PCRE2_MATCH_INVALID_UTF : PCRE2_NEVER_UTF;
+    if (flags & RUL_RE_LITERAL) {
+        options |= PCRE2_LITERAL;
+    } else {
+        options |= PCRE2_NEVER_BACKSLASH_C;
+        options |= is_text ? PCRE2_UCP | PCRE2_DOLLAR_ENDONLY : 0;
+    }
     options |= flags & RUL_RE_CASELESS ? PCRE2_CASELESS : 0;
     options |= flags & RUL_RE_MULTILINE ? PCRE2_MULTILINE : 0;
     options |= flags & RUL_RE_DOTALL ? PCRE2_DOTALL : 0;
@@ -58,6 +65,9 @@ int rul_regex_new(struct hd_slice pattern, unsigned flags, struct rul_regex **ou
     if (regex->code == NULL) {
         free(regex);
         return error == PCRE2_ERROR_HEAP_FAILED ? HD_ENOMEM : HD_EPARSE;
+    }
+    if (flags & RUL_RE_TEXT) { /* faster where it can be had; means the same */
+        (void)pcre2_jit_compile(regex->code, PCRE2_JIT_COMPLETE);
     }
     *out = regex;
     return 0;
@@ -99,14 +109,36 @@ void rul_regex_scratch_free(struct rul_regex_scratch *s)
     }
 }
 
-int rul_regex_find(const struct rul_regex *regex, struct rul_regex_scratch *scratch,
-                   struct hd_slice subject)
+static int find(const struct rul_regex *regex, struct rul_regex_scratch *scratch,
+                struct hd_slice subject, size_t from)
 {
     const uint8_t *ptr = subject.ptr != NULL ? subject.ptr : (const uint8_t *)"";
-    int rc =
-        pcre2_match(regex->code, ptr, subject.len, 0, 0, scratch->data, scratch->limits);
+    int rc = pcre2_match(regex->code, ptr, subject.len, from, 0, scratch->data,
+                         scratch->limits);
+    if (rc == PCRE2_ERROR_JIT_STACKLIMIT) {
+        rc = pcre2_match(regex->code, ptr, subject.len, from, PCRE2_NO_JIT, scratch->data,
+                         scratch->limits);
+    }
     if (rc >= 0) {
         return 1;
     }
     return rc == PCRE2_ERROR_NOMATCH ? 0 : HD_ELIMIT;
+}
+
+int rul_regex_find(const struct rul_regex *regex, struct rul_regex_scratch *scratch,
+                   struct hd_slice subject)
+{
+    return find(regex, scratch, subject, 0);
+}
+
+int rul_regex_find_from(const struct rul_regex *regex, struct rul_regex_scratch *scratch,
+                        struct hd_slice subject, struct rul_regex_span *span)
+{
+    int found = find(regex, scratch, subject, span->end);
+    if (found == 1) {
+        const size_t *at = pcre2_get_ovector_pointer(scratch->data);
+        span->begin = at[0];
+        span->end = at[1];
+    }
+    return found;
 }

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * PCRE2 behind one door: syntax checks while rules are read, confirmation of what
- * Hyperscan can only approximate, and the slow matcher of the self-test. Byte mode, hard
- * limits on steps and depth, so that no expression can hang a thread.
+ * Hyperscan can only approximate, and the slow matcher of the self-test. Byte mode unless
+ * asked otherwise, hard limits on steps and depth, so that no expression can hang a
+ * thread.
  */
 #pragma once
 #include <stdbool.h>
@@ -30,3 +31,9 @@ void rul_regex_scratch_free(struct rul_regex_scratch *scratch);
 /* 1 = found, 0 = not, HD_ELIMIT = the limits were reached. */
 int rul_regex_find(const struct rul_regex *regex, struct rul_regex_scratch *scratch,
                    struct hd_slice subject);
+/* The first match that begins at or behind span->end, which is set. */
+struct rul_regex_span {
+    size_t begin, end;
+};
+int rul_regex_find_from(const struct rul_regex *regex, struct rul_regex_scratch *scratch,
+                        struct hd_slice subject, struct rul_regex_span *span) HD_MUST_USE;

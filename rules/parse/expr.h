@@ -39,7 +39,14 @@ struct rul_part {
     struct hd_slice text;
 };
 
-enum rul_re_flag { RUL_RE_CASELESS = 1, RUL_RE_MULTILINE = 2, RUL_RE_DOTALL = 4 };
+enum rul_re_flag {
+    RUL_RE_CASELESS = 1,
+    RUL_RE_MULTILINE = 2,
+    RUL_RE_DOTALL = 4,
+    RUL_RE_TEXT = 8,    /* characters of UTF-8 instead of bytes; `$` is the very end.
+                           What is not UTF-8 in a subject matches nothing */
+    RUL_RE_LITERAL = 16 /* no expression at all: the text itself */
+};
 
 struct rul_atom {
     struct hd_slice field; /* empty: a keyword */
