@@ -15,12 +15,12 @@
 #include "console/command.h"
 #include "console/data.h"
 #include "console/out.h"
+#include "console/values.h"
 #include "console/when.h"
 
 #define DEFAULT_ARCHIVE  "/var/lib/haidang/correlator/archive"
 #define DEFAULT_SINCE    "24h"
 #define DEFAULT_EXAMPLES 3U
-#define JOBS_DEFAULT_MAX 8
 #define NICENESS         10
 #define MEMORY           ((size_t)64 << 20)    /* as detect.memory */
 #define SUPPRESS         "5m"                  /* as suppress.window */
@@ -180,26 +180,6 @@ static int parse_suppress(const char *text, int64_t *out)
                     text);
 }
 
-static int parse_number(const char *name, const char *text, uint32_t max, unsigned *out)
-{
-    uint32_t value = 0;
-    if (text == NULL) {
-        return HD_OK;
-    }
-    if (hd_num_u32(hd_slice_str(text), max, &value) != HD_OK) {
-        return con_fail(HD_EINVAL, "--%s is a number up to %u, not '%s'", name, max,
-                        text);
-    }
-    *out = value;
-    return HD_OK;
-}
-
-static unsigned processors(void)
-{
-    long n = sysconf(_SC_NPROCESSORS_ONLN);
-    return n < 1 ? 1 : n > JOBS_DEFAULT_MAX ? JOBS_DEFAULT_MAX : (unsigned)n;
-}
-
 static int parse(struct con_backtest *b, const struct con_args *args, unsigned *examples)
 {
     const char *since = con_args_value(args, "since");
@@ -214,17 +194,16 @@ static int parse(struct con_backtest *b, const struct con_args *args, unsigned *
     err = err != HD_OK
               ? err
               : parse_suppress(suppress != NULL ? suppress : SUPPRESS, &b->suppress_ns);
-    err = err != HD_OK ? err
-                       : parse_number("jobs", con_args_value(args, "jobs"),
-                                      CON_SCAN_JOBS_MAX, &jobs);
-    err = err != HD_OK ? err
-                       : parse_number("examples", con_args_value(args, "examples"),
-                                      CON_TALLY_EXAMPLES_MAX, examples);
+    err =
+        err != HD_OK ? err : con_value_number(args, "jobs", CON_ENTRIES_JOBS_MAX, &jobs);
+    err = err != HD_OK
+              ? err
+              : con_value_number(args, "examples", CON_TALLY_EXAMPLES_MAX, examples);
     if (err == HD_OK && b->scan.since_ns >= b->scan.until_ns) {
         err = con_fail(HD_EINVAL, "--since is not before --until");
     }
     b->scan.archive = archive != NULL ? archive : DEFAULT_ARCHIVE;
-    b->scan.jobs = jobs > 0 ? jobs : processors();
+    b->scan.jobs = jobs > 0 ? jobs : con_entries_jobs();
     return err;
 }
 

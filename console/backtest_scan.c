@@ -3,23 +3,12 @@
 
 #include <haidang/batch.h>
 #include <haidang/clock.h>
-#include <haidang/loop.h>
-#include <haidang/ring.h>
 
 #include <stdlib.h>
 #include <string.h>
 
-struct task { /* one entry on its way */
-    struct hd_buf frame;
-    uint64_t count, first;
-    struct con_scan_entry result;
-};
-
 struct worker {
     const struct con_scan_opts *opts;
-    struct hd_ring *todo, *done;
-    uv_thread_t thread;
-    bool has_thread;
     struct hd_batch_reader *batch;
     struct rul_decode_scratch *decode;
     struct rul_scratch *match;
@@ -36,13 +25,6 @@ struct worker {
 struct scan {
     const struct con_scan_opts *opts;
     struct con_scan_totals *totals;
-    struct hd_journal_reader *reader;
-    struct worker *workers;
-    struct task *tasks; /* CON_SCAN_DEPTH a worker, used in turn */
-    uint64_t n_tasks;
-    uint64_t given, taken; /* tasks so far */
-    uint64_t first, end;   /* indexes of the archive */
-    int err;
 };
 
 /* ---- a worker: one record ---- */
@@ -187,230 +169,116 @@ static void keep_origin(struct con_scan_entry *out, const struct hd_batch_info *
     out->boot.len = info->boot.len;
 }
 
-static void examine_entry(struct worker *w, struct task *task)
+static void examine_entry(void *worker, struct con_entry *entry)
 {
+    struct worker *w = worker;
     struct hd_batch_info info;
-    struct con_scan_entry *out = &task->result;
+    struct con_scan_entry *out = entry->result;
     clear_result(out);
     w->out = out;
     memset(w->shown, 0, rul_set_count(w->opts->set) * sizeof(*w->shown));
-    int err = hd_batch_reader_open(w->batch, hd_buf_slice(&task->frame), &info);
-    if (err != HD_OK || info.first != task->first) {
+    int err = hd_batch_reader_open(w->batch, hd_buf_slice(&entry->payload), &info);
+    if (err != HD_OK || info.first != entry->first) {
         out->is_corrupt = true;
         return;
     }
     keep_origin(out, &info);
     uint64_t got = examine_records(w);
-    out->lost = task->count > got ? task->count - got : 0;
+    out->lost = entry->count > got ? entry->count - got : 0;
     out->err = out->texts.err != HD_OK ? out->texts.err : out->err;
     struct hd_slice texts = hd_buf_slice(&out->texts); /* it moves no more */
     out->agent = hd_slice_head(texts, out->agent.len);
     out->boot = hd_slice_head(hd_slice_from(texts, out->agent.len), out->boot.len);
 }
 
-static void work(void *arg)
-{
-    struct worker *w = arg;
-    struct task *task;
-    while ((task = hd_ring_pop_wait(w->todo, -1)) != NULL) {
-        examine_entry(w, task);
-        if (hd_ring_push_wait(w->done, task) != HD_OK) {
-            return;
-        }
-    }
-}
-
 /* ---- life ---- */
 
-static int worker_start(struct worker *w, const struct con_scan_opts *opts)
+static int worker_begin(void *ctx, void **worker)
 {
-    w->opts = opts;
+    const struct scan *s = ctx;
+    struct worker *w = calloc(1, sizeof(*w));
+    if (w == NULL) {
+        return HD_ENOMEM;
+    }
+    *worker = w;
+    w->opts = s->opts;
     w->now_ns = hd_clock_wall_ns();
     int err = hd_batch_reader_new(&w->batch);
     err = err != HD_OK ? err : rul_decode_scratch_new(&w->decode);
-    err = err != HD_OK ? err : rul_scratch_new(opts->set, &w->match);
-    err = err != HD_OK ? err : hd_ring_new(CON_SCAN_DEPTH, &w->todo);
-    err = err != HD_OK ? err : hd_ring_new(CON_SCAN_DEPTH, &w->done);
+    err = err != HD_OK ? err : rul_scratch_new(s->opts->set, &w->match);
     w->event = calloc(1, sizeof(*w->event));
-    w->shown = calloc(rul_set_count(opts->set) + 1, sizeof(*w->shown));
+    w->shown = calloc(rul_set_count(s->opts->set) + 1, sizeof(*w->shown));
     if (err == HD_OK && (w->event == NULL || w->shown == NULL)) {
         err = HD_ENOMEM;
-    }
-    if (err == HD_OK) {
-        int status = uv_thread_create(&w->thread, work, w);
-        w->has_thread = status == 0;
-        err = hd_err_from_uv(status);
     }
     return err;
 }
 
-static void worker_end(struct worker *w)
+static void worker_end(void *worker)
 {
-    if (w->has_thread) {
-        hd_ring_close(w->todo);
-        (void)uv_thread_join(&w->thread);
-    }
-    hd_ring_free(w->todo, NULL);
-    hd_ring_free(w->done, NULL);
+    struct worker *w = worker;
     rul_scratch_free(w->match);
     rul_decode_scratch_free(w->decode);
     hd_batch_reader_free(w->batch);
     free(w->event);
     free(w->shown);
+    free(w);
 }
 
-static void scan_end(struct scan *s)
+static void result_fini(void *result)
 {
-    for (unsigned i = 0; s->workers != NULL && i < s->opts->jobs; i++) {
-        worker_end(&s->workers[i]);
-    }
-    for (uint64_t i = 0; s->tasks != NULL && i < s->n_tasks; i++) {
-        clear_result(&s->tasks[i].result);
-        free(s->tasks[i].result.hits);
-        free(s->tasks[i].result.copies);
-        hd_buf_fini(&s->tasks[i].result.texts);
-        hd_buf_fini(&s->tasks[i].frame);
-    }
-    free(s->workers);
-    free(s->tasks);
-    hd_journal_reader_close(s->reader);
-}
-
-/* The range of indexes: from the first segment that may hold the time to what is durable
- * now. */
-static int find_range(struct scan *s)
-{
-    struct hd_journal_cursor at;
-    int err = hd_journal_reader_seek_time(s->reader, s->opts->since_ns);
-    hd_journal_reader_tell(s->reader, &at);
-    s->first = at.index;
-    s->end = at.index + hd_journal_reader_lag(s->reader);
-    return err;
-}
-
-static int scan_begin(struct scan *s)
-{
-    s->n_tasks = (uint64_t)s->opts->jobs * CON_SCAN_DEPTH;
-    s->workers = calloc(s->opts->jobs, sizeof(*s->workers));
-    s->tasks = calloc(s->n_tasks, sizeof(*s->tasks));
-    if (s->workers == NULL || s->tasks == NULL) {
-        return HD_ENOMEM;
-    }
-    for (uint64_t i = 0; i < s->n_tasks; i++) {
-        hd_buf_init(&s->tasks[i].frame, HD_JOURNAL_PAYLOAD_MAX);
-        hd_buf_init(&s->tasks[i].result.texts, 0);
-    }
-    int err = hd_journal_reader_open(s->opts->archive, NULL, &s->reader);
-    err = err != HD_OK ? err : find_range(s);
-    for (unsigned i = 0; err == HD_OK && i < s->opts->jobs; i++) {
-        err = worker_start(&s->workers[i], s->opts);
-    }
-    return err;
+    struct con_scan_entry *out = result;
+    clear_result(out);
+    free(out->hits);
+    free(out->copies);
+    hd_buf_fini(&out->texts);
 }
 
 /* ---- the calling thread ---- */
 
-static void tell_progress(const struct scan *s)
+static int take_entry(void *ctx, const struct con_entry *entry)
 {
-    struct hd_journal_cursor at;
-    hd_journal_reader_tell(s->reader, &at);
-    uint64_t ahead = s->given - s->taken; /* not examined yet */
-    uint64_t seen = at.index > s->first ? at.index - s->first : 0;
-    s->opts->on_progress(s->opts->ctx, seen > ahead ? seen - ahead : 0,
-                         s->end - s->first);
-}
-
-static void count_entry(struct con_scan_totals *t, const struct con_scan_entry *e)
-{
+    const struct scan *s = ctx;
+    const struct con_scan_entry *e = entry->result;
+    struct con_scan_totals *t = s->totals;
+    if (e->err != HD_OK) {
+        return e->err;
+    }
     t->entries++;
     t->lines += e->lines;
     t->bytes += e->bytes;
     t->decoded += e->decoded;
     t->lost += e->lost;
     t->corrupt += e->is_corrupt;
+    s->opts->on_entry(s->opts->ctx, e);
+    return HD_OK;
 }
 
-/* The oldest result: each worker gives back in the order in which it was given. */
-static void take_result(struct scan *s)
+static void tell_progress(void *ctx, uint64_t done, uint64_t all)
 {
-    struct task *task = hd_ring_pop_wait(s->workers[s->taken % s->opts->jobs].done, -1);
-    s->taken++;
-    if (task->result.err != HD_OK) {
-        s->err = task->result.err;
-        return;
-    }
-    count_entry(s->totals, &task->result);
-    s->opts->on_entry(s->opts->ctx, &task->result);
-    tell_progress(s);
-}
-
-static void give(struct scan *s, const struct hd_journal_entry *entry)
-{
-    if (s->given - s->taken == s->n_tasks) {
-        take_result(s);
-    }
-    struct task *task = &s->tasks[s->given % s->n_tasks];
-    hd_buf_clear(&task->frame);
-    hd_buf_slice_add(&task->frame, entry->payload);
-    task->count = entry->count;
-    task->first = entry->first;
-    int err = task->frame.err;
-    err = err != HD_OK ? err
-                       : hd_ring_push(s->workers[s->given % s->opts->jobs].todo, task);
-    s->given += err == HD_OK;
-    s->err = s->err != HD_OK ? s->err : err;
-}
-
-/* Looks at the header first: what is not of the time asked for is not read. */
-static int step(struct scan *s)
-{
-    struct hd_journal_cursor at;
-    struct hd_journal_entry entry;
-    hd_journal_reader_tell(s->reader, &at);
-    if (at.index >= s->end) {
-        return HD_EAGAIN;
-    }
-    int err = hd_journal_reader_next_header(s->reader, &entry);
-    if (err != HD_OK || entry.index >= s->end || entry.time_max < s->opts->since_ns ||
-        entry.time_min >= s->opts->until_ns) {
-        return err;
-    }
-    err = hd_journal_reader_seek(s->reader, &at);
-    err = err != HD_OK ? err : hd_journal_reader_next(s->reader, &entry);
-    if (err == HD_OK) {
-        give(s, &entry);
-    }
-    return err;
-}
-
-static int scan_all(struct scan *s)
-{
-    while (s->err == HD_OK) {
-        int err = step(s);
-        if (err == HD_EAGAIN) {
-            break;
-        }
-        s->totals->corrupt += err == HD_ECORRUPT;
-        s->totals->removed += err == HD_ENOENT;
-        if (err != HD_OK && err != HD_ECORRUPT && err != HD_ENOENT) {
-            s->err = err;
-        }
-    }
-    while (s->err == HD_OK && s->taken < s->given) {
-        take_result(s);
-    }
-    return s->err;
+    const struct scan *s = ctx;
+    s->opts->on_progress(s->opts->ctx, done, all);
 }
 
 int con_scan_run(const struct con_scan_opts *opts, struct con_scan_totals *totals)
 {
     struct scan s = {.opts = opts, .totals = totals};
+    struct con_entries_totals entries;
+    const struct con_entries_opts how = {.archive = opts->archive,
+                                         .since_ns = opts->since_ns,
+                                         .until_ns = opts->until_ns,
+                                         .jobs = opts->jobs,
+                                         .result_size = sizeof(struct con_scan_entry),
+                                         .result_fini = result_fini,
+                                         .worker_begin = worker_begin,
+                                         .worker_end = worker_end,
+                                         .work = examine_entry,
+                                         .take = take_entry,
+                                         .progress = tell_progress,
+                                         .ctx = &s};
     *totals = (struct con_scan_totals){0};
-    if (opts->jobs == 0 || opts->jobs > CON_SCAN_JOBS_MAX) {
-        return HD_EINVAL;
-    }
-    int err = scan_begin(&s);
-    err = err != HD_OK ? err : scan_all(&s);
-    scan_end(&s);
+    int err = con_entries_run(&how, &entries);
+    totals->corrupt += entries.corrupt;
+    totals->removed = entries.removed;
     return err;
 }

@@ -1,21 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Reads an archive through the correlator's own decoders and matcher. The calling thread
- * reads entries and gives them to workers in turn; it takes their results back in the
- * same order, so what it hears of is in the archive's order however many workers there
- * are. An anonymous reader: nothing is written, no retention is held back.
- *
- * Bounded by CON_SCAN_DEPTH entries a worker. An entry's slices and hits are valid while
- * on_entry runs.
+ * Reads an archive through the correlator's own decoders and matcher, with worker threads
+ * and in the archive's order (console/entries.h). An entry's slices and hits are valid
+ * while on_entry runs.
  */
 #pragma once
-#include <haidang/journal.h>
-
+#include "console/entries.h"
 #include "rules/correlate/suppress.h"
 #include "rules/set.h"
-
-#define CON_SCAN_JOBS_MAX 64U
-#define CON_SCAN_DEPTH    4U /* entries on their way, a worker */
 
 struct con_scan_hit {
     const struct rul_rule *rule;

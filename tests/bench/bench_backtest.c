@@ -17,18 +17,14 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <haidang/batch.h>
 #include <haidang/clock.h>
 #include <haidang/fs.h>
-#include <haidang/hash.h>
-#include <haidang/journal.h>
 #include <haidang/num.h>
+
+#include "tests/bench/archive.h"
 
 #define BATCH_LINES 4000U
 #define LINE_BYTES  200U
-#define HOSTS       20U
-#define BOOT        "0123456789abcdef0123456789abcdef"
-#define DAY_NS      (86400 * HD_NS_PER_SEC)
 
 static const char rule_text[] =
     "title: Failed login of an unknown user\n"
@@ -50,24 +46,25 @@ static void must_at(bool ok, const char *what, int line)
 }
 #define must(what) must_at((what), #what, __LINE__)
 
-static size_t make_line(char out[LINE_BYTES + 64], unsigned i, unsigned host)
+static size_t make_line(void *ctx, unsigned i, unsigned host, char *out)
 {
+    (void)ctx;
     unsigned random = i * 2654435761U;
     unsigned a = random % 250, d = (random >> 4) % 100000;
     int len = 0;
     if (i % 50 == 0) {
-        len = snprintf(out, LINE_BYTES + 64,
+        len = snprintf(out, HD_BENCH_LINE_MAX,
                        "<38>Nov 21 07:50:37 web%u sshd[%u]: Failed password for invalid "
                        "user %s%u from 203.0.113.%u port %u ssh2",
                        host, d, i % 1000 == 0 ? "admin" : "u", d, a, 1024 + d % 60000);
     } else if (i % 3 == 0) {
-        len = snprintf(out, LINE_BYTES + 64,
+        len = snprintf(out, HD_BENCH_LINE_MAX,
                        "203.0.113.%u - - [21/Nov/2026:07:50:37 +0700] \"GET /page/%u "
                        "HTTP/1.1\" 200 5120 \"https://example.vn/\" \"Mozilla/5.0 (X11; "
                        "Linux x86_64; rv:120.0) Gecko\"",
                        a, d);
     } else {
-        len = snprintf(out, LINE_BYTES + 64,
+        len = snprintf(out, HD_BENCH_LINE_MAX,
                        "<86>Nov 21 07:50:37 web%u systemd[1]: Started session-%u.scope - "
                        "Session %u of user backup, slice user-1000.slice",
                        host, d, d);
@@ -78,63 +75,16 @@ static size_t make_line(char out[LINE_BYTES + 64], unsigned i, unsigned host)
     return LINE_BYTES;
 }
 
-struct archive {
-    struct hd_journal *journal;
-    struct hd_batch_builder *builder;
-    uint64_t lines, first_of[HOSTS];
-    int64_t now_ns, step_ns;
-};
-
-static void add_batch(struct archive *a, unsigned number)
-{
-    char line[LINE_BYTES + 64], host[16];
-    unsigned who = number % HOSTS;
-    struct hd_slice frame;
-    struct hd_batch_info info;
-    uint16_t source;
-    (void)snprintf(host, sizeof(host), "web%u", who);
-    const struct hd_batch_source from = {.host = hd_slice_str(host),
-                                         .kind = HD_SLICE("file"),
-                                         .name = HD_SLICE("/var/log/messages"),
-                                         .format = HD_SLICE("auto")};
-    must(hd_batch_builder_source(a->builder, &from, &source) == HD_OK);
-    for (unsigned i = 0; i < BATCH_LINES; i++) {
-        size_t len = make_line(line, number * BATCH_LINES + i, who);
-        a->now_ns += a->step_ns;
-        must(hd_batch_builder_add(a->builder, source, a->now_ns, 0,
-                                  hd_slice(line, len)) == HD_OK);
-    }
-    must(hd_batch_builder_close(a->builder, a->first_of[who] + 1, &frame, &info) ==
-         HD_OK);
-    a->first_of[who] += BATCH_LINES;
-    struct hd_journal_entry entry = {.first = info.first,
-                                     .last = info.last,
-                                     .time_min = info.time_min,
-                                     .time_max = info.time_max,
-                                     .count = info.count,
-                                     .raw_len = info.raw_len,
-                                     .payload = frame};
-    must(hd_journal_append(a->journal, &entry) == HD_OK);
-}
-
 static void make_archive(const char *dir, uint64_t lines)
 {
-    struct archive a = {.now_ns = hd_clock_wall_ns() - DAY_NS + HD_NS_PER_SEC,
-                        .step_ns = (DAY_NS - 60 * HD_NS_PER_SEC) / (int64_t)lines};
-    struct hd_journal_recovery found;
-    must(hd_journal_open(&(struct hd_journal_opts){.dir = dir}, &a.journal, &found) ==
-         HD_OK);
-    must(hd_batch_builder_new("web", BOOT, HD_BATCH_RAW_MAX, 1, &a.builder) == HD_OK);
-    for (unsigned i = 0; i < lines / BATCH_LINES; i++) {
-        add_batch(&a, i);
-    }
-    must(hd_journal_commit(a.journal) == HD_OK);
+    const struct hd_bench_archive archive = {
+        .dir = dir, .lines = lines, .batch_lines = BATCH_LINES, .make_line = make_line};
+    uint64_t raw = 0;
+    uint64_t disk = hd_bench_archive_make(&archive, &raw);
     (void)printf("archive       %llu lines, %llu bytes on disk\n",
                  (unsigned long long)(lines / BATCH_LINES * BATCH_LINES),
-                 (unsigned long long)hd_journal_bytes(a.journal));
+                 (unsigned long long)disk);
     (void)fflush(stdout);
-    hd_batch_builder_free(a.builder);
-    hd_journal_close(a.journal);
 }
 
 static double seconds(struct timeval t)
