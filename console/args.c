@@ -77,6 +77,7 @@ static int take(struct con_args *args, size_t index, const char *value)
             return con_fail(HD_EINVAL, "--%s given more than %d times",
                             args->options[index].name, CON_LIST_MAX);
         }
+        args->list_of[args->n_list] = index;
         args->list[args->n_list++] = value;
     }
     return HD_OK;
@@ -169,4 +170,15 @@ bool con_args_flag(const struct con_args *args, const char *name)
         }
     }
     return false;
+}
+
+const char *con_args_next(const struct con_args *args, const char *name, size_t *at)
+{
+    while (*at < args->n_list) {
+        size_t i = (*at)++;
+        if (strcmp(args->options[args->list_of[i]].name, name) == 0) {
+            return args->list[i];
+        }
+    }
+    return NULL;
 }

@@ -25,7 +25,7 @@ struct con_option {
     const char *choices; /* for completion: "en vi"; NULL = anything; "@files", "@dirs" */
 };
 
-#define CON_OPTIONS_MAX 24
+#define CON_OPTIONS_MAX 32
 #define CON_LIST_MAX    64
 
 /* What the command line gave; views into argv. Indexed as the command's option table. */
@@ -33,7 +33,8 @@ struct con_args {
     const struct con_option *options;
     bool is_set[CON_OPTIONS_MAX];
     const char *value[CON_OPTIONS_MAX]; /* the last one given */
-    const char *list[CON_LIST_MAX];     /* of the (single) CON_LIST option */
+    const char *list[CON_LIST_MAX];     /* of the CON_LIST options, all together */
+    size_t list_of[CON_LIST_MAX];       /* of which option each is */
     size_t n_list;
     const char *const *operands;
     size_t n_operands;
@@ -61,6 +62,8 @@ int con_args_parse(const struct con_command *command, int argc, char **argv,
 /* Value of an option by name; NULL (or false) when it was not given. */
 const char *con_args_value(const struct con_args *args, const char *name);
 bool con_args_flag(const struct con_args *args, const char *name);
+/* The next value of a CON_LIST option; *at = 0 at first. NULL: no more. */
+const char *con_args_next(const struct con_args *args, const char *name, size_t *at);
 
 /* The command whose name is argv's first one or two words; *words = how many. NULL: none.
  */
@@ -75,6 +78,7 @@ int con_fail(int exit_code, const char *fmt, ...) HD_PRINTF(2, 3);
 int con_run_tail(const struct con_args *args);
 int con_run_losses(const struct con_args *args);
 int con_run_status(const struct con_args *args);
+int con_run_search(const struct con_args *args);
 int con_run_decode(const struct con_args *args);
 int con_run_rules_bench(const struct con_args *args);
 int con_run_rules_check(const struct con_args *args);

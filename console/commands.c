@@ -121,6 +121,42 @@ static const struct con_option backtest_options[] = {
     {0},
 };
 
+static const struct con_option search_options[] = {
+    {"fixed-strings", 'F', CON_FLAG, NULL, "PATTERN is the text itself", NULL},
+    {"ignore-case", 'i', CON_FLAG, NULL,
+     "upper and lower case are the same, also of "
+     "Vietnamese letters",
+     NULL},
+    {"invert-match", 'v', CON_FLAG, NULL, "lines that do not match", NULL},
+    {"since", 0, CON_VALUE, "TIME",
+     "begin so far back (10m, 24h, 7d), or at a time (RFC 3339); default: the oldest",
+     NULL},
+    {"until", 0, CON_VALUE, "TIME", "end so far back, or at a time (default: now)", NULL},
+    {"host", 'H', CON_LIST, "NAME",
+     "of this server, or sent from this address; * and ? are wildcards; repeatable: any "
+     "of them",
+     NULL},
+    {"agent", 'a', CON_LIST, "NAME", "taken by this agent; likewise", NULL},
+    {"source", 's', CON_LIST, "NAME", "of this path, listener or interface; likewise",
+     NULL},
+    {"field", 'f', CON_LIST, "NAME=VALUE",
+     "the decoded line has this field; * and ? are wildcards; repeatable: all of them",
+     NULL},
+    DECODERS_OPTION,
+    {"zone", 'z', CON_VALUE, "ZONE",
+     "for --field: time zone of times without one (default: Asia/Ho_Chi_Minh)", NULL},
+    {"after", 'A', CON_VALUE, "N", "show N lines of the same source behind each", NULL},
+    {"before", 'B', CON_VALUE, "N", "show N lines of the same source before each", NULL},
+    {"context", 'C', CON_VALUE, "N", "both", NULL},
+    {"max-count", 'm', CON_VALUE, "N", "end after the first N lines", NULL},
+    {"count", 'c', CON_FLAG, NULL, "only how many lines there are", NULL},
+    {"by", 0, CON_VALUE, "host", "how many of each host, most first", "host"},
+    {"json", 'j', CON_FLAG, NULL, "one JSON object a line", NULL},
+    {"jobs", 0, CON_VALUE, "N", "threads (default: one a processor, at most 8)", NULL},
+    SHOW_OPTIONS,
+    {0},
+};
+
 static const struct con_option rules_check_options[] = {
     RULES_OPTIONS,
     {"strict", 0, CON_FLAG, NULL, "warnings are failures, too", NULL},
@@ -356,6 +392,28 @@ const struct con_command con_commands[] = {
      "be read;\n"
      "2: wrong usage; 6: the ledger is not there or not readable.",
      losses_options, 0, 0, con_run_losses},
+    {"search", "PATTERN [DIR]", "finds lines in the archive, as grep does",
+     "tìm dòng trong kho lưu, như grep",
+     "PATTERN is a regular expression (as of PCRE2), sought in each line as it was "
+     "received;\n"
+     "'' is in all. DIR: the correlator's archive, or a directory of segments copied "
+     "from "
+     "one\n"
+     "(default: /var/lib/haidang/correlator/archive).\n"
+     "\n"
+     "Lines come in the order in which they were archived, each with the time when its "
+     "agent\n"
+     "received it and its server. Context (-A, -B, -C) is of the same source in the same "
+     "batch.\n"
+     "A member of --json: time, host, agent, boot, seq, source, kind, peer, line, "
+     "truncated,\n"
+     "context, and where the line is: entry, segment, offset.\n"
+     "\n"
+     "Exit status as of grep: 0 something was found, 1 nothing was, 2 an error, also "
+     "when "
+     "parts\n"
+     "of the archive could not be read (the rest was searched).",
+     search_options, 1, 2, con_run_search},
     {"status", "", "how the programs, agents and destinations are",
      "tình trạng các chương trình, tác tử và nơi nhận cảnh báo",
      "Exit status 0 when all that answer are well, 1 when something needs attention.",
