@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * What makes the pass over whole batches sound: a match in a line is also a match in the
- * record that ends at the same byte, since Hyperscan reports the ends of all matches. The
- * exceptions are seen to: `^` (rewritten), escaped records (each that may be one is a
- * candidate), and patterns that mean something else than they say to Hyperscan (then
- * every line is asked about).
+ * record that ends at the same byte, since Hyperscan reports the ends of all matches; and
+ * the pattern that Hyperscan gets is never narrower than the one that PCRE2 gets. It is
+ * one of bytes: what stands for a character there stands here also for any bytes that may
+ * be a character outside ASCII. `^` becomes what is before a line in a record. Escaped
+ * records are candidates, all of them. Patterns that Hyperscan would read in another way
+ * are not given to it: then every line is asked about.
  */
 #include "console/search_pattern.h"
 
@@ -21,11 +23,11 @@
 
 #define HAS_ESCAPE  "\\\\n" /* what an escaped record has somewhere */
 #define BEFORE_LINE "(?:^[0-9]{1,10}\\.[0-9]{6} [0-9]{1,3}e?t? )"
+#define CHARACTER   "[\\xc2-\\xf4][\\x80-\\xbf]{1,3}" /* or more, outside ASCII */
 
 struct con_pattern {
     struct rul_regex *regex;
     hs_database_t *records; /* NULL: each line is asked about */
-    bool is_text;           /* records must be UTF-8 */
 };
 
 struct con_pattern_scratch {
@@ -39,12 +41,7 @@ struct con_pattern_scratch {
     int err;
 };
 
-/* ---- what a pattern needs ---- */
-
-struct needs {
-    bool text;  /* its parts are characters, not bytes */
-    bool lines; /* Hyperscan would not read it as PCRE2 does */
-};
+/* ---- what Hyperscan must not get ---- */
 
 static bool is_one_of(uint8_t c, const char *set)
 {
@@ -75,48 +72,56 @@ static bool is_odd_group(struct hd_slice s, size_t at)
     return false;
 }
 
+/* Behind "[:alpha:]" when that stands at `at`; else `at`. */
+static size_t named_class_end(struct hd_slice s, size_t at)
+{
+    size_t i = at + 2;
+    if (byte_at(s, at) != '[' || byte_at(s, at + 1) != ':') {
+        return at;
+    }
+    while (hd_is_alpha(byte_at(s, i)) || byte_at(s, i) == '^') {
+        i++;
+    }
+    return byte_at(s, i) == ':' && byte_at(s, i + 1) == ']' ? i + 2 : at;
+}
+
 /* Where a class ends: at its "]". */
 static size_t class_end(struct hd_slice s, size_t at)
 {
-    at += byte_at(s, at + 1) == '^';
-    at += byte_at(s, at + 1) == ']';
-    for (at++; at < s.len && s.ptr[at] != ']'; at++) {
-        at += s.ptr[at] == '\\';
+    at++;
+    at += byte_at(s, at) == '^';
+    at += byte_at(s, at) == ']';
+    while (at < s.len && s.ptr[at] != ']') {
+        size_t behind = named_class_end(s, at);
+        at = behind > at ? behind : at + (s.ptr[at] == '\\' ? 2 : 1);
     }
-    return at;
+    return at < s.len ? at : s.len;
 }
 
-static struct needs needs_of(struct hd_slice s)
+/* "\\Q", "\\x{e9}", "\\xe9", "\\351", "\\p{L}": characters above ASCII by number, and
+ * more. */
+static bool is_odd_escape(struct hd_slice s, size_t at)
 {
-    struct needs needs = {.text = !hd_utf8_is_ascii(s)};
+    uint8_t c = byte_at(s, at + 1), next = byte_at(s, at + 2);
+    if (c == 'x') {
+        return next == '{' || hd_hex_value(next) > 7;
+    }
+    return is_one_of(c, "QEGKXRCpPNo0c") || (hd_is_digit(c) && hd_is_digit(next));
+}
+
+static bool is_odd(struct hd_slice s)
+{
     for (size_t i = 0; i < s.len; i++) {
-        uint8_t next = byte_at(s, i + 1);
-        switch (s.ptr[i]) {
-        case '\\':
-            needs.text |= is_one_of(next, "wWbBDSXNHVRpP") ||
-                          (next == 'x' && byte_at(s, i + 2) == '{');
-            needs.lines |= is_one_of(next, "QGKE");
+        if (s.ptr[i] == '\\') {
+            if (is_odd_escape(s, i)) {
+                return true;
+            }
             i++;
-            break;
-        case '[':
-            /* what is excluded, named or escaped in a class may be any character */
-            needs.text |= next == '^' || next == '[' ||
-                          hd_slice_find_byte(
-                              hd_slice_head(hd_slice_from(s, i), class_end(s, i) - i),
-                              '\\') != HD_NPOS;
-            i = class_end(s, i);
-            break;
-        case '.': /* any run of bytes is a run of characters */
-            needs.text |= next != '*' && next != '+';
-            break;
-        case '(':
-            needs.lines |= is_odd_group(s, i);
-            break;
-        default:
-            break;
+        } else if (s.ptr[i] == '(' && is_odd_group(s, i)) {
+            return true;
         }
     }
-    return needs;
+    return hd_slice_find_byte(s, '\0') != HD_NPOS;
 }
 
 static bool has_no_operators(struct hd_slice s)
@@ -131,44 +136,109 @@ static bool has_no_operators(struct hd_slice s)
 
 /* ---- the pattern for records ---- */
 
-static void rewrite_literal(struct hd_slice s, bool is_text, struct hd_buf *out)
+struct rewriting {
+    struct hd_slice in;
+    size_t at;
+    bool is_caseless; /* or may be, in some part */
+    struct hd_buf *out;
+};
+
+static void rewrite_literal(struct hd_slice s, struct hd_buf *out)
 {
     for (size_t i = 0; i < s.len; i++) {
-        bool is_itself = hd_is_alnum(s.ptr[i]) || (is_text && s.ptr[i] >= 0x80);
-        if (is_itself) {
-            hd_buf_byte(out, s.ptr[i]);
+        hd_buf_printf(out, hd_is_alnum(s.ptr[i]) ? "%c" : "\\x%02x", s.ptr[i]);
+    }
+}
+
+/* "(?i)" may come anywhere. */
+static bool has_flags(struct hd_slice s)
+{
+    return hd_slice_find(s, HD_SLICE("(?")) != HD_NPOS;
+}
+
+/* A character outside ASCII; with its case ignored, any. */
+static void rewrite_character(struct rewriting *r)
+{
+    size_t n = hd_utf8_step(hd_slice_from(r->in, r->at));
+    hd_buf_str(r->out, "(?:");
+    if (r->is_caseless) {
+        hd_buf_str(r->out, CHARACTER);
+    } else {
+        rewrite_literal(hd_slice_head(hd_slice_from(r->in, r->at), n), r->out);
+    }
+    hd_buf_byte(r->out, ')');
+    r->at += n;
+}
+
+static void rewrite_text(struct rewriting *r)
+{
+    while (r->at < r->in.len) {
+        if (r->in.ptr[r->at] >= 0x80) {
+            rewrite_character(r);
         } else {
-            hd_buf_printf(out, "\\x%02x", s.ptr[i]);
+            rewrite_literal(hd_slice_head(hd_slice_from(r->in, r->at++), 1), r->out);
         }
     }
 }
 
-/* "\A", "\Z" and "\z" are about lines, everything else stays. */
-static void rewrite_escape(uint8_t c, struct hd_buf *out)
+static void rewrite_escape(struct rewriting *r)
 {
+    uint8_t c = byte_at(r->in, r->at + 1);
     if (c == 'A') {
-        hd_buf_str(out, BEFORE_LINE);
+        hd_buf_str(r->out, BEFORE_LINE);
     } else if (c == 'Z' || c == 'z') {
-        hd_buf_byte(out, '$');
+        hd_buf_byte(r->out, '$');
+    } else if (c == 'b' || c == 'B') {
+        hd_buf_str(r->out, "(?:)"); /* PCRE2 looks at what is beside it */
+    } else if (is_one_of(c, "dDwWsShHvV")) {
+        hd_buf_printf(r->out, "(?:\\%c|" CHARACTER ")", c);
     } else {
-        hd_buf_byte(out, '\\');
-        hd_buf_byte(out, c);
+        hd_buf_printf(r->out, "\\%c", c);
     }
+    r->at += 2;
 }
 
-static void rewrite_regex(struct hd_slice s, struct hd_buf *out)
+/* Of plain letters, as it is; else it may be any character outside ASCII, too. */
+static void rewrite_class(struct rewriting *r)
 {
-    for (size_t i = 0; i < s.len; i++) {
-        if (s.ptr[i] == '\\' && i + 1 < s.len) {
-            rewrite_escape(s.ptr[++i], out);
-        } else if (s.ptr[i] == '^') {
-            hd_buf_str(out, BEFORE_LINE);
-        } else if (s.ptr[i] == '[') {
-            size_t end = class_end(s, i);
-            hd_buf_slice_add(out, hd_slice_head(hd_slice_from(s, i), end + 1 - i));
-            i = end;
+    size_t end = class_end(r->in, r->at);
+    struct hd_slice body = hd_slice_head(hd_slice_from(r->in, r->at), end - r->at);
+    bool is_negated = byte_at(body, 1) == '^';
+    bool is_plain = !is_negated && hd_utf8_is_ascii(body) &&
+                    hd_slice_find_byte(body, '\\') == HD_NPOS &&
+                    hd_slice_find_byte(hd_slice_from(body, 1), '[') == HD_NPOS;
+    hd_buf_str(r->out, is_plain ? "" : "(?:");
+    hd_buf_slice_add(r->out, body);
+    hd_buf_str(r->out, is_plain ? "]" : "]|" CHARACTER ")");
+    r->at = end + 1;
+}
+
+static void rewrite_dot(struct rewriting *r)
+{
+    uint8_t next = byte_at(r->in, r->at + 1);
+    bool is_run = next == '*' || next == '+'; /* of bytes as of characters */
+    hd_buf_str(r->out, is_run ? "." : "(?:.|" CHARACTER ")");
+    r->at++;
+}
+
+static void rewrite_regex(struct rewriting *r)
+{
+    while (r->at < r->in.len) {
+        uint8_t c = r->in.ptr[r->at];
+        if (c >= 0x80) {
+            rewrite_character(r);
+        } else if (c == '\\') {
+            rewrite_escape(r);
+        } else if (c == '[') {
+            rewrite_class(r);
+        } else if (c == '.') {
+            rewrite_dot(r);
+        } else if (c == '^') {
+            hd_buf_str(r->out, BEFORE_LINE);
+            r->at++;
         } else {
-            hd_buf_byte(out, s.ptr[i]);
+            hd_buf_byte(r->out, c);
+            r->at++;
         }
     }
 }
@@ -204,26 +274,24 @@ static bool compile_records(struct con_pattern *p, const char *text, unsigned fl
 /* A pattern that Hyperscan has no way to seek is not wrong: then lines are asked. */
 static int make_records(struct con_pattern *p, const struct con_pattern_opts *opts)
 {
-    struct needs needs = {.text = opts->is_caseless && !hd_utf8_is_ascii(opts->text)};
     struct hd_buf text;
-    unsigned flags = HS_FLAG_MULTILINE;
-    if (!opts->is_literal) {
-        needs = needs_of(opts->text);
-    }
-    if (needs.lines) {
+    hd_buf_init(&text, 0);
+    bool is_simple =
+        opts->is_literal && (!opts->is_caseless || hd_utf8_is_ascii(opts->text));
+    if (!opts->is_literal && is_odd(opts->text)) {
         return HD_OK;
     }
-    hd_buf_init(&text, 0);
-    if (opts->is_literal) {
-        rewrite_literal(opts->text, needs.text, &text);
+    if (is_simple) {
+        rewrite_literal(opts->text, &text);
     } else {
-        rewrite_regex(opts->text, &text);
+        struct rewriting how = {.in = opts->text,
+                                .is_caseless = opts->is_caseless || has_flags(opts->text),
+                                .out = &text};
+        (opts->is_literal ? rewrite_text : rewrite_regex)(&how);
     }
     const char *expression = hd_buf_cstr(&text);
     int err = text.err;
-    flags |= opts->is_caseless ? HS_FLAG_CASELESS : 0;
-    flags |= needs.text ? HS_FLAG_UTF8 | HS_FLAG_UCP : 0;
-    p->is_text = needs.text;
+    unsigned flags = HS_FLAG_MULTILINE | (opts->is_caseless ? HS_FLAG_CASELESS : 0);
     /* in a text without a backslash or a line feed nothing is escaped */
     bool with_escapes = !opts->is_literal ||
                         hd_slice_find_byte(opts->text, '\\') != HD_NPOS ||
@@ -348,7 +416,7 @@ static int by_offset(const void *a, const void *b)
 int con_pattern_seek(const struct con_pattern *p, struct con_pattern_scratch *s,
                      struct hd_slice records, const size_t **at, size_t *n)
 {
-    if (p->records == NULL || (p->is_text && !hd_utf8_is_valid(records))) {
+    if (p->records == NULL) {
         return HD_EUNSUPPORTED;
     }
     s->records = records;

@@ -28,7 +28,8 @@ static void what_people_look_for_is_sought_at_once(void **state)
         "(root|admin)",    "\\bđăng nhập\\b", "c.t",       "\\w+ x", "user=[^ ]+",
         "(?<=for )root",   "(\\w)\\1",        "(?i)hello", "^$",     "^",
     };
-    static const char *const slow[] = {"", "x*", "(?x) a", "\\Qa\\E", "a\\Kb", "$"};
+    static const char *const slow[] = {"",      "x*", "(?x) a", "\\Qa\\E",
+                                       "a\\Kb", "$",  "\\xe9",  "\\p{L}"};
     (void)state;
     for (size_t i = 0; i < sizeof(fast) / sizeof(fast[0]); i++) {
         struct con_pattern *p = pattern(fast[i], false);
@@ -76,10 +77,13 @@ static void one_place_a_line_is_found(void **state)
     assert_int_equal(seek("^ab", true, records), 3);
     assert_int_equal(seek("zzz", false, records), 0);
     assert_int_equal(seek("Đ", true, records), 0);
-    /* characters cannot be sought in what is not UTF-8 */
-    struct hd_slice bytes = HD_SLICE("1790000000.000000 0 \xff\n");
-    assert_int_equal(seek("Đ", true, bytes), HD_NPOS);
+    /* any character outside ASCII may be one of these, and be one of these with another
+     * case; what is no character is none */
+    struct hd_slice bytes = HD_SLICE("1790000000.000000 0 \xff\n"
+                                     "1790000000.000000 0 \xc4\x91\n");
+    assert_int_equal(seek("Đ", true, bytes), 1);
     assert_int_equal(seek("Đ", false, bytes), 0);
+    assert_int_equal(seek("[ab]|\\W$", false, bytes), 2);
 }
 
 static void wildcards_hold_for_the_whole(void **state)
