@@ -249,6 +249,7 @@ static void on_sources_closed(void *ctx)
     agent->sources = NULL;
     agent->phase = FLUSHING;
     if (agent->intake != NULL) {
+        col_intake_report(agent->intake);
         col_intake_flush(agent->intake);
     }
     close_uplink_when_flushed(agent);
@@ -275,6 +276,7 @@ static void stop_at_end(struct col_agent *agent)
         agent->n_ended < agent->n_can_end) {
         return;
     }
+    col_intake_report(agent->intake);
     col_intake_flush(agent->intake);
     if (col_intake_is_idle(agent->intake) && col_uplink_is_drained(agent->uplink)) {
         HD_LOG(INFO, "agent", "all input has ended and is acknowledged");

@@ -76,7 +76,9 @@
     X(COL_UNITS_LOST, COUNTER, "haidang_agent_packet_units_lost_total",                  \
       "Such messages given up: bytes missing, too long, or no buffer left")              \
     X(COL_RECORDS_LOST, COUNTER, "haidang_agent_packet_records_lost_total",              \
-      "Packet records lost: no memory, or refused by the spool")
+      "Packet records lost: no memory, or refused by the spool")                         \
+    X(COL_LOSSES, COUNTER, "haidang_agent_losses_reported_total",                        \
+      "Reports of losses sent with the lines")
 
 HD_METRICS_DECLARE(col_metrics, COL_METRICS)
 

@@ -12,6 +12,7 @@
 #include <haidang/log.h>
 #include <haidang/loop.h>
 
+#include "collector/intake/losses.h"
 #include "collector/intake/marks.h"
 #include "collector/intake/recover.h"
 #include "collector/intake/state.h"
@@ -29,6 +30,7 @@ struct pending {
     uint64_t first, last;
     int64_t time_min, time_max;
     uint32_t count, raw_len;
+    uint32_t reports; /* of its lines, those of our own losses */
     size_t frame_len, meta_len;
     uint8_t bytes[]; /* frame, meta */
 };
@@ -51,6 +53,8 @@ struct col_intake {
     struct hd_batch_builder *builder;
     struct hd_journal_writer *writer;
     struct col_marks *marks;
+    struct col_losses *losses;
+    uint32_t reports;         /* of these, in the builder */
     struct hd_buf meta;       /* scratch; HD_JOURNAL_META_MAX from the start */
     struct col_state durable; /* boot; index and last of the newest durable entry */
     uint64_t next_seq;
@@ -125,6 +129,7 @@ static void on_head_durable(struct col_intake *in, uint64_t index)
     COL_COUNT(COL_BATCHES, 1);
     COL_SET(COL_SPOOL_BYTES, hd_journal_writer_bytes(in->writer));
     COL_SET(COL_MARKS_EVICTED, col_marks_evicted(in->marks));
+    col_losses_durable(in->losses, p->reports);
     drop_head(in);
     if (in->spool_err != HD_OK) {
         HD_LOG(INFO, "intake", "the spool takes batches again");
@@ -263,7 +268,10 @@ static int close_batch(struct col_intake *in)
     hd_buf_clear(&in->meta);
     col_marks_take_meta(in->marks, &in->meta);
     in->next_seq = info.last + 1;
-    push_pending(in, fill_pending(p, &info, frame, hd_buf_slice(&in->meta)));
+    p = fill_pending(p, &info, frame, hd_buf_slice(&in->meta));
+    p->reports = in->reports;
+    in->reports = 0;
+    push_pending(in, p);
     if (in->spool_err == HD_OK) {
         submit_head(in);
     }
@@ -296,10 +304,9 @@ static int add_to_builder(struct col_intake *in, const struct hd_batch_source *s
     return err;
 }
 
-static int sink_add(void *ctx, const struct hd_batch_source *source, int64_t recv_ns,
-                    unsigned flags, struct hd_slice line)
+static int take_line(struct col_intake *in, const struct hd_batch_source *source,
+                     int64_t recv_ns, unsigned flags, struct hd_slice line)
 {
-    struct col_intake *in = ctx;
     if (in->is_full) {
         return HD_EFULL;
     }
@@ -326,10 +333,45 @@ static int sink_add(void *ctx, const struct hd_batch_source *source, int64_t rec
         uint64_t wait_ms = (uint64_t)(in->opts.conf->batch_time_ns / HD_NS_PER_MS);
         (void)uv_timer_start(&in->close_timer, on_close_timer, wait_ms, 0);
     }
-    COL_COUNT(COL_LINES, 1);
-    COL_COUNT(COL_BYTES, line.len);
-    COL_COUNT(COL_TRUNCATED, flags & HD_BATCH_TRUNCATED ? 1 : 0);
     return HD_OK;
+}
+
+static int sink_add(void *ctx, const struct hd_batch_source *source, int64_t recv_ns,
+                    unsigned flags, struct hd_slice line)
+{
+    struct col_intake *in = ctx;
+    int err = take_line(in, source, recv_ns, flags, line);
+    if (err == HD_OK) {
+        bool is_cut = (flags & HD_BATCH_TRUNCATED) != 0;
+        COL_COUNT(COL_LINES, 1);
+        COL_COUNT(COL_BYTES, line.len);
+        COL_COUNT(COL_TRUNCATED, is_cut);
+        if (is_cut) {
+            col_losses_add(in->losses, source, HD_LOSS_TRUNCATED, 1, 0);
+        }
+    }
+    return err;
+}
+
+static void sink_lost(void *ctx, const struct hd_batch_source *source,
+                      enum hd_loss_kind kind, uint64_t count, uint64_t bytes)
+{
+    struct col_intake *in = ctx;
+    col_losses_add(in->losses, source, kind, count, bytes);
+}
+
+static int take_report(void *ctx, const struct hd_batch_source *source, int64_t recv_ns,
+                       struct hd_slice line)
+{
+    struct col_intake *in = ctx;
+    int err = take_line(in, source, recv_ns, 0, line);
+    in->reports += err == HD_OK;
+    return err;
+}
+
+void col_intake_report(struct col_intake *in)
+{
+    col_losses_report(in->losses);
 }
 
 static void sink_mark(void *ctx, struct hd_slice key, struct hd_slice mark)
@@ -477,6 +519,7 @@ static void free_intake(void *ctx)
     hd_buf_fini(&in->checkpoint.text);
     hd_buf_fini(&in->meta);
     hd_batch_builder_free(in->builder);
+    col_losses_free(in->losses);
     col_marks_free(in->marks);
     free(in);
     if (closed != NULL) {
@@ -489,7 +532,21 @@ static void close_timers(void *ctx)
     struct col_intake *in = ctx;
     hd_owner_close(&in->owner, (uv_handle_t *)&in->close_timer);
     hd_owner_close(&in->owner, (uv_handle_t *)&in->retry_timer);
+    col_losses_close_timer(in->losses);
     hd_owner_finish(&in->owner);
+}
+
+static int open_losses(struct col_intake *in)
+{
+    const struct col_conf *conf = in->opts.conf;
+    bool has_host = conf->host != NULL && conf->host[0] != '\0';
+    const struct col_losses_opts opts = {.loop = in->opts.loop,
+                                         .owner = &in->owner,
+                                         .state_dir = conf->state_dir,
+                                         .host = has_host ? conf->host : in->opts.agent,
+                                         .add = take_report,
+                                         .ctx = in};
+    return col_losses_open(&opts, &in->losses);
 }
 
 static int init_parts(struct col_intake *in, char why[256])
@@ -510,7 +567,7 @@ static int init_parts(struct col_intake *in, char why[256])
                                    &in->builder);
     }
     in->next_seq = in->durable.last + 1;
-    return err;
+    return err == HD_OK ? open_losses(in) : err;
 }
 
 int col_intake_open(const struct col_intake_opts *opts, struct col_intake **out,
@@ -521,7 +578,7 @@ int col_intake_open(const struct col_intake_opts *opts, struct col_intake **out,
         return HD_ENOMEM;
     }
     in->opts = *opts;
-    in->sink = (struct col_sink){sink_add, sink_mark, sink_last_mark, in};
+    in->sink = (struct col_sink){sink_add, sink_mark, sink_last_mark, in, sink_lost};
     in->born_s = hd_clock_wall_ns() / HD_NS_PER_SEC;
     in->born_mono_ns = hd_clock_mono_ns();
     (void)snprintf(in->checkpoint.path, sizeof(in->checkpoint.path), "%s/" COL_STATE_FILE,
@@ -546,6 +603,11 @@ int col_intake_open(const struct col_intake_opts *opts, struct col_intake **out,
     return HD_OK;
 }
 
+/* Files are read again from their durable positions: of their lines nothing is lost. */
+static const struct hd_batch_source not_spooled = {
+    .kind = HD_SLICE("agent"),
+    .name = HD_SLICE("ended while its spool took nothing; files are read again")};
+
 /* The writer goes when nothing waits for it any more. A spool that refuses does not hold
  * up the end: what it does not take now is lost, and said. */
 static void finish_close(struct col_intake *in)
@@ -556,12 +618,14 @@ static void finish_close(struct col_intake *in)
     }
     uint64_t lost = 0;
     for (const struct pending *p = in->head; p != NULL; p = p->next) {
-        lost += p->count;
+        lost += p->count - p->reports;
     }
     if (lost > 0) {
         HD_LOG(ERROR, "intake", "ending while the spool refuses batches",
                HD_KV_UINT("lines_not_spooled", lost), HD_KV_ERR(in->spool_err));
+        col_losses_add(in->losses, &not_spooled, HD_LOSS_SPOOL_FULL, lost, 0);
     }
+    col_losses_keep(in->losses);
     struct hd_journal_writer *writer = in->writer;
     in->writer = NULL;
     hd_journal_writer_close(writer, close_timers, in);

@@ -43,6 +43,8 @@ void col_intake_close(struct col_intake *in, void (*closed)(void *ctx), void *ct
 
 const struct col_sink *col_intake_sink(struct col_intake *in);
 
+/* Reports of what was lost so far become lines of the batch that is being built. */
+void col_intake_report(struct col_intake *in);
 /* Closes the batch that is being built, if it has lines. */
 void col_intake_flush(struct col_intake *in);
 /* Nothing is on its way to the spool. */

@@ -96,8 +96,10 @@ static bool is_stalled(const struct capture *c)
 
 static void lose_record(struct capture *c)
 {
+    const struct col_sink *sink = c->env->sink;
     c->dropped++;
     COL_COUNT(COL_RECORDS_LOST, 1);
+    sink->lost(sink->ctx, &c->batch_source, HD_LOSS_SPOOL_FULL, 1, 0);
 }
 
 /* False: the sink is full. */
@@ -228,8 +230,10 @@ static uint64_t device_dropped(struct device *device)
     struct pcap_stat stat = {0};
     if (pcap_stats(device->pcap, &stat) == 0) {
         uint32_t more = stat.ps_drop - (uint32_t)device->dropped;
+        const struct capture *c = device->capture;
         device->dropped += more;
         COL_COUNT(COL_PACKETS_DROPPED, more);
+        c->env->sink->lost(c->env->sink->ctx, &c->batch_source, HD_LOSS_PACKETS, more, 0);
     }
     return device->dropped;
 }

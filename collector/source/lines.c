@@ -63,6 +63,13 @@ static int take_frames(struct col_lines *l, struct hd_slice in, size_t *used)
     return err;
 }
 
+static void lose(struct col_lines *l, enum hd_loss_kind kind, uint64_t bytes)
+{
+    l->stats->dropped++;
+    COL_COUNT(COL_DROPPED, 1);
+    l->sink->lost(l->sink->ctx, l->source, kind, 1, bytes);
+}
+
 /* What cannot be kept is lost; what was kept before is not. */
 static int keep(struct col_lines *l, struct hd_slice data)
 {
@@ -70,8 +77,7 @@ static int keep(struct col_lines *l, struct hd_slice data)
     int err = l->rest.err;
     if (err != HD_OK) {
         l->rest.err = HD_OK;
-        l->stats->dropped++;
-        COL_COUNT(COL_DROPPED, 1);
+        lose(l, HD_LOSS_STREAM, data.len);
     }
     return err;
 }
@@ -110,14 +116,12 @@ void col_lines_end(struct col_lines *l)
         size_t used;
         (void)col_framer_next(&l->framer, hd_buf_slice(&l->rest), &frame, &used);
         hd_buf_consume(&l->rest, used);
-        l->stats->dropped++;
-        COL_COUNT(COL_DROPPED, 1);
+        lose(l, HD_LOSS_SPOOL_FULL, used);
     }
     rest = hd_buf_slice(&l->rest);
     if (col_framer_end(&l->framer, rest, &frame) == HD_PARSE_OK &&
         add(l, &frame, hd_clock_wall_ns()) != HD_OK) {
-        l->stats->dropped++;
-        COL_COUNT(COL_DROPPED, 1);
+        lose(l, HD_LOSS_SPOOL_FULL, frame.line.len);
     }
     hd_buf_clear(&l->rest);
 }

@@ -9,6 +9,7 @@
 
 #include <haidang/batch.h>
 #include <haidang/err.h>
+#include <haidang/loss.h>
 
 struct col_conf_source;
 
@@ -27,6 +28,9 @@ struct col_sink {
      * Empty when there is none. Valid in the call. */
     struct hd_slice (*last_mark)(void *ctx, struct hd_slice key);
     void *ctx;
+    /* So much of the source was lost: becomes a record in the loss ledger. */
+    void (*lost)(void *ctx, const struct hd_batch_source *source, enum hd_loss_kind kind,
+                 uint64_t count, uint64_t bytes);
 };
 
 #define COL_MARK_MAX    256U

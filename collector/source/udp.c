@@ -33,6 +33,7 @@
 #define COALESCE_MS  10U
 #define PAUSED_MS    1000U
 #define COALESCE_MIN (1U << 20) /* socket buffer that bridges COALESCE_MS safely */
+#define LAST_ROUNDS  4096U      /* at the end: more than a socket buffer holds */
 
 struct udp_source {
     struct col_source base;
@@ -59,6 +60,14 @@ static struct udp_source *from_base(struct col_source *source)
 
 /* ---- receiving ---- */
 
+/* Of all senders together: the kernel does not say whose they were. */
+static void tell_lost(const struct udp_source *us, enum hd_loss_kind kind, uint64_t count,
+                      uint64_t bytes)
+{
+    const struct col_sink *sink = us->env->sink;
+    sink->lost(sink->ctx, &us->source, kind, count, bytes);
+}
+
 static void read_kernel_drops(struct udp_source *us)
 {
     uint32_t info[SK_MEMINFO_VARS] = {0};
@@ -73,6 +82,8 @@ static void read_kernel_drops(struct udp_source *us)
         us->stats.dropped += new_drops;
         COL_COUNT(COL_DROPPED, new_drops);
         COL_COUNT(COL_KERNEL_DROPS, new_drops);
+        tell_lost(us, us->is_paused ? HD_LOSS_SPOOL_FULL : HD_LOSS_KERNEL_DROPS,
+                  new_drops, 0);
         HD_LOG(WARN, "udp", "datagrams were lost: the socket buffer was full",
                HD_KV_STR("listener", us->base.name), HD_KV_UINT("lost", new_drops));
     }
@@ -110,6 +121,7 @@ static void take(struct udp_source *us, struct hd_slice datagram, int64_t now_ns
     if (sink->add(sink->ctx, &us->source, now_ns, flags, line) != HD_OK) {
         us->stats.dropped++;
         COL_COUNT(COL_DROPPED, 1);
+        tell_lost(us, HD_LOSS_SPOOL_FULL, 1, line.len);
         return;
     }
     us->stats.lines++;
@@ -193,6 +205,7 @@ static void udp_pause(struct col_source *source)
 static void udp_resume(struct col_source *source)
 {
     struct udp_source *us = from_base(source);
+    read_kernel_drops(us); /* because of the pause */
     us->is_paused = false;
     (void)uv_timer_stop(&us->coalesce);
     start_reading(us);
@@ -225,8 +238,9 @@ static void udp_close(struct col_source *source, void (*closed)(void *ctx), void
     struct udp_source *us = from_base(source);
     us->closed = closed;
     us->closed_ctx = ctx;
-    unsigned got = SLOTS; /* what the kernel already has is still ours */
-    for (unsigned i = 0; i < ROUNDS && got == SLOTS && !us->is_paused; i++) {
+    /* What the kernel already has is still ours, or is counted as refused. */
+    unsigned got = SLOTS;
+    for (unsigned i = 0; i < LAST_ROUNDS && got == SLOTS; i++) {
         got = receive(us);
     }
     read_kernel_drops(us);

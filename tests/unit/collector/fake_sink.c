@@ -71,10 +71,19 @@ static struct hd_slice fake_last_mark(void *ctx, struct hd_slice key)
     return m == NULL ? HD_SLICE_EMPTY : hd_slice(m->latest, m->latest_len);
 }
 
+static void fake_lost(void *ctx, const struct hd_batch_source *source,
+                      enum hd_loss_kind kind, uint64_t count, uint64_t bytes)
+{
+    struct fake_sink *fake = ctx;
+    assert_true(source->kind.len > 0 && source->name.len > 0);
+    fake->lost[kind] += count;
+    fake->lost_bytes[kind] += bytes;
+}
+
 void fake_sink_init(struct fake_sink *fake)
 {
     memset(fake, 0, sizeof(*fake));
-    fake->sink = (struct col_sink){fake_add, fake_mark, fake_last_mark, fake};
+    fake->sink = (struct col_sink){fake_add, fake_mark, fake_last_mark, fake, fake_lost};
     fake->room = SIZE_MAX;
     hd_buf_init(&fake->text, 0);
 }

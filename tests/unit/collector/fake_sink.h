@@ -37,6 +37,7 @@ struct fake_sink {
     size_t commit_every; /* commit after so many lines; 0 = by hand */
     struct fake_mark marks[FAKE_MARKS_MAX];
     size_t n_marks;
+    uint64_t lost[HD_LOSS_KINDS], lost_bytes[HD_LOSS_KINDS];
 };
 
 void fake_sink_init(struct fake_sink *fake);

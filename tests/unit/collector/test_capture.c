@@ -24,6 +24,7 @@ struct world {
     uv_loop_t loop;
     uv_timer_t deadline;
     struct col_sink sink;
+    uint64_t packets_lost; /* as the sink was told */
     struct col_source_env env;
     struct col_source *source;
     json_t *lines[LINES_MAX];
@@ -85,13 +86,22 @@ static void late(uv_timer_t *timer)
     w->is_late = true;
 }
 
+static void sink_lost(void *ctx, const struct hd_batch_source *source,
+                      enum hd_loss_kind kind, uint64_t count, uint64_t bytes)
+{
+    struct world *w = ctx;
+    assert_int_equal(bytes, 0);
+    assert_true(hd_slice_eq(source->kind, HD_SLICE("packet")));
+    w->packets_lost += kind == HD_LOSS_PACKETS ? count : 0;
+}
+
 static void world_open(struct world *w)
 {
     *w = (struct world){0};
     assert_int_equal(uv_loop_init(&w->loop), 0);
     assert_int_equal(uv_timer_init(&w->loop, &w->deadline), 0);
     assert_int_equal(uv_timer_start(&w->deadline, late, 120000, 0), 0);
-    w->sink = (struct col_sink){sink_add, sink_mark, sink_last_mark, w};
+    w->sink = (struct col_sink){sink_add, sink_mark, sink_last_mark, w, sink_lost};
     w->env = (struct col_source_env){.loop = &w->loop,
                                      .sink = &w->sink,
                                      .host = HD_SLICE("web1"),
@@ -498,6 +508,7 @@ static void test_ring_grows_when_packets_are_dropped(void **state)
     run_until(&w, COL_PACKET_RING, 768U << 10);
     seen = HD_METRIC_GET(col_metrics, COL_PACKETS) - seen;
     dropped = HD_METRIC_GET(col_metrics, COL_PACKETS_DROPPED) - dropped;
+    assert_int_equal(w.packets_lost, dropped);
     assert_in_range(seen, 1, FLOOD - 1);
     assert_true(dropped >=
                 FLOOD - seen); /* the kernel counts what loopback drops twice */

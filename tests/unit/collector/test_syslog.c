@@ -202,13 +202,57 @@ static void test_udp_counts_what_is_lost(void **state)
         stats = stats_of(f);
     } while (stats.lines + stats.dropped < 1000);
     assert_true(stats.dropped > 0 && stats.lines > 0);
+    /* the pause was the spool's */
+    assert_int_equal(f->fe.sink.lost[HD_LOSS_SPOOL_FULL], stats.dropped);
+    assert_int_equal(f->fe.sink.lost[HD_LOSS_KERNEL_DROPS], 0);
     f->fe.sink.room = 0; /* the sink refuses: a drop as well */
     say(fd, "<13>refused");
     while (stats_of(f).dropped == stats.dropped) {
         (void)uv_run(&f->fe.loop, UV_RUN_ONCE);
     }
+    assert_int_equal(f->fe.sink.lost[HD_LOSS_SPOOL_FULL], stats.dropped + 1);
+    assert_int_equal(f->fe.sink.lost_bytes[HD_LOSS_SPOOL_FULL], strlen("<13>refused"));
     assert_int_equal(close(fd), 0);
     teardown(f);
+}
+
+static void test_udp_tells_what_the_kernel_dropped(void **state)
+{
+    (void)state;
+    struct fixture *f = setup(COL_KIND_SYSLOG_UDP, AF_INET, NULL);
+    f->conf.receive_buffer = 64U << 10;
+    start(f);
+    int fd = dial(f, SOCK_DGRAM);
+    for (int i = 0; i < 1000; i++) { /* nobody reads meanwhile */
+        (void)send(fd, "<13>burst", 9, MSG_DONTWAIT);
+    }
+    while (stats_of(f).lines + stats_of(f).dropped < 1000) {
+        (void)uv_run(&f->fe.loop, UV_RUN_ONCE);
+    }
+    assert_true(stats_of(f).dropped > 0);
+    assert_int_equal(f->fe.sink.lost[HD_LOSS_KERNEL_DROPS], stats_of(f).dropped);
+    assert_int_equal(f->fe.sink.lost[HD_LOSS_SPOOL_FULL], 0);
+    assert_int_equal(close(fd), 0);
+    teardown(f);
+}
+
+/* A paused socket that is closed: what it holds is refused, not forgotten. */
+static void test_udp_counts_what_it_leaves(void **state)
+{
+    (void)state;
+    struct fixture *f = setup(COL_KIND_SYSLOG_UDP, AF_INET, NULL);
+    start(f);
+    int fd = dial(f, SOCK_DGRAM);
+    f->fe.source->ops->pause(f->fe.source);
+    f->fe.sink.room = 0;
+    for (int i = 0; i < 600; i++) {
+        assert_int_equal(send(fd, "<13>late", 8, 0), 8);
+    }
+    fake_env_close(&f->fe);
+    assert_int_equal(f->fe.sink.lost[HD_LOSS_SPOOL_FULL], 600);
+    assert_int_equal(close(fd), 0);
+    fake_env_fini(&f->fe);
+    free(f);
 }
 
 /* ---- TCP ---- */
@@ -579,6 +623,8 @@ int main(void)
         cmocka_unit_test(test_udp),
         cmocka_unit_test(test_udp_long_and_many),
         cmocka_unit_test(test_udp_counts_what_is_lost),
+        cmocka_unit_test(test_udp_tells_what_the_kernel_dropped),
+        cmocka_unit_test(test_udp_counts_what_it_leaves),
         cmocka_unit_test(test_tcp),
         cmocka_unit_test(test_tcp_back_pressure),
         cmocka_unit_test(test_tcp_long_frames),

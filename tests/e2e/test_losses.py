@@ -1,0 +1,151 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Each loss is in the ledger with its exact count, once, whatever is restarted: datagrams that a small socket
+buffer dropped, lines that a full spool refused, a line that was cut, records that vanished from the spool."""
+import json
+import os
+import signal
+import socket
+
+import install
+from world import Failure, World, find_port, main, wait_until
+
+PATIENCE = 60
+
+
+def expect(ok, text):
+    if not ok:
+        raise Failure(text)
+
+
+def ledger(w, kind, *args):
+    done = w.haidang("losses", "--dir", w.path("correlator", "losses"), "--json", "--since", "1h", "--kind", kind, *args,
+                     check=False)
+    expect(done.returncode in (0, 1), done.stdout + done.stderr)
+    return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+def total(w, kind):
+    return sum(record["count"] for record in ledger(w, kind))
+
+
+def burst(port, n, size=200):
+    """Sends n numbered datagrams as fast as can be."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as out:
+        for i in range(n):
+            out.sendto(f"<13>burst {i:07d} ".encode().ljust(size, b"x"), ("127.0.0.1", port))
+
+
+def sent_lines(w, word):
+    return sum(word in line for line in w.archive_lines(w.path("correlator", "archive")))
+
+
+def restart_all_and_compare(w, agent, correlator, sources, extra, kind, want):
+    """Everything is stopped and started: the count stays, and nothing is told twice."""
+    expect(agent.kill(signal.SIGTERM) == 0, "the agent did not end in order")
+    expect(correlator.kill() != 0, "the correlator ended in order when it was killed")
+    install.correlator(w, rules=False)
+    install.agent(w, sources, extra=extra)
+    wait_until("the agent is back", lambda: (w.status("agent") or {}).get("uplink", {}).get("state") == "connected")
+    expect(total(w, kind) == want, f"{kind}: {total(w, kind)} after the restart, {want} before")
+
+
+def datagrams_that_the_kernel_dropped():
+    n = 20000
+    with World() as w:
+        w.make_ca()
+        port = find_port(socket.SOCK_DGRAM)
+        sources = install.syslog_source(w, "syslog-udp", port, "    receive_buffer: 64KiB\n")
+        correlator = install.correlator(w, rules=False)
+        agent = install.agent(w, sources)
+        wait_until("agent up", lambda: w.status("agent"))
+        agent.popen.send_signal(signal.SIGSTOP)  # so that the burst meets a full buffer
+        burst(port, n)
+        agent.popen.send_signal(signal.SIGCONT)
+        wait_until("all datagrams are accounted for",
+                   lambda: sum(w.metric("agent", m) for m in ("lines_total", "kernel_drops_total")) >= n)
+        dropped = w.metric("agent", "kernel_drops_total")
+        expect(0 < dropped < n, f"{dropped} dropped")
+        wait_until("the loss is in the ledger", lambda: total(w, "udp-kernel-drops") == dropped, PATIENCE)
+        wait_until("the lines are in the archive", lambda: sent_lines(w, b"burst") + dropped == n, PATIENCE)
+        record = ledger(w, "udp-kernel-drops", "--agent", "agent1")[0]
+        expect(record["source"].startswith("syslog-udp ") and record["unit"] == "datagrams", str(record))
+        expect(w.status("correlator")["losses"] == {"udp-kernel-drops": dropped}, str(w.status("correlator")["losses"]))
+        shown = w.haidang("status", "--run-dir", w.run_dir, "--lang", "vi", check=False).stdout
+        expect(f"mất trong 24 giờ qua: udp-kernel-drops {dropped} gói UDP" in shown, shown)
+        restart_all_and_compare(w, agent, correlator, sources, "", "udp-kernel-drops", dropped)
+
+
+def lines_that_were_cut():
+    with World() as w:
+        w.make_ca()
+        log = w.write("app.log", "short\n" + "x" * 5000 + "\nshort again\n" + "y" * 9000 + "\n")
+        sources, extra = install.file_source(log), "line_max: 1KiB\n"
+        correlator = install.correlator(w, rules=False)
+        agent = install.agent(w, sources, extra=extra)
+        wait_until("the loss is in the ledger", lambda: total(w, "truncated-lines") == 2, PATIENCE)
+        record = ledger(w, "truncated-lines")[0]
+        expect(record["source"] == f"file {log}", str(record))
+        restart_all_and_compare(w, agent, correlator, sources, extra, "truncated-lines", 2)
+
+
+def datagrams_that_a_full_spool_refused():
+    n = 12000
+    with World() as w:
+        w.make_ca()
+        port = find_port(socket.SOCK_DGRAM)
+        sources = install.syslog_source(w, "syslog-udp", port, "    receive_buffer: 256KiB\n")
+        extra = "spool_max: 4MiB\nspool_segment: 1MiB\nspool_reserve: 0\nbatch_level: 1\n"
+        w.ports["correlator"] = find_port()  # nobody is there yet
+        agent = install.agent(w, sources, extra=extra)
+        wait_until("agent up", lambda: w.status("agent"))
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as out:
+            for i in range(n):  # random: it must not compress
+                out.sendto(f"<13>burst {i:07d} ".encode() + os.urandom(700).hex().encode(), ("127.0.0.1", port))
+        wait_until("the spool refuses", lambda: w.status("agent")["problems"], PATIENCE)
+        wait_until("datagrams are lost", lambda: w.metric("agent", "dropped_total") > 0, PATIENCE)
+        expect(agent.kill(signal.SIGTERM) == 0, "the agent did not end in order")
+        expect(os.path.exists(w.path("agent1", "losses")), "what was lost was not kept")
+        correlator = install.correlator(w, rules=False)
+        agent = install.agent(w, sources, extra=extra)
+        wait_until("every datagram is in the archive or in the ledger",
+                   lambda: sent_lines(w, b"burst") + total(w, "agent-spool-full") + total(w, "udp-kernel-drops") == n,
+                   PATIENCE)
+        expect(total(w, "agent-spool-full") > 0, "nothing was refused")
+        expect(not os.path.exists(w.path("agent1", "losses")), "what was reported is still kept")
+        restart_all_and_compare(w, agent, correlator, sources, extra, "agent-spool-full", total(w, "agent-spool-full"))
+
+
+def records_that_vanished_from_the_spool():
+    with World() as w:
+        w.make_ca()
+        log = w.write("app.log", "first\n")
+        sources, extra = install.file_source(log), "spool_segment: 1MiB\nspool_reserve: 0\nbatch_bytes: 512KiB\n"
+        correlator = install.correlator(w, rules=False)
+        agent = install.agent(w, sources, extra=extra)
+        wait_until("the first line is archived", lambda: sent_lines(w, b"first") == 1)
+        correlator.kill()
+        n = 15000
+        with open(log, "a", encoding="utf-8") as file:
+            for i in range(n):
+                file.write(f"line {i:07d} {os.urandom(350).hex()}\n")
+        wait_until("all is spooled", lambda: w.status("agent")["last_spooled"] == n + 1)
+        expect(agent.kill(signal.SIGTERM) == 0, "the agent did not end in order")
+        spool = w.path("agent1", "spool")
+        segments = sorted(name for name in os.listdir(spool) if name.endswith(".zst"))
+        expect(len(segments) >= 3, f"only {segments}")
+        os.remove(os.path.join(spool, segments[1]))
+        correlator = install.correlator(w, rules=False)
+        agent = install.agent(w, sources, extra=extra)
+        wait_until("the rest is archived",
+                   lambda: sent_lines(w, b"line 0") + total(w, "sequence-gap") == n, PATIENCE)
+        gap = total(w, "sequence-gap")
+        record = ledger(w, "sequence-gap")[0]
+        expect(0 < gap < n, f"{gap} missing")
+        expect(record["last_seq"] - record["first_seq"] + 1 == gap, str(record))
+        expect(record["agent"] == "agent1", str(record))
+        restart_all_and_compare(w, agent, correlator, sources, extra, "sequence-gap", gap)
+
+
+if __name__ == "__main__":
+    main(datagrams_that_the_kernel_dropped, lines_that_were_cut, datagrams_that_a_full_spool_refused,
+         records_that_vanished_from_the_spool)
