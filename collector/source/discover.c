@@ -59,10 +59,18 @@ static void say_too_many(struct col_discovery *d, const char *path)
 
 static void say_no_memory(struct col_discovery *d, const char *path)
 {
-    d->lacks_memory = true;
+    d->is_incomplete = true;
     COL_COUNT(COL_FILE_ERRORS, 1);
     HD_LOG(ERROR, "file", "no memory for one more name; it is tried again soon",
            HD_KV_STR("file", path));
+}
+
+static void say_unreadable(struct col_discovery *d, const char *path)
+{
+    d->is_incomplete = true;
+    COL_COUNT(COL_FILE_ERRORS, 1);
+    HD_LOG(WARN, "file", "a file cannot be read; it is tried again soon",
+           HD_KV_STR("file", path), HD_KV_ERR(HD_EIO));
 }
 
 /* ---- names ---- */
@@ -89,6 +97,8 @@ static struct col_node *open_node(struct col_discovery *d, const char *path,
     int err = col_nodes_make(d->nodes, fd, name, is_known, &n);
     if (err == HD_ENOMEM) {
         say_no_memory(d, name);
+    } else if (err == HD_EIO) {
+        say_unreadable(d, path);
     }
     if (err != HD_OK) {
         return NULL;
@@ -251,7 +261,7 @@ void col_discover(struct col_discovery *d)
 {
     const struct col_paths_ops ops = {on_dir, on_match, on_other, on_unreadable, d};
     d->generation++;
-    d->is_waiting = d->lacks_memory = false;
+    d->is_waiting = d->is_incomplete = false;
     d->passed_over = 0;
     col_watch_begin(d->nodes->watch);
     for (d->pattern = 0; d->pattern < d->nodes->conf->n_paths; d->pattern++) {

@@ -12,11 +12,11 @@ struct col_discovery {
     struct col_nodes *nodes; /* borrowed */
     unsigned generation;     /* of the walk: what it does not meet again was rotated */
     bool is_first_walk;
-    bool is_waiting;   /* files_max keeps files out */
-    bool lacks_memory; /* and a file or directory was left out: walk again soon */
-    bool *is_new;      /* per pattern: never watched before */
-    uint64_t *since;   /* per pattern: wall clock of its first watch, ns */
-    size_t pattern;    /* being walked */
+    bool is_waiting;    /* files_max keeps files out */
+    bool is_incomplete; /* a file or directory was left out: walk again soon */
+    bool *is_new;       /* per pattern: never watched before */
+    uint64_t *since;    /* per pattern: wall clock of its first watch, ns */
+    size_t pattern;     /* being walked */
     struct col_told refused, passed;
     uint64_t passed_over; /* in this walk */
 };

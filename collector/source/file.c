@@ -28,7 +28,7 @@
 #define TOUCH_NS    (86400 * HD_NS_PER_SEC)
 #define TURNS       8U /* reads before other handles of the loop have their turn */
 #define POLL_NS     HD_NS_PER_SEC       /* of files that cannot be watched */
-#define MEMORY_NS   (HD_NS_PER_SEC / 4) /* then files that found none are tried again */
+#define RETRY_NS    (HD_NS_PER_SEC / 4) /* then what failed is tried again */
 
 struct file_source {
     struct col_source base;
@@ -59,7 +59,8 @@ static void after_read(struct file_source *fs, struct col_node *n,
                        enum col_tail_result result)
 {
     int64_t now_ns = hd_clock_mono_ns();
-    n->partial_ns = 0;
+    bool was_failing = n->retry_ns != 0;
+    n->partial_ns = n->retry_ns = 0;
     switch (result) {
     case COL_TAIL_EOF:
         if (n->is_ending) {
@@ -86,8 +87,12 @@ static void after_read(struct file_source *fs, struct col_node *n,
         break;
     case COL_TAIL_ERROR:
         COL_COUNT(COL_FILE_ERRORS, 1);
-        HD_LOG(WARN, "file", "a file cannot be read; it is tried again when it changes",
-               HD_KV_STR("file", n->path), HD_KV_ERR(HD_EIO));
+        n->retry_ns = now_ns + RETRY_NS;
+        n->data_ns = now_ns; /* a rotated one is not given up meanwhile */
+        if (!was_failing) {
+            HD_LOG(WARN, "file", "a file cannot be read; it is tried again and again",
+                   HD_KV_STR("file", n->path), HD_KV_ERR(HD_EIO));
+        }
         break;
     }
 }
@@ -119,6 +124,9 @@ static int64_t node_deadline(const struct file_source *fs, const struct col_node
     if (n->is_rotated && end < at) {
         at = end;
     }
+    if (n->retry_ns != 0 && n->retry_ns < at) {
+        at = n->retry_ns;
+    }
     if (n->wd < 0) {
         int64_t poll = hd_clock_mono_ns() + POLL_NS;
         at = poll < at ? poll : at;
@@ -136,8 +144,8 @@ static void arm_deadline(struct file_source *fs)
                                                   : node_deadline(fs, fs->nodes.list[i]);
         at = one < at ? one : at;
     }
-    int64_t retry = hd_clock_mono_ns() + MEMORY_NS;
-    at = fs->discovery.lacks_memory && retry < at ? retry : at;
+    int64_t retry = hd_clock_mono_ns() + RETRY_NS;
+    at = fs->discovery.is_incomplete && retry < at ? retry : at;
     int64_t touch = fs->touched_ns + TOUCH_NS;
     at = fs->nodes.n > 0 && touch < at ? touch : at;
     if (at == INT64_MAX || fs->is_paused) {
@@ -192,7 +200,7 @@ static void on_deadline(uv_timer_t *timer)
 {
     struct file_source *fs = HD_CONTAINER(timer, struct file_source, deadline);
     int64_t now_ns = hd_clock_mono_ns();
-    if (fs->discovery.lacks_memory) {
+    if (fs->discovery.is_incomplete) {
         col_discover(&fs->discovery);
     }
     if (fs->touched_ns + TOUCH_NS <= now_ns) {
@@ -207,7 +215,7 @@ static void on_deadline(uv_timer_t *timer)
         } else if (n->partial_ns != 0 && n->partial_ns <= now_ns) {
             n->flush = true;
             col_nodes_push_ready(&fs->nodes, n);
-        } else if (n->wd < 0) {
+        } else if (n->wd < 0 || (n->retry_ns != 0 && n->retry_ns <= now_ns)) {
             col_nodes_push_ready(&fs->nodes, n);
         }
     }

@@ -136,10 +136,13 @@ int col_nodes_make(struct col_nodes *nodes, int fd, const char *name, bool *is_k
     }
     n->path = path;
     n->data_ns = hd_clock_mono_ns();
-    if (col_tail_open(&n->tail, fd, nodes->env->sink, is_known) != HD_OK ||
-        col_nodes_by_inode(nodes, n->tail.dev, n->tail.ino) != NULL) {
+    int err = col_tail_open(&n->tail, fd, nodes->env->sink, is_known);
+    if (err == HD_OK && col_nodes_by_inode(nodes, n->tail.dev, n->tail.ino) != NULL) {
+        err = HD_EINVAL;
+    }
+    if (err != HD_OK) {
         col_nodes_drop(n);
-        return HD_EINVAL;
+        return err;
     }
     n->source = (struct hd_batch_source){.host = nodes->env->host,
                                          .kind = HD_SLICE("file"),

@@ -21,6 +21,7 @@ struct col_node {
     int wd;             /* < 0: it cannot be watched */
     int64_t data_ns;    /* monotonic: when something was taken last */
     int64_t partial_ns; /* when to take what waits at the end; 0 = nothing waits */
+    int64_t retry_ns;   /* when to read again what could not be read; 0 = all could */
     unsigned generation;
     bool is_ready, is_rotated, flush, is_ending;
 };
@@ -43,7 +44,7 @@ int col_nodes_init(struct col_nodes *nodes, const struct col_source_env *env,
 void col_nodes_fini(struct col_nodes *nodes);
 
 /* own: takes fd. A node that is not followed yet; `name` is what records say. HD_EINVAL:
- * it is no regular file, or followed already. */
+ * it is no regular file, or followed already. HD_EIO: it cannot be read now. */
 int col_nodes_make(struct col_nodes *nodes, int fd, const char *name, bool *is_known,
                    struct col_node **out) HD_MUST_USE;
 /* Either follows it (below files_max) or lets it go. */

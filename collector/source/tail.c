@@ -92,8 +92,27 @@ static bool is_same_birth(uint64_t a, uint64_t b)
     return a == 0 || b == 0 || a == b; /* 0 = the file system does not tell */
 }
 
-/* Takes over what the mark says when the file's bytes agree with it. */
-static bool resume(struct col_tail *tail, struct hd_slice mark, bool is_copy)
+struct stretch { /* of a file */
+    uint8_t *out;
+    size_t len;
+    uint64_t offset;
+};
+
+/* HD_ENOENT: these are not the bytes that the hash is of. HD_EIO: nobody can say. */
+static int check_bytes(int fd, struct stretch at, uint64_t hash)
+{
+    ssize_t n = read_at(fd, at.out, at.len, at.offset);
+    if (n < 0) {
+        return HD_EIO;
+    }
+    bool is_same =
+        (size_t)n == at.len && hd_hash_stable(hd_slice(at.out, at.len), 0) == hash;
+    return is_same ? HD_OK : HD_ENOENT;
+}
+
+/* Takes over what the mark says when the file's bytes agree with it; else HD_ENOENT, or
+ * HD_EIO when they cannot be read now. */
+static int resume(struct col_tail *tail, struct hd_slice mark, bool is_copy)
 {
     struct hd_bytes in = hd_bytes(mark);
     uint8_t version = hd_bytes_u8(&in);
@@ -109,13 +128,16 @@ static bool resume(struct col_tail *tail, struct hd_slice mark, bool is_copy)
         edge_len > COL_TAIL_EDGE_MAX || edge_len > offset ||
         head_len > COL_TAIL_HEAD_MAX ||
         (!is_copy && !is_same_birth(birth_ns, tail->birth_ns))) {
-        return false;
+        return HD_ENOENT;
     }
-    if (read_at(tail->fd, head, head_len, 0) != head_len ||
-        hd_hash_stable(hd_slice(head, head_len), 0) != head_hash ||
-        read_at(tail->fd, tail->edge, edge_len, offset - edge_len) != edge_len ||
-        hd_hash_stable(hd_slice(tail->edge, edge_len), 0) != edge_hash) {
-        return false;
+    int err = check_bytes(tail->fd, (struct stretch){head, head_len, 0}, head_hash);
+    if (err == HD_OK) {
+        err = check_bytes(tail->fd,
+                          (struct stretch){tail->edge, edge_len, offset - edge_len},
+                          edge_hash);
+    }
+    if (err != HD_OK) {
+        return err;
     }
     tail->offset = offset;
     tail->head_len = head_len;
@@ -123,7 +145,7 @@ static bool resume(struct col_tail *tail, struct hd_slice mark, bool is_copy)
     tail->edge_len = edge_len;
     tail->is_skipping = flags & MARK_SKIPPING;
     tail->is_flushed = flags & MARK_FLUSHED;
-    return true;
+    return HD_OK;
 }
 
 /* ---- open, close ---- */
@@ -171,7 +193,7 @@ void col_tail_adopt(struct col_tail *tail, const struct stat *original,
     uint8_t key[COL_TAIL_KEY_LEN];
     struct hd_slice mark =
         sink->last_mark(sink->ctx, col_tail_key(original->st_dev, original->st_ino, key));
-    if (mark.len == 0 || !resume(tail, mark, true)) {
+    if (mark.len == 0 || resume(tail, mark, true) != HD_OK) {
         begin_anew(tail);
     }
 }
@@ -191,8 +213,13 @@ int col_tail_open(struct col_tail *tail, int fd, const struct col_sink *sink,
     begin_anew(tail);
     struct hd_slice key = col_tail_key(st.st_dev, st.st_ino, tail->key);
     struct hd_slice mark = sink->last_mark(sink->ctx, key);
-    *is_known = mark.len > 0 && resume(tail, mark, false);
-    if (!*is_known) {
+    int err = mark.len > 0 ? resume(tail, mark, false) : HD_ENOENT;
+    *is_known = err == HD_OK;
+    if (err == HD_EIO) {
+        col_tail_close(tail);
+        return HD_EIO;
+    }
+    if (err != HD_OK) {
         begin_anew(tail);
     }
     return HD_OK;

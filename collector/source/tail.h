@@ -62,7 +62,8 @@ enum col_tail_result {
 
 /* Takes the descriptor (also on failure). Resumes at the sink's mark for this file when
  * it still is this file, else *is_known is false and the position 0. HD_EINVAL: not a
- * regular file. */
+ * regular file. HD_EIO: there is a mark, but whether it is of this file cannot be read.
+ */
 int col_tail_open(struct col_tail *tail, int fd, const struct col_sink *sink,
                   bool *is_known) HD_MUST_USE;
 void col_tail_close(struct col_tail *tail);

@@ -338,10 +338,29 @@ static void test_not_a_file(void **state)
     teardown(f);
 }
 
+/* Else all of it would be taken for new, and be read once more. */
+static void test_unreadable_is_not_another_file(void **state)
+{
+    (void)state;
+    struct fixture *f = setup(100);
+    struct col_tail tail;
+    bool is_known;
+    append(f, "one\ntwo\n");
+    assert_int_equal(drain(f, false), COL_TAIL_EOF);
+    int fd = open(f->path, O_WRONLY);
+    assert_int_equal(col_tail_open(&tail, fd, &f->sink.sink, &is_known), HD_EIO);
+    assert_false(is_known);
+    assert_int_equal(tail.fd, -1);
+    reopen(f);
+    assert_true(f->is_known);
+    teardown(f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_lines),
+        cmocka_unit_test(test_unreadable_is_not_another_file),
         cmocka_unit_test(test_flushed_line_is_not_doubled),
         cmocka_unit_test(test_long_line_is_cut),
         cmocka_unit_test(test_many_turns),
