@@ -404,18 +404,31 @@ void memfs_kill(struct memfs *fs)
     }
 }
 
-/* What the disk happens to hold of the sectors that were never synced. */
+/* The power went while the disk wrote it: its first or its last bytes are new. */
+static void tear_sector(struct memfs *fs, struct file *file, uint64_t s)
+{
+    size_t cut = (size_t)memfs_below(fs, SECTOR + 1);
+    bool is_front = memfs_below(fs, 2) == 0;
+    uint64_t at = s * SECTOR + (is_front ? 0 : cut);
+    memcpy(file->disk + at, file->cache + at, is_front ? cut : SECTOR - cut);
+}
+
+/* What the disk happens to hold of the sectors that were never synced, in whatever order
+ * it wrote them. */
 static void cut_sectors(struct memfs *fs, struct file *file)
 {
     static const uint64_t runs[] = {1, 2, 8, 64, SECTORS};
     uint64_t run = runs[memfs_below(fs, sizeof(runs) / sizeof(runs[0]))];
     uint64_t odds = 1 + memfs_below(fs, 8);
+    uint32_t torn = memfs_below(fs, 2) == 0 ? 4 : 0; /* one in so many */
     bool is_kept = false;
     for (uint64_t s = 0; s < SECTORS; s++) {
         if (s % run == 0) {
             is_kept = memfs_below(fs, 8) < odds;
         }
-        if (file->dirty[s] && is_kept) {
+        if (file->dirty[s] && chance(fs, torn)) {
+            tear_sector(fs, file, s);
+        } else if (file->dirty[s] && is_kept) {
             sync_sector(file, s);
         }
     }

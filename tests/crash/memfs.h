@@ -3,9 +3,9 @@
  * A file system in memory behind the journal's table of system calls, with a disk that is
  * only as far behind as a real one may be. Every file has what the page cache shows and
  * what the disk holds; sync carries dirty sectors over. A power cut keeps a random part
- * of what was never synced: sectors, sizes, names, each by itself. A failed sync writes a
- * random part and forgets that the rest is dirty, as Linux does. All chance comes from
- * one seed, so every run can be replayed.
+ * of what was never synced: sectors, some of them torn, sizes, names, each by itself. A
+ * failed sync writes a random part and forgets that the rest is dirty, as Linux does. All
+ * chance comes from one seed, so every run can be replayed.
  */
 #pragma once
 #include <stdbool.h>

@@ -7,6 +7,7 @@ import json
 import os
 import random
 import re
+import signal
 import socket
 
 import install
@@ -77,12 +78,12 @@ class Chain:
         world, keys = self.world, self.keys
         world.write("agent.yml", install.agent_config(
             world, install.file_source(world.path("logs", "app.log*")),
-            uplink="  retry_first: 10ms\n  retry_max: 100ms",
+            uplink="  retry_first: 10ms\n  retry_max: 100ms" + keys.get("uplink", ""),
             extra="batch_time: 20ms\nspool_reserve: 0\n" + keys.get("agent", "")))
         world.write("correlator.yml", install.correlator_config(
             world, library=world.path("rules"), archive="  reserve: 0\n" + keys.get("archive", ""),
             alerts="  reserve: 0\n" + keys.get("alerts", ""),
-            extra="suppress: {window: 0s}\ndetect: {snapshot: 1s}\nintake: {handshakes_per_second: 100000}\n"))
+            extra="suppress: {window: 0s}\ndetect: {snapshot: 1s" + keys.get("detect", "") + "}\nintake: {handshakes_per_second: 100000}\n"))
         world.write("forwarder.yml", f"""
 alerts: {world.path("correlator", "alerts")}
 state_dir: {world.path("forwarder")}
@@ -134,6 +135,12 @@ destinations:
         self.check_running(name)
         self.processes[name].kill()
         self.kills += 1
+        self.bury(name)
+
+    def end(self, name):
+        process = self.processes[name]
+        if process.kill(signal.SIGTERM) != 0:
+            raise Failure(f"{name} did not end in order:\n  " + "\n  ".join(process.lines[-15:]))
         self.bury(name)
 
     def bury(self, name):
