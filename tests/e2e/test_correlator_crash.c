@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * The real haidang-correlator under many agents of this process: a thousand that come at
- * once; and a load under which it is killed three times. In the end every line is in the
- * archive exactly once, read the way zstdcat would.
+ * once; a load under which it is killed three times; all agents that come back at once
+ * after a kill (HD_AGENTS=5000; 300 otherwise). In the end every line is in the archive
+ * exactly once, read the way zstdcat would.
  */
 #include "tests/support/support.h"
 
@@ -13,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #include <zstd.h>
@@ -24,7 +26,7 @@
 #include "tests/support/certs.h"
 #include "tests/support/fake_agent.h"
 
-#define AGENTS_MAX  1000U
+#define AGENTS_MAX  10000U
 #define PATIENCE_MS 400000U /* of a busy machine; only a failure takes so long */
 
 static const char *pki;
@@ -300,12 +302,13 @@ static void check_archive(unsigned agents, uint64_t lines)
 static void a_thousand_agents_at_once(void **state)
 {
     (void)state;
-    add_agents(AGENTS_MAX, 200, 200);
-    run_until_done(AGENTS_MAX);
+    enum { AGENTS = 1000, LINES = 200 };
+    add_agents(AGENTS, LINES, LINES);
+    run_until_done(AGENTS);
     int status = end_program(SIGTERM);
     assert_true(WIFEXITED(status));
     assert_int_equal(WEXITSTATUS(status), 0);
-    check_archive(AGENTS_MAX, 200);
+    check_archive(AGENTS, LINES);
 }
 
 static void killed_three_times_under_load(void **state)
@@ -326,6 +329,45 @@ static void killed_three_times_under_load(void **state)
     check_archive(AGENTS, LINES);
 }
 
+/* Descriptors for so many, here and in the program. */
+static void raise_descriptors(uint64_t want)
+{
+    struct rlimit limit;
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
+    if (limit.rlim_cur < want) {
+        limit.rlim_cur = limit.rlim_max < want ? limit.rlim_max : want;
+        assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
+    }
+    if (limit.rlim_cur < want) {
+        skip();
+    }
+}
+
+static void all_come_back_at_once(void **state)
+{
+    (void)state;
+    enum { LINES = 60 };
+    uint64_t agents = 300;
+    if (getenv("HD_AGENTS") != NULL) {
+        assert_int_equal(
+            hd_num_u64(hd_slice_str(getenv("HD_AGENTS")), AGENTS_MAX, &agents), HD_OK);
+    }
+    raise_descriptors(agents + 200);
+    (void)end_program(SIGKILL);
+    start_program(); /* with those descriptors */
+    add_agents((unsigned)agents, LINES, LINES / 3);
+    run_until_acked(agents * LINES / 3);
+    (void)end_program(SIGKILL);
+    start_program();
+    run_until_done((unsigned)agents);
+    int status = end_program(SIGTERM);
+    assert_true(WIFEXITED(status));
+    assert_int_equal(WEXITSTATUS(status), 0);
+    check_archive((unsigned)agents, LINES);
+    print_message("%llu agents came back at once: %llu lines, each archived once\n",
+                  (unsigned long long)agents, (unsigned long long)agents * LINES);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
@@ -333,6 +375,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(a_thousand_agents_at_once),
         TEST(killed_three_times_under_load),
+        TEST(all_come_back_at_once),
     };
     pki = hd_test_pki();
     return cmocka_run_group_tests(tests, NULL, NULL);
