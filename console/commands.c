@@ -58,6 +58,16 @@ static const struct con_option losses_options[] = {
     {0},
 };
 
+static const struct con_option sources_options[] = {
+    {"run-dir", 0, CON_VALUE, "DIR",
+     "directory of the programs' sockets (default: /run/haidang)", "@dirs"},
+    {"silent", 's', CON_FLAG, NULL,
+     "only those that are silent or slow, or whose agent is lost", NULL},
+    {"json", 'j', CON_FLAG, NULL, "what the correlator says, as one JSON object", NULL},
+    SHOW_OPTIONS,
+    {0},
+};
+
 static const struct con_option status_options[] = {
     {"run-dir", 0, CON_VALUE, "DIR",
      "directory of the programs' sockets (default: /run/haidang)", "@dirs"},
@@ -418,6 +428,17 @@ const struct con_command con_commands[] = {
      "tình trạng các chương trình, tác tử và nơi nhận cảnh báo",
      "Exit status 0 when all that answer are well, 1 when something needs attention.",
      status_options, 0, 0, con_run_status},
+    {"sources", "", "which sources send, which have fallen silent",
+     "nguồn nào đang gửi nhật ký, nguồn nào đã im lặng",
+     "The inventory that the correlator keeps of all sources it has heard: when last, "
+     "how "
+     "many\n"
+     "lines today and usually, after how many silent seconds it raises an alert, how far "
+     "the\n"
+     "clock is off; and systems of level 3 or more that nobody watches. Exit status 0 "
+     "when all\n"
+     "is well, 1 when something is silent or unmonitored.",
+     sources_options, 0, 0, con_run_sources},
     {"decode", "FILE|-", "log lines in, events as JSON out",
      "giải mã dòng nhật ký thành sự kiện JSON",
      "For each line the decoder and pattern that knew it and the fields it gave, as one "

@@ -23,6 +23,7 @@
 #define AT_DET(field) .offset = offsetof(struct cor_conf_detect, field)
 #define AT_SUP(field) .offset = offsetof(struct cor_conf_suppress, field)
 #define AT_NOI(field) .offset = offsetof(struct cor_conf_noisy, field)
+#define AT_SRC(field) .offset = offsetof(struct cor_conf_sources, field)
 #define AT_ENR(field) .offset = offsetof(struct cor_conf_enrich, field)
 
 static const struct hd_conf_item tls_items[] = {
@@ -363,6 +364,73 @@ static const struct hd_conf_item noisy_items[] = {
              "= all are published."},
     {0}};
 
+static const struct hd_conf_item sources_items[] = {
+    {.key = "alerts",
+     .type = HD_CONF_BOOL,
+     AT_SRC(alerts),
+     .def = "yes",
+     .help = "Alerts about sources, agents and systems; `haidang sources` shows what is "
+             "so in any case."},
+    {.key = "remember",
+     .type = HD_CONF_INT,
+     AT_SRC(remember),
+     .min = 16,
+     .max = 100000,
+     .def = "10000",
+     .unit = "sources",
+     .help = "Sources that are remembered. One whose habits are not known yet is "
+             "forgotten first, the one unheard for longest."},
+    {.key = "floor",
+     .type = HD_CONF_DURATION,
+     AT_SRC(floor),
+     .min = SECOND,
+     .max = 30 * DAY,
+     .def = "15m",
+     .help = "No silence of a source is reported before it has lasted so long; an agent "
+             "that is not connected for so long is."},
+    {.key = "factor",
+     .type = HD_CONF_INT,
+     AT_SRC(factor),
+     .min = 2,
+     .max = 100,
+     .def = "3",
+     .help = "A source has stopped when it is silent for so many times its longest "
+             "usual pause (and for `floor`)."},
+    {.key = "learn",
+     .type = HD_CONF_DURATION,
+     AT_SRC(learn),
+     .min = SECOND,
+     .max = 365 * DAY,
+     .def = "1d",
+     .help = "A source is not called silent before it is known for so long and has "
+             "paused 20 times."},
+    {.key = "slow",
+     .type = HD_CONF_INT,
+     AT_SRC(slow),
+     .min = 0,
+     .max = 1000000,
+     .def = "10",
+     .help = "A source is slow when it sends, in an hour, so many times less than the "
+             "least that it usually sends in that hour of the day; learned in 8 days. 0 "
+             "= none is."},
+    {.key = "drift",
+     .type = HD_CONF_DURATION,
+     AT_SRC(drift),
+     .min = 0,
+     .max = 365 * DAY,
+     .def = "5m",
+     .help = "A clock is wrong when it is steadily off by more. 0 = clocks are not "
+             "looked at."},
+    {.key = "unmonitored",
+     .type = HD_CONF_DURATION,
+     AT_SRC(unmonitored),
+     .min = 0,
+     .max = 365 * DAY,
+     .def = "1h",
+     .help = "A system of level 3 or more in the inventory is unmonitored when no source "
+             "of it is heard for so long, counted from the start. 0 = none is."},
+    {0}};
+
 static const struct hd_conf_item enrich_items[] = {
     {.key = "inventory",
      .type = HD_CONF_PATH,
@@ -461,6 +529,11 @@ static const struct hd_conf_item items[] = {
      AT(noisy),
      .sub = noisy_items,
      .help = "Rules that raise too much."},
+    {.key = "sources",
+     .type = HD_CONF_SECTION,
+     AT(sources),
+     .sub = sources_items,
+     .help = "Watching over the sources of lines."},
     {.key = "enrich",
      .type = HD_CONF_SECTION,
      AT(enrich),

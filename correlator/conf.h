@@ -50,6 +50,10 @@ struct cor_conf {
     struct cor_conf_noisy {
         int64_t rate, throttle; /* a minute; 0 = none */
     } noisy;
+    struct cor_conf_sources {
+        bool alerts;
+        int64_t remember, floor, factor, learn, slow, drift, unmonitored;
+    } sources;
     struct cor_conf_enrich {
         char *inventory, *city, *asn;
         int64_t check_every;

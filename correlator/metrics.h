@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Everything that haidang-correlator counts. Any thread adds.
+ * Everything that haidang-correlator counts. Any thread adds. A table (lint: size).
  */
 #pragma once
 #include <haidang/metrics.h>
@@ -125,6 +125,15 @@
       "Losses that memory or time lacked to write down; the log has them")               \
     X(COR_M_GEO_ERRORS, COUNTER, COR_NAME("geo_errors_total"),                           \
       "Look-ups that a broken database could not answer")                                \
+    X(COR_M_SOURCES, GAUGE, COR_NAME("sources"), "Sources in the inventory")             \
+    X(COR_M_SOURCES_SILENT, GAUGE, COR_NAME("sources_silent"),                           \
+      "Sources that have fallen silent, those of lost agents included")                  \
+    X(COR_M_SOURCES_EVICTED, COUNTER, COR_NAME("sources_evicted_total"),                 \
+      "Sources forgotten because of sources.remember")                                   \
+    X(COR_M_SOURCES_MISSED, COUNTER, COR_NAME("sources_missed_total"),                   \
+      "Batches that the inventory of sources did not take note of")                      \
+    X(COR_M_SOURCES_TOLD, COUNTER, COR_NAME("sources_told_total"),                       \
+      "Alerts about sources, agents and unmonitored systems")                            \
     X(COR_M_RULES, GAUGE, COR_NAME("rules"), "Rules in force")                           \
     X(COR_M_RELOADS, COUNTER, COR_NAME("reloads_total"), "Reloads that took effect")     \
     X(COR_M_SWAP_PAUSE, GAUGE, COR_NAME("swap_pause_max_microseconds"),                  \

@@ -26,6 +26,7 @@
 #define SNAPSHOT         "agents.json"
 #define MEMORY           "detect.state"
 #define LOSSES           "losses"
+#define SOURCES          "sources.json"
 #define SEAL_KEY         "seal.key"
 #define STATE_MODE       0750
 
@@ -39,6 +40,7 @@ int cor_program_new(struct cor_program **out)
 static void free_threads(struct cor_program *p)
 {
     /* The state thread looks at the detectors until it has ended. */
+    p->has_told = p->state != NULL && cor_state_join(p->state);
     cor_state_free(p->state);
     p->state = NULL;
     for (unsigned i = 0; i < p->n_detectors; i++) {
@@ -63,6 +65,7 @@ void cor_program_free(struct cor_program *p)
     hd_sign_key_free(p->seal_key);
     free(p->snapshot);
     free(p->memory);
+    free(p->sources);
     free(p);
 }
 
@@ -162,7 +165,8 @@ static int open_intake(struct cor_program *p, char why[256])
     const struct cor_conf_intake *conf = &p->conf->intake;
     p->snapshot = in_state_dir(p, SNAPSHOT);
     p->memory = in_state_dir(p, MEMORY);
-    if (p->snapshot == NULL || p->memory == NULL) {
+    p->sources = in_state_dir(p, SOURCES);
+    if (p->snapshot == NULL || p->memory == NULL || p->sources == NULL) {
         (void)snprintf(why, 256, "out of memory");
         return HD_ENOMEM;
     }
@@ -214,6 +218,28 @@ static int open_state(struct cor_program *p, char why[256])
     return cor_state_new(&opts, p->loaded.rules, p->loaded.enrich, &p->state, why);
 }
 
+static int open_watch(struct cor_program *p)
+{
+    const struct cor_conf_sources *conf = &p->conf->sources;
+    struct cor_watch_opts opts = {.loop = p->loop,
+                                  .sources = {.max = (uint32_t)conf->remember,
+                                              .floor_ns = conf->floor,
+                                              .factor = conf->factor,
+                                              .learn_ns = conf->learn,
+                                              .slow = conf->slow,
+                                              .drift_ns = conf->drift,
+                                              .unwatched_ns = conf->unmonitored},
+                                  .wants_alerts = conf->alerts,
+                                  .zone = p->conf->rules.time_zone,
+                                  .file = p->sources,
+                                  .intake = p->intake,
+                                  .state = p->state,
+                                  .detectors = p->detectors,
+                                  .n_detectors = (unsigned)p->conf->detect.threads,
+                                  .enrich = &p->loaded.enrich};
+    return cor_watch_open(&opts, &p->watch);
+}
+
 static int open_detectors(struct cor_program *p)
 {
     struct cor_detector_opts opts = {.count = (unsigned)p->conf->detect.threads,
@@ -222,6 +248,7 @@ static int open_detectors(struct cor_program *p)
     for (; opts.index < opts.count; opts.index++) {
         struct cor_detector *d = NULL;
         opts.has_start = cor_state_resume(p->state, opts.index, &opts.start);
+        opts.seen = cor_watch_ring(p->watch, opts.index);
         int err = cor_detector_new(&opts, p->loaded.rules, &d);
         if (err != HD_OK) {
             return err;
@@ -276,13 +303,14 @@ static void open_timers(struct cor_program *p)
 
 static int open_doors(struct cor_program *p, char why[256])
 {
+    static const struct hd_metrics_page pages[] = {
+        {"/rules", cor_status_rules}, {"/sources", cor_status_sources}, {0}};
     struct hd_metrics_server_opts opts = {.listen = p->conf->status,
                                           .table = cor_metrics,
                                           .table_len = cor_metrics_count,
                                           .refresh = cor_status_refresh,
                                           .status = cor_status_write,
-                                          .more_path = "/rules",
-                                          .more = cor_status_rules,
+                                          .pages = pages,
                                           .ctx = p};
     int err = hd_metrics_serve(p->loop, &opts, &p->server);
     if (err != HD_OK) {
@@ -303,12 +331,14 @@ static int open_doors(struct cor_program *p, char why[256])
 }
 
 static void close_all(struct cor_program *p);
+static void close_watch(struct cor_program *p);
 
 static int fail(struct cor_program *p, int code, const char *why, int err)
 {
     HD_LOG(ERROR, "program", why, HD_KV_ERR(err));
     close_all(p);
     free_threads(p); /* nothing was given to them yet */
+    close_watch(p);
     return code;
 }
 
@@ -346,7 +376,8 @@ int cor_program_start(struct cor_program *p, uv_loop_t *loop, const struct cor_c
     if (err != HD_OK) {
         return fail(p, HD_EXIT_STORE, why, err);
     }
-    err = open_detectors(p);
+    err = open_watch(p);
+    err = err != HD_OK ? err : open_detectors(p);
     if (err == HD_OK) {
         err = run_threads(p);
     }
@@ -371,6 +402,13 @@ int cor_program_start(struct cor_program *p, uv_loop_t *loop, const struct cor_c
 
 /* ---- end ---- */
 
+/* The detectors have ended: they had pushed into its rings. */
+static void close_watch(struct cor_program *p)
+{
+    cor_watch_close(p->watch, p->has_told);
+    p->watch = NULL;
+}
+
 /* Everything begins to close; threads are asked to end. */
 static void close_all(struct cor_program *p)
 {
@@ -381,6 +419,7 @@ static void close_all(struct cor_program *p)
         hd_owner_close(&p->owner, (uv_handle_t *)&p->check_timer);
         hd_owner_close(&p->owner, (uv_handle_t *)&p->rate_timer);
     }
+    cor_watch_stop(p->watch); /* it looks at the intake and at the state */
     if (p->state != NULL) {
         cor_state_stop(
             p->state); /* before the detectors: it ends with the last of them */
@@ -403,6 +442,7 @@ static void join_done(uv_work_t *work, int status)
 {
     struct cor_program *p = HD_CONTAINER(work, struct cor_program, join_work);
     p->is_joining = status != 0;
+    close_watch(p);
 }
 
 void cor_program_stop(struct cor_program *p)
@@ -413,4 +453,8 @@ void cor_program_stop(struct cor_program *p)
     close_all(p);
     /* Waiting for threads is no work for a loop. */
     p->is_joining = uv_queue_work(p->loop, &p->join_work, join_work, join_done) == 0;
+    if (!p->is_joining) {
+        free_threads(p);
+        close_watch(p);
+    }
 }

@@ -11,6 +11,7 @@
 #include "correlator/intake/intake.h"
 #include "correlator/losses/losses.h"
 #include "correlator/program.h"
+#include "correlator/sources/watch.h"
 #include "correlator/state/state.h"
 
 /* Everything that files say; replaced whole. */
@@ -39,9 +40,12 @@ struct cor_program {
     struct cor_state *state;
     struct cor_detector *detectors[COR_DETECTORS_MAX];
     unsigned n_detectors;
+    struct cor_watch *watch;
+    bool has_told; /* the state thread ended with nothing left to be published */
     struct hd_metrics_server *server;
     char *snapshot; /* path of the table of agents */
     char *memory;   /* path of what correlations remember */
+    char *sources;  /* path of the inventory of sources */
     uint64_t lines_sampled, detect_rate;
 
     uv_work_t load_work; /* reload.c */
@@ -85,6 +89,9 @@ void cor_status_noisy(const struct cor_program *program,
                       void (*say)(void *ctx, const char *text), void *ctx);
 
 /* ---- status.c ---- */
+
+/* The inventory of sources: JSON for /sources. */
+void cor_status_sources(void *ctx, struct hd_buf *out);
 
 void cor_status_refresh(void *ctx);
 void cor_status_write(void *ctx, struct hd_buf *out);

@@ -43,6 +43,7 @@ void cor_status_refresh(void *ctx)
 {
     struct cor_program *p = ctx;
     cor_intake_refresh(p->intake);
+    cor_watch_refresh(p->watch);
     COR_GAUGE(COR_M_DETECT_LAG, lag_bytes(p));
     COR_GAUGE(COR_M_DETECT_LAG_MS, lag_ms(p));
     COR_GAUGE(COR_M_RULES, rul_set_count(p->loaded.set));
@@ -52,6 +53,12 @@ void cor_status_refresh(void *ctx)
     }
     int64_t left_s = hd_tls_expires_in_s(p->tls);
     COR_GAUGE(COR_M_CERT_DAYS, left_s < 0 ? 0 : (uint64_t)(left_s / DAY_S));
+}
+
+void cor_status_sources(void *ctx, struct hd_buf *out)
+{
+    const struct cor_program *p = ctx;
+    cor_watch_json(p->watch, out);
 }
 
 /* ---- problems ---- */

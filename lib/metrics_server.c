@@ -153,7 +153,12 @@ static void (*json_of(const struct hd_metrics_server_opts *opts,
     if (hd_slice_eq(path, HD_SLICE("/status"))) {
         return opts->status;
     }
-    return hd_slice_eq(path, hd_slice_str(opts->more_path)) ? opts->more : NULL;
+    const struct hd_metrics_page *page = opts->pages;
+    while (page != NULL && page->path != NULL &&
+           !hd_slice_eq(path, hd_slice_str(page->path))) {
+        page++;
+    }
+    return page == NULL ? NULL : page->write;
 }
 
 static void serve(struct slot *slot, const struct hd_http_request *request)

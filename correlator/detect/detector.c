@@ -20,6 +20,7 @@
 #include "correlator/intake/meta.h"
 #include "correlator/metrics.h"
 #include "correlator/patience.h"
+#include "correlator/sources/tally.h"
 
 #define HITS_RING   32U /* messages: bounds the memory of hits on their way */
 #define ORDERS_RING 16U /* rule sets that were not taken up yet */
@@ -46,6 +47,7 @@ struct cor_detector {
     struct rul_decode_stats decoded; /* so much of the scratch's is in the metrics */
     struct rul_event *event;
     struct cor_tools *tools;
+    struct cor_tally *tally;
     struct hd_ring *hits, *orders, *cursors;
     int wake_fd;
     uv_thread_t thread;
@@ -123,6 +125,7 @@ static int make_parts(struct cor_detector *d, struct cor_rules *rules)
     err = err != HD_OK ? err : hd_batch_reader_new(&d->batch);
     err = err != HD_OK ? err : rul_decode_scratch_new(&d->decode);
     err = err != HD_OK ? err : cor_tools_new(rules, &d->tools);
+    err = err != HD_OK ? err : cor_tally_new(&d->tally);
     err = err != HD_OK ? err : hd_ring_new(HITS_RING, &d->hits);
     err = err != HD_OK ? err : hd_ring_new(ORDERS_RING, &d->orders);
     err = err != HD_OK ? err : hd_ring_new(CURSORS_RING, &d->cursors);
@@ -187,6 +190,7 @@ void cor_detector_free(struct cor_detector *d)
     }
     cor_hits_free(d->out);
     cor_tools_free(d->tools);
+    cor_tally_free(d->tally);
     rul_decode_scratch_free(d->decode);
     hd_batch_reader_free(d->batch);
     hd_journal_reader_close(d->reader);
@@ -420,11 +424,13 @@ static void examine_record(struct cor_detector *d, const struct hd_batch_record 
         .source = source, .recv_ns = record->recv_ns, .line = record->line};
     d->origin.seq = record->seq;
     d->origin.is_truncated = (record->flags & HD_BATCH_TRUNCATED) != 0;
-    if (cor_lost_is_report(source)) {
-        take_report(d, record);
-    }
     rul_decode(rul_set_decoders(d->tools->rules->set), d->decode, &in, d->event);
     note_time(d, d->event);
+    if (cor_lost_is_report(source)) {
+        take_report(d, record);
+    } else { /* a report comes when something was lost, in no rhythm */
+        cor_tally_line(d->tally, record, d->event->has_own_time ? d->event->time_ns : 0);
+    }
     d->n_events += d->event->decoder != NULL;
     match(d);
     cor_event_unref(d->copied);
@@ -438,6 +444,7 @@ static uint32_t examine_records(struct cor_detector *d)
     uint16_t n_sources = hd_batch_reader_sources(d->batch, &sources);
     struct hd_batch_record record;
     uint32_t n = 0;
+    cor_tally_begin(d->tally);
     while (hd_batch_reader_next(d->batch, &record) == 1) {
         if (record.source < n_sources) {
             examine_record(d, &record, &sources[record.source]);
@@ -524,6 +531,16 @@ static void bad_batch(struct cor_detector *d, const struct hd_journal_entry *ent
     tell_loss(d, &loss);
 }
 
+static void tell_seen(struct cor_detector *d)
+{
+    struct cor_tally_batch batch = {
+        .agent = d->origin.agent, .boot = d->origin.boot, .taken_ns = d->taken_ns};
+    if (d->opts.seen != NULL && !d->is_warm_up && !d->gave_up) {
+        batch.n_sources = hd_batch_reader_sources(d->batch, &batch.sources);
+        cor_tally_tell(d->tally, &batch, d->opts.seen);
+    }
+}
+
 static void examine_entry(struct cor_detector *d, const struct hd_journal_entry *entry)
 {
     struct cor_meta meta;
@@ -555,6 +572,7 @@ static void examine_entry(struct cor_detector *d, const struct hd_journal_entry 
                                              "a record of the batch is malformed");
         tell_loss(d, &loss);
     }
+    tell_seen(d);
 }
 
 /* The reader counts entries; their size is taken from those seen lately. */

@@ -23,6 +23,8 @@ struct cor_detector_opts {
     int64_t warm_up_ns;
     bool has_start; /* begin at `start` instead of the reader's own cursor */
     struct hd_journal_cursor start;
+    struct hd_ring
+        *seen; /* borrowed: takes a struct cor_seen a batch; NULL = nobody asks */
 };
 
 /* Opens the reader; the thread begins with cor_detector_run. */

@@ -107,13 +107,27 @@ size_t cor_enrich_systems(const struct cor_enrich *e)
     return e->inventory == NULL ? 0 : cor_inventory_count(e->inventory);
 }
 
+const struct cor_system *cor_enrich_system_at(const struct cor_enrich *e, size_t i)
+{
+    return cor_inventory_at(e->inventory, i);
+}
+
+size_t cor_enrich_system_index(const struct cor_enrich *e,
+                               const struct cor_system *system)
+{
+    return (size_t)(system - cor_inventory_at(e->inventory, 0));
+}
+
 const struct cor_system *cor_enrich_system(const struct cor_enrich *e,
                                            const struct cor_subject *subject)
 {
     if (e->inventory == NULL) {
         return NULL;
     }
-    const struct cor_system *found = cor_inventory_by_host(e->inventory, subject->host);
+    const struct cor_system *found = cor_inventory_by_id(e->inventory, subject->system);
+    if (found == NULL) {
+        found = cor_inventory_by_host(e->inventory, subject->host);
+    }
     if (found == NULL) {
         found = cor_inventory_by_host(e->inventory, subject->agent);
     }

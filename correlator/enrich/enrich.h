@@ -29,15 +29,20 @@ void cor_enrich_unref(struct cor_enrich *enrich);
 bool cor_enrich_is_stale(const struct cor_enrich *enrich,
                          const struct cor_enrich_opts *opts);
 size_t cor_enrich_systems(const struct cor_enrich *enrich);
+const struct cor_system *cor_enrich_system_at(const struct cor_enrich *enrich, size_t i);
+/* Its place: of a system that this snapshot gave. */
+size_t cor_enrich_system_index(const struct cor_enrich *enrich,
+                               const struct cor_system *system);
 
 /* Slices may be empty, addresses NULL. */
 struct cor_subject {
+    struct hd_slice system; /* its id, when that is known */
     struct hd_slice host, agent;
     const struct hd_ip *source, *destination;
 };
 
-/* The system an event is about: by host name, then by the agent's name, then by the
- * destination's network, then by the source's. NULL = not registered. */
+/* The system an event is about: by its id, by host name, then by the agent's name, then
+ * by the destination's network, then by the source's. NULL = not registered. */
 const struct cor_system *cor_enrich_system(const struct cor_enrich *enrich,
                                            const struct cor_subject *subject);
 

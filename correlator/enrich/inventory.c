@@ -102,6 +102,13 @@ const struct cor_system *cor_inventory_at(const struct cor_inventory *inv, size_
     return i < inv->n_systems ? &inv->systems[i] : NULL;
 }
 
+const struct cor_system *cor_inventory_by_id(const struct cor_inventory *inv,
+                                             struct hd_slice id)
+{
+    uint32_t at = id.len == 0 ? HD_INDEX_NONE : cor_inventory_find_id(inv, id);
+    return at == HD_INDEX_NONE ? NULL : &inv->systems[at];
+}
+
 const struct cor_system *cor_inventory_by_host(const struct cor_inventory *inv,
                                                struct hd_slice host)
 {

@@ -37,6 +37,9 @@ void cor_inventory_free(struct cor_inventory *inventory);
 size_t cor_inventory_count(const struct cor_inventory *inventory);
 const struct cor_system *cor_inventory_at(const struct cor_inventory *inventory,
                                           size_t i);
+/* NULL: there is none. */
+const struct cor_system *cor_inventory_by_id(const struct cor_inventory *inventory,
+                                             struct hd_slice id);
 /* By host name, without case; NULL when it is nobody's. */
 const struct cor_system *cor_inventory_by_host(const struct cor_inventory *inventory,
                                                struct hd_slice host);

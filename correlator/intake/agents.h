@@ -27,7 +27,8 @@ struct cor_agent {
     uint64_t lines, lines_sampled;
     double rate; /* lines a second, of the last sample */
     uint64_t stats[HD_WIRE_STAT_END];
-    uint32_t newer, older; /* rows, by last use */
+    int64_t clock_difference_ns; /* its clock less ours, at its last heartbeat */
+    uint32_t newer, older;       /* rows, by last use */
 };
 
 struct cor_agents {

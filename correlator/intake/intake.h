@@ -45,6 +45,13 @@ void cor_intake_close(struct cor_intake *intake, void (*closed)(void *ctx), void
 /* Applies the archive's retention (a reader moved on). */
 void cor_intake_trim(struct cor_intake *intake);
 
+/* Calls `each` for every agent that is connected. difference_ns: its clock less ours when
+ * it last said its time; 0 when it did not. */
+void cor_intake_each_connected(const struct cor_intake *intake,
+                               void (*each)(void *ctx, struct hd_slice agent,
+                                            int64_t difference_ns),
+                               void *ctx);
+
 /* ---- for /status and /metrics ---- */
 
 void cor_intake_refresh(struct cor_intake *intake); /* gauges */

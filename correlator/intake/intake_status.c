@@ -59,6 +59,19 @@ static void agent_status(const struct cor_agent *row, struct hd_json *j)
     hd_json_end(j, '}');
 }
 
+void cor_intake_each_connected(const struct cor_intake *in,
+                               void (*each)(void *ctx, struct hd_slice agent,
+                                            int64_t difference_ns),
+                               void *ctx)
+{
+    for (uint32_t i = 0; i < in->agents.n; i++) {
+        const struct cor_agent *row = cor_agents_at(&in->agents, i);
+        if (row->session != NULL) {
+            each(ctx, hd_slice_str(row->name), row->clock_difference_ns);
+        }
+    }
+}
+
 void cor_intake_status(const struct cor_intake *in, struct hd_json *j)
 {
     hd_json_array(j, "agents");

@@ -342,6 +342,14 @@ static int on_batch(struct cor_session *s, const struct hd_wire_batch *b)
 
 /* ---- HEARTBEAT, BYE ---- */
 
+static void note_clock(struct cor_agent *agent)
+{
+    uint64_t said_ns = agent->stats[HD_WIRE_STAT_WALL_NS];
+    if (said_ns > 0 && said_ns <= INT64_MAX) {
+        agent->clock_difference_ns = (int64_t)said_ns - agent->seen_ns;
+    }
+}
+
 static void on_heartbeat(struct cor_session *s, const struct hd_wire_heartbeat *beat)
 {
     for (uint16_t i = 0; i < beat->n; i++) {
@@ -350,6 +358,7 @@ static void on_heartbeat(struct cor_session *s, const struct hd_wire_heartbeat *
         }
     }
     s->agent->seen_ns = hd_clock_wall_ns();
+    note_clock(s->agent);
     send_frame(s, &(struct hd_wire_frame){.type = HD_WIRE_HEARTBEAT});
 }
 

@@ -352,6 +352,7 @@ static struct cor_subject subject_of(struct maker *m)
     m->has_destination =
         hd_ip_parse(field(m, RUL_F_DESTINATION_IP), &m->destination) == HD_OK;
     return (struct cor_subject){
+        .system = m->in->system,
         .host = field(m, RUL_F_HOST_NAME),
         .agent = m->in->event->agent,
         .source = m->has_source ? &m->source : NULL,

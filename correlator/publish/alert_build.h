@@ -24,8 +24,9 @@ struct cor_alert_input {
     const struct cor_event *const *evidence;
     size_t n_evidence;
     const struct cor_enrich *enrich;
-    uint64_t repeats;   /* suppressed since the last alert of the kind */
-    uint64_t throttled; /* alerts of the rule held back since its last one */
+    struct hd_slice system; /* its id; empty: to be found by what the event says */
+    uint64_t repeats;       /* suppressed since the last alert of the kind */
+    uint64_t throttled;     /* alerts of the rule held back since its last one */
     int64_t published_ns;
 };
 

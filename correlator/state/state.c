@@ -13,16 +13,15 @@
 
 #include "correlator/metrics.h"
 #include "correlator/patience.h"
-#include "correlator/publish/alert_build.h"
 #include "correlator/state/evidence.h"
-#include "correlator/state/recent.h"
+#include "correlator/state/outlet.h"
 
 #define ENRICH_RING     16U
+#define NOTICES_RING    64U
 #define FLUSH_MESSAGES  64U /* messages taken between two commits */
 #define RETRY_MS        1000U
 #define EVIDENCE_EVENTS 8192U
 #define EVIDENCE_BYTES  ((size_t)16 << 20)
-#define GROUP_TEXT_MAX  ((size_t)64 << 10)
 
 struct feed { /* one detector */
     struct cor_state *state;
@@ -38,7 +37,7 @@ struct feed { /* one detector */
 
 struct cor_state {
     uv_loop_t loop;
-    bool has_loop, has_thread;
+    bool has_loop, has_thread, is_joined;
     uv_thread_t thread;
     struct hd_owner owner;
     uv_timer_t retry;
@@ -49,18 +48,15 @@ struct cor_state {
     _Atomic int trouble;
     struct feed feeds[COR_DETECTORS_MAX];
     unsigned n_feeds, n_ended, n_over;
-    struct hd_ring *enrich_ring;
+    struct hd_ring *enrich_ring, *notices;
 
     struct cor_rules *rules;
     struct cor_noise_opts noise;
     uint64_t generation;
-    struct cor_enrich *enrich;
+    struct cor_outlet out;
     struct cor_memory memory;
-    struct cor_recent *recent;
     struct cor_evidence *evidence;
-    struct cor_publish *publish;
     struct cor_losses *losses; /* borrowed; NULL: nobody wants to know */
-    struct hd_buf group;       /* scratch */
 
     struct cor_saver *saver; /* NULL: nothing outlives the process */
     bool wants_save, is_changed, is_ending;
@@ -80,52 +76,11 @@ static bool wait_for_memory(void *ctx)
 
 /* ---- alerts ---- */
 
-static int try_to_publish(struct cor_state *s, const struct cor_alert_input *in,
-                          char why[256])
-{
-    json_t *alert = NULL;
-    (void)snprintf(why, 256, "it could not be built");
-    int err = cor_alert_build(in, &alert);
-    if (err == HD_OK) {
-        err = cor_publish_add(s->publish, alert, why);
-    }
-    json_decref(alert);
-    return err != HD_OK ? err : cor_recent_add(s->recent, in->id);
-}
-
-static void publish(struct cor_state *s, struct cor_alert_input *in)
-{
-    char why[256];
-    in->published_ns = hd_clock_wall_ns();
-    in->enrich = s->enrich;
-    int err = try_to_publish(s, in, why);
-    while (err == HD_ENOMEM && wait_for_memory(s)) {
-        err = try_to_publish(s, in, why);
-    }
-    if (err != HD_OK && err != HD_ENOMEM) {
-        COR_COUNT(COR_M_INVALID, 1);
-        HD_LOG(ERROR, "state", "an alert was lost; please report this",
-               HD_KV_STR("rule", in->rule->id), HD_KV_SLICE("event", in->event->position),
-               HD_KV_STR("why", why), HD_KV_ERR(err));
-    }
-}
-
 /* Of a rule of the set in force. */
 static struct cor_rule_counts *counts_of(const struct cor_state *s,
                                          const struct rul_rule *rule)
 {
     return s->rules->counts[rule->index];
-}
-
-/* False: it has no id, and was counted, or memory is short and this process is to end. */
-static bool identify(struct cor_state *s, const struct cor_alert_input *in, char id[37])
-{
-    int err = cor_alert_id(in, &s->group, id);
-    while (err == HD_ENOMEM && wait_for_memory(s)) {
-        err = cor_alert_id(in, &s->group, id);
-    }
-    COR_COUNT(COR_M_INVALID, err != HD_OK && err != HD_ENOMEM);
-    return err == HD_OK;
 }
 
 /* A rule has fired: is it news? */
@@ -149,7 +104,7 @@ static void consider(struct cor_state *s, const struct rul_rule *rule,
         cor_noise_repeat(counts_of(s, rule));
         return;
     }
-    if (!identify(s, &in, id)) {
+    if (!cor_outlet_identify(&s->out, &in, id)) {
         return;
     }
     if (cor_noise_holds(&s->noise, counts_of(s, rule))) {
@@ -160,7 +115,7 @@ static void consider(struct cor_state *s, const struct rul_rule *rule,
         cor_noise_repeat(counts_of(s, rule));
         return;
     }
-    if (cor_recent_has(s->recent, id)) {
+    if (cor_recent_has(s->out.recent, id)) {
         COR_COUNT(COR_M_REPLAYED, 1);
         return;
     }
@@ -172,7 +127,7 @@ static void consider(struct cor_state *s, const struct rul_rule *rule,
         }
         in.n_evidence = n == 0 ? 1 : n;
     }
-    publish(s, &in);
+    cor_outlet_publish(&s->out, &in);
 }
 
 static const struct cor_event *newest_of(struct cor_state *s,
@@ -339,10 +294,10 @@ static void on_retry(uv_timer_t *timer);
 /* Publishes what is queued. False: it has to wait, and so does everything else. */
 static bool flush(struct cor_state *s)
 {
-    size_t queued = cor_publish_queued(s->publish);
-    int err = queued == 0 ? HD_OK : cor_publish_flush(s->publish);
+    size_t queued = cor_publish_queued(s->out.publish);
+    int err = queued == 0 ? HD_OK : cor_publish_flush(s->out.publish);
     err = err != HD_OK ? err : cor_losses_flush(s->losses);
-    COR_COUNT(COR_M_PUBLISHED, queued - cor_publish_queued(s->publish));
+    COR_COUNT(COR_M_PUBLISHED, queued - cor_publish_queued(s->out.publish));
     if (err != HD_OK) {
         if (!is_blocked(s)) {
             HD_LOG(ERROR, "state",
@@ -369,6 +324,21 @@ static bool flush(struct cor_state *s)
     return true;
 }
 
+/* ---- alerts of our own ---- */
+
+static void on_notices(void *ctx)
+{
+    struct cor_state *s = ctx;
+    struct cor_notice *notice;
+    while (!is_blocked(s) && (notice = hd_ring_pop(s->notices)) != NULL) {
+        cor_outlet_tell(&s->out, notice);
+        cor_notice_free(notice);
+        if (!flush(s)) {
+            return;
+        }
+    }
+}
+
 /* ---- what outlives the process ---- */
 
 /* What was taken ends with a batch. */
@@ -381,7 +351,7 @@ static bool is_between(const struct feed *f)
 static bool can_save(const struct cor_state *s, struct cor_cursors *cursors)
 {
     bool ok = s->saver != NULL && !cor_saver_is_busy(s->saver) && !is_blocked(s) &&
-              !s->gave_up && cor_publish_queued(s->publish) == 0;
+              !s->gave_up && cor_publish_queued(s->out.publish) == 0;
     cursors->n = s->n_feeds;
     for (unsigned i = 0; i < s->n_feeds; i++) {
         ok = ok && is_between(&s->feeds[i]);
@@ -437,7 +407,7 @@ static void on_save_timer(uv_timer_t *timer)
 {
     struct cor_state *s = HD_CONTAINER(timer, struct cor_state, save_timer);
     if (!is_blocked(s)) {
-        cor_publish_trim(s->publish);
+        cor_publish_trim(s->out.publish);
     }
     s->wants_save = s->is_changed;
     if (s->wants_save) {
@@ -474,6 +444,7 @@ static void end_all(struct cor_state *s)
         return; /* on_saved comes back */
     }
     s->is_ending = true;
+    on_notices(s);
     if (s->is_changed) {
         try_save(s);
     }
@@ -547,6 +518,7 @@ static void on_hits(void *ctx)
 
 static void drain_all(struct cor_state *s)
 {
+    on_notices(s);
     for (unsigned i = 0; i < s->n_feeds; i++) {
         if (s->feeds[i].is_attached) {
             drain(&s->feeds[i]);
@@ -579,8 +551,8 @@ static void on_enrich(void *ctx)
     struct cor_state *s = ctx;
     struct cor_enrich *enrich;
     while ((enrich = hd_ring_pop(s->enrich_ring)) != NULL) {
-        cor_enrich_unref(s->enrich);
-        s->enrich = enrich;
+        cor_enrich_unref(s->out.enrich);
+        s->out.enrich = enrich;
     }
 }
 
@@ -590,7 +562,7 @@ static void seed(void *ctx, const json_t *alert)
 {
     struct cor_state *s = ctx;
     int64_t time = 0;
-    if (cor_recent_add(s->recent, hd_alert_text(alert, "id")) != HD_OK ||
+    if (cor_recent_add(s->out.recent, hd_alert_text(alert, "id")) != HD_OK ||
         hd_alert_time(alert, "time.last", &time) != HD_OK) {
         return;
     }
@@ -622,18 +594,19 @@ static int make_parts(struct cor_state *s, const struct cor_state_opts *opts,
     memory.correlate.on_short = wait_for_memory;
     memory.correlate.short_ctx = s;
     (void)snprintf(why, 256, "the state thread cannot be set up");
-    int err = cor_recent_new(opts->remember, &s->recent);
+    int err = cor_recent_new(opts->remember, &s->out.recent);
     err = err != HD_OK ? err : cor_memory_init(&memory, s->rules->set, &s->memory);
     err = err != HD_OK ? err
                        : cor_evidence_new(
                              &(struct cor_evidence_opts){EVIDENCE_EVENTS, EVIDENCE_BYTES},
                              &s->evidence);
     err = err != HD_OK ? err : hd_ring_new(ENRICH_RING, &s->enrich_ring);
-    err = err != HD_OK ? err : cor_publish_open(&opts->alerts, &s->publish, why);
+    err = err != HD_OK ? err : hd_ring_new(NOTICES_RING, &s->notices);
+    err = err != HD_OK ? err : cor_publish_open(&opts->alerts, &s->out.publish, why);
     if (err != HD_OK) {
         return err;
     }
-    err = cor_publish_tail(s->publish, opts->remember, seed, s);
+    err = cor_publish_tail(s->out.publish, opts->remember, seed, s);
     if (err != HD_OK) {
         (void)snprintf(why, 256, "the alert journal in %s cannot be read: %s",
                        opts->alerts.dir, hd_err_text(err));
@@ -668,6 +641,7 @@ static int make_loop(struct cor_state *s, const struct cor_state_opts *opts)
     if (err == HD_OK && s->losses != NULL) {
         err = hd_ring_attach(cor_losses_ring(s->losses), &s->loop, on_losses, s);
     }
+    err = err != HD_OK ? err : hd_ring_attach(s->notices, &s->loop, on_notices, s);
     return err != HD_OK ? err : hd_ring_attach(s->enrich_ring, &s->loop, on_enrich, s);
 }
 
@@ -682,8 +656,7 @@ int cor_state_new(const struct cor_state_opts *opts, struct cor_rules *rules,
     s->rules = cor_rules_ref(rules);
     s->noise = opts->noise;
     s->losses = opts->losses;
-    s->enrich = cor_enrich_ref(enrich);
-    hd_buf_init(&s->group, GROUP_TEXT_MAX);
+    cor_outlet_init(&s->out, enrich, wait_for_memory, s);
     int err = make_parts(s, opts, why);
     if (err == HD_OK) {
         err = make_loop(s, opts);
@@ -717,6 +690,7 @@ static void close_all(struct cor_state *s)
     if (s->losses != NULL) {
         hd_ring_detach(cor_losses_ring(s->losses), NULL, NULL);
     }
+    hd_ring_detach(s->notices, NULL, NULL);
     hd_owner_close(&s->owner, (uv_handle_t *)&s->retry);
     hd_owner_close(&s->owner, (uv_handle_t *)&s->save_timer);
     hd_owner_close(&s->owner, (uv_handle_t *)&s->wake_async);
@@ -743,6 +717,16 @@ int cor_state_use(struct cor_state *s, struct cor_enrich *enrich)
         cor_enrich_unref(enrich);
     }
     return err;
+}
+
+int cor_state_tell(struct cor_state *s, struct cor_notice *notice)
+{
+    return hd_ring_push(s->notices, notice);
+}
+
+bool cor_state_has_told(const struct cor_state *s)
+{
+    return hd_ring_depth(s->notices) == 0 && cor_state_trouble(s) == HD_OK;
 }
 
 void cor_state_stop(struct cor_state *s)
@@ -777,23 +761,33 @@ static void close_loop(struct cor_state *s)
     (void)uv_loop_close(&s->loop);
 }
 
+static void wait_for_end(struct cor_state *s)
+{
+    if (s->has_thread && !s->is_joined) {
+        (void)uv_thread_join(&s->thread);
+        s->is_joined = true;
+    }
+}
+
+bool cor_state_join(struct cor_state *s)
+{
+    wait_for_end(s);
+    return hd_ring_depth(s->notices) == 0 && cor_publish_queued(s->out.publish) == 0;
+}
+
 void cor_state_free(struct cor_state *s)
 {
     if (s == NULL) {
         return;
     }
-    if (s->has_thread) {
-        (void)uv_thread_join(&s->thread);
-    }
+    wait_for_end(s);
     close_loop(s);
     hd_ring_free(s->enrich_ring, drop_enrich);
+    hd_ring_free(s->notices, cor_notice_free);
     cor_saver_free(s->saver);
-    cor_publish_close(s->publish);
     cor_memory_fini(&s->memory);
-    cor_recent_free(s->recent);
     cor_evidence_free(s->evidence);
-    hd_buf_fini(&s->group);
-    cor_enrich_unref(s->enrich);
+    cor_outlet_fini(&s->out);
     cor_rules_unref(s->rules);
     free(s);
 }

@@ -10,6 +10,7 @@
 #include "correlator/enrich/enrich.h"
 #include "correlator/losses/losses.h"
 #include "correlator/publish/publish.h"
+#include "correlator/sources/notice.h"
 #include "correlator/state/memory.h"
 #include "correlator/state/noise.h"
 
@@ -43,9 +44,16 @@ int cor_state_add_detector(struct cor_state *state, struct cor_detector *d) HD_M
 int cor_state_run(struct cor_state *state) HD_MUST_USE;
 /* From the next alert on. Loop thread. Takes a reference of its own. */
 int cor_state_use(struct cor_state *state, struct cor_enrich *enrich) HD_MUST_USE;
+/* Publishes an alert of our own. Takes the notice when HD_OK; HD_EFULL: try again. Loop
+ * thread. */
+int cor_state_tell(struct cor_state *state, struct cor_notice *notice) HD_MUST_USE;
+/* Everything told so far has been published, or will be in no time. Any thread. */
+bool cor_state_has_told(const struct cor_state *state);
 /* Ends when all detectors have ended; an alert journal that cannot be written no longer
  * holds it up. Any thread. */
 void cor_state_stop(struct cor_state *state);
+/* Waits for the thread (blocking). True: everything told was published. */
+bool cor_state_join(struct cor_state *state);
 /* Waits for the thread and frees everything. Blocking. */
 void cor_state_free(struct cor_state *state);
 

@@ -54,6 +54,12 @@ void hd_metric_max(struct hd_metric *metric, uint64_t value);
 /* Appends the table as Prometheus text (version 0.0.4). */
 void hd_metrics_format(struct hd_buf *out, const struct hd_metric *table, size_t n);
 
+/* A path of the program's own, such as "/rules", and who writes the JSON for it. */
+struct hd_metrics_page {
+    const char *path; /* a zeroed row ends the table */
+    void (*write)(void *ctx, struct hd_buf *out);
+};
+
 struct hd_metrics_server;
 struct hd_metrics_server_opts {
     const char *listen; /* "unix:/run/haidang/agent.sock" or "127.0.0.1:9101"; anything
@@ -62,8 +68,7 @@ struct hd_metrics_server_opts {
     size_t table_len;
     void (*refresh)(void *ctx);                    /* before each answer; may be NULL */
     void (*status)(void *ctx, struct hd_buf *out); /* JSON for /status; may be NULL */
-    const char *more_path; /* one path of the program's own, such as "/rules", or NULL */
-    void (*more)(void *ctx, struct hd_buf *out); /* JSON for it */
+    const struct hd_metrics_page *pages;           /* borrowed; NULL = none */
     void *ctx;
     uint64_t deadline_ms; /* a connection's whole life; 0 = 5 s */
     unsigned socket_mode; /* of the Unix socket; 0 = 0660 */

@@ -91,6 +91,8 @@ static void more(void *ctx, struct hd_buf *out)
     hd_buf_str(out, "[1]");
 }
 
+static const struct hd_metrics_page pages[] = {{"/rules", more}, {0}};
+
 static struct hd_metrics_server *serve(const char *listen, uint64_t deadline_ms)
 {
     struct hd_metrics_server *server = NULL;
@@ -100,8 +102,7 @@ static struct hd_metrics_server *serve(const char *listen, uint64_t deadline_ms)
         .table_len = t_metrics_count,
         .refresh = refresh,
         .status = status,
-        .more_path = "/rules",
-        .more = more,
+        .pages = pages,
         .ctx = "{\"program\":\"t\"}",
         .deadline_ms = deadline_ms,
     };

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * haidang sources: its parts that tests call.
+ */
+#pragma once
+#include <haidang/buf.h>
+#include <jansson.h>
+
+#include "console/command.h"
+#include "console/show.h"
+
+/* The sources of an answer, the worst first; only_silent: those that are silent, slow, or
+ * whose agent is lost. own: a new array; NULL without memory. */
+json_t *con_sources_sorted(const json_t *answer, bool only_silent);
+void con_sources_text(const struct con_show *show, const json_t *answer,
+                      const json_t *rows, struct hd_buf *out);

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Where alerts leave the state thread: they get an id, are built, queued for the alert
+ * journal and remembered by id. What is lost is counted and said.
+ */
+#pragma once
+#include "correlator/publish/alert_build.h"
+#include "correlator/publish/publish.h"
+#include "correlator/sources/notice.h"
+#include "correlator/state/recent.h"
+
+struct cor_outlet {
+    struct cor_publish *publish;
+    struct cor_recent *recent;
+    struct cor_enrich *enrich;          /* a reference */
+    struct hd_buf group;                /* scratch */
+    bool (*wait_for_memory)(void *ctx); /* false: this process is to end without */
+    void *ctx;
+};
+
+/* Takes a reference of its own. */
+void cor_outlet_init(struct cor_outlet *o, struct cor_enrich *enrich,
+                     bool (*wait_for_memory)(void *ctx), void *ctx);
+void cor_outlet_fini(struct cor_outlet *o);
+/* False: it has no id, and was counted, or memory is short and this process is to end. */
+bool cor_outlet_identify(struct cor_outlet *o, const struct cor_alert_input *in,
+                         char id[37]);
+/* Completes the input by what is the same for all alerts. */
+void cor_outlet_publish(struct cor_outlet *o, struct cor_alert_input *in);
+/* Publishes an alert of our own. No rule of the set made it, so nothing counts it or
+ * holds it back but that it is in the journal already. */
+void cor_outlet_tell(struct cor_outlet *o, const struct cor_notice *notice);
