@@ -169,7 +169,7 @@ def test_second_instance():
         other = find_port()
         correlator = changed(config["haidang-correlator"], f":{world.ports['correlator']}", f":{other}")
         refused(world, "haidang-correlator", changed(correlator, "correlator.sock", "second.sock"), STORE,
-                world.path("correlator", "archive"), "another correlator", check=False)
+                world.path("correlator"), "another correlator", check=False)
         refused(world, "haidang-agent", changed(config["haidang-agent"], "agent.sock", "second.sock"), STORE,
                 world.path("agent1"), "another", check=False)
         os.makedirs(world.path("logs"), exist_ok=True)
