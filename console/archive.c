@@ -1,10 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "console/archive.h"
 
-#include <haidang/clock.h>
 #include <haidang/fs.h>
 #include <haidang/json.h>
-#include <haidang/num.h>
 
 #include <inttypes.h>
 #include <limits.h>
@@ -126,22 +124,6 @@ uint64_t con_archive_bytes(const char *dir, const struct hd_journal_segments *li
         }
     }
     return bytes;
-}
-
-int con_archive_time(const char *name, const char *text, int64_t *out)
-{
-    int64_t back = 0;
-    if (hd_num_duration(hd_slice_str(text), &back) == HD_OK) {
-        *out = hd_clock_wall_ns() - back;
-        return HD_OK;
-    }
-    if (hd_clock_parse_rfc3339(hd_slice_str(text), out) == HD_OK) {
-        return HD_OK;
-    }
-    return con_fail(HD_EINVAL,
-                    "--%s is a duration such as 24h or 7d, or a time such as "
-                    "2026-11-21T07:00:00+07:00, not '%s'",
-                    name, text);
 }
 
 /* ---- problems ---- */

@@ -33,8 +33,6 @@ const char *con_archive_dir(const struct con_args *args);
 int con_archive_list(const char *dir, struct hd_journal_segments *list);
 /* Bytes of these files together. */
 uint64_t con_archive_bytes(const char *dir, const struct hd_journal_segments *list);
-/* "24h": so far back; or a time as RFC 3339 writes it. Prints what is wrong. */
-int con_archive_time(const char *name, const char *text, int64_t *out) HD_MUST_USE;
 
 /* ---- problems ---- */
 

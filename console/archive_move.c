@@ -20,6 +20,7 @@
 #include "console/interrupt.h"
 #include "console/out.h"
 #include "console/progress.h"
+#include "console/when.h"
 
 #define KEY_MAX    ((size_t)16 << 10)
 #define KEY_MODE   0644
@@ -352,9 +353,9 @@ static int parse_times(struct move *m, const struct con_args *args)
     const char *until = con_args_value(args, "until");
     m->since_ns = INT64_MIN;
     m->until_ns = INT64_MAX;
-    int err = since != NULL ? con_archive_time("since", since, &m->since_ns) : HD_OK;
+    int err = since != NULL ? con_when("since", since, &m->since_ns) : HD_OK;
     if (err == HD_OK && until != NULL) {
-        err = con_archive_time("until", until, &m->until_ns);
+        err = con_when("until", until, &m->until_ns);
     }
     if (err == HD_OK && m->since_ns >= m->until_ns) {
         err = con_fail(HD_EINVAL, "--since is not before --until");

@@ -5,7 +5,7 @@
  */
 #include "console/search.h"
 
-#include <haidang/bytes.h>
+#include <haidang/archive_meta.h>
 #include <haidang/clock.h>
 #include <haidang/json.h>
 #include <haidang/utf8.h>
@@ -21,7 +21,6 @@
 #include "console/when.h"
 
 #define DEFAULT_ARCHIVE "/var/lib/haidang/correlator/archive"
-#define META_VERSION    1 /* docs/formats/archive.md */
 
 enum { EXIT_FOUND = 0, EXIT_NONE = 1, EXIT_ERROR = 2 }; /* as of grep */
 
@@ -46,14 +45,13 @@ struct search {
 static bool is_wanted(void *ctx, const struct hd_journal_entry *entry)
 {
     struct search *s = ctx;
-    struct hd_bytes in = hd_bytes(entry->meta);
-    uint8_t version = hd_bytes_u8(&in);
-    struct hd_slice agent = hd_bytes_view(&in, hd_bytes_u8(&in));
-    if (s->opts.where.agents.n == 0 || hd_bytes_failed(&in) || version != META_VERSION) {
+    struct hd_archive_meta meta;
+    if (s->opts.where.agents.n == 0 ||
+        hd_archive_meta_decode(entry->meta, &meta) != HD_PARSE_OK) {
         return true;
     }
-    s->err = s->err != HD_OK ? s->err : con_names_add(&s->agents, agent, 0);
-    return con_words_match(&s->opts.where.agents, agent, &s->room);
+    s->err = s->err != HD_OK ? s->err : con_names_add(&s->agents, meta.agent, 0);
+    return con_words_match(&s->opts.where.agents, meta.agent, &s->room);
 }
 
 /* Lines up to --max-count, and the context of the last one. */

@@ -2,7 +2,7 @@
 #include "console/prove/chain.h"
 
 #include <haidang/alert.h>
-#include <haidang/bytes.h>
+#include <haidang/archive_meta.h>
 #include <haidang/clock.h>
 #include <haidang/hash.h>
 #include <haidang/utf8.h>
@@ -12,7 +12,6 @@
 
 #include "console/unpack.h"
 
-#define META_VERSION  1
 #define LINE_SHOWN    2048U /* bytes of a line in its object */
 #define RECEIVED_FRAC 6
 #define TAKEN_FRAC    9
@@ -139,24 +138,6 @@ static int made(struct maker *m, json_t **out)
 
 /* ---- events ---- */
 
-static struct hd_slice meta_text(struct hd_bytes *c)
-{
-    return hd_bytes_view(c, hd_bytes_u8(c));
-}
-
-/* docs/formats/archive.md: version u8, then agent, boot and peer behind their lengths,
- * taken_ns u64. */
-int con_chain_meta(struct hd_slice meta, struct con_chain_meta *out)
-{
-    struct hd_bytes c = hd_bytes(meta);
-    uint8_t version = hd_bytes_u8(&c);
-    out->agent = meta_text(&c);
-    out->boot = meta_text(&c);
-    out->peer = meta_text(&c);
-    out->taken_ns = (int64_t)hd_bytes_le64(&c);
-    return hd_bytes_failed(&c) || version != META_VERSION ? HD_ECORRUPT : HD_OK;
-}
-
 int con_chain_reader_init(struct con_chain_reader *reader)
 {
     *reader = (struct con_chain_reader){.batch = NULL};
@@ -175,7 +156,7 @@ void con_chain_reader_fini(struct con_chain_reader *reader)
 struct batch {
     const struct hd_journal_entry *entry;
     const struct con_chain_place *place;
-    struct con_chain_meta meta;
+    struct hd_archive_meta meta;
     struct hd_batch_info info;
     const struct hd_batch_source *sources;
     uint16_t n_sources;
@@ -247,7 +228,8 @@ int con_chain_add_events(struct con_chain_reader *reader,
 {
     struct batch b = {.entry = entry, .place = place};
     struct hd_batch_record record;
-    int err = con_chain_meta(entry->meta, &b.meta);
+    int err =
+        hd_archive_meta_decode(entry->meta, &b.meta) == HD_PARSE_OK ? HD_OK : HD_ECORRUPT;
     err =
         err == HD_OK ? hd_batch_reader_open(reader->batch, entry->payload, &b.info) : err;
     if (err != HD_OK) {

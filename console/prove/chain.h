@@ -44,14 +44,6 @@ struct con_chain_place {
     uint64_t segment, entry, offset;
 };
 
-/* What is known of an archive entry without its payload; slices view the entry's meta. */
-struct con_chain_meta {
-    struct hd_slice agent, boot, peer;
-    int64_t taken_ns;
-};
-/* HD_ECORRUPT: it is no archive entry's. */
-int con_chain_meta(struct hd_slice meta, struct con_chain_meta *out) HD_MUST_USE;
-
 /* Buffers to read entries with. */
 struct con_chain_reader {
     struct hd_batch_reader *batch;

@@ -4,6 +4,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include <haidang/archive_meta.h>
+
 #define ENTRY_HEAD 80U /* docs/formats/journal.md: an entry before its meta */
 
 struct scan {
@@ -88,7 +90,7 @@ static int run(struct scan *scan)
 /* ---- events ---- */
 
 static bool is_of_event(const struct hd_journal_entry *entry,
-                        const struct con_chain_meta *meta, const json_t *event)
+                        const struct hd_archive_meta *meta, const json_t *event)
 {
     uint64_t seq = con_chain_number(event, "seq");
     const char *boot = con_chain_text(event, "boot");
@@ -100,10 +102,11 @@ static bool is_of_event(const struct hd_journal_entry *entry,
 static bool has_wanted_event(const struct scan *scan,
                              const struct hd_journal_entry *entry)
 {
-    struct con_chain_meta meta;
+    struct hd_archive_meta meta;
     const json_t *event = NULL;
     size_t i = 0;
-    if (!is_in_time(scan->find, entry) || con_chain_meta(entry->meta, &meta) != HD_OK) {
+    if (!is_in_time(scan->find, entry) ||
+        hd_archive_meta_decode(entry->meta, &meta) != HD_PARSE_OK) {
         return false;
     }
     json_array_foreach(scan->wanted, i, event)
@@ -118,10 +121,11 @@ static bool has_wanted_event(const struct scan *scan,
 static int take_events(struct scan *scan, const struct hd_journal_entry *entry,
                        const struct con_chain_place *place)
 {
-    struct con_chain_meta meta;
+    struct hd_archive_meta meta;
     const json_t *event = NULL;
     size_t i = 0;
-    int err = con_chain_meta(entry->meta, &meta);
+    bool is_meta = hd_archive_meta_decode(entry->meta, &meta) == HD_PARSE_OK;
+    int err = is_meta ? HD_OK : HD_ECORRUPT;
     json_array_foreach(scan->wanted, i, event)
     {
         if (err == HD_OK && is_of_event(entry, &meta, event)) {

@@ -19,6 +19,7 @@
 #include "console/prove/find.h"
 #include "console/prove/manifest.h"
 #include "console/prove/show.h"
+#include "console/when.h"
 
 #define STATE    "/var/lib/haidang/"
 #define UUID_LEN 36U
@@ -288,7 +289,7 @@ static int bundle(const struct prove *p, const char *path)
 static int parse_time(const struct con_args *args, const char *name, int64_t *out)
 {
     const char *text = con_args_value(args, name);
-    return text == NULL ? HD_OK : con_archive_time(name, text, out);
+    return text == NULL ? HD_OK : con_when(name, text, out);
 }
 
 static const char *or_default(const char *value, const char *absent)

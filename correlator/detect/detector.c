@@ -11,13 +11,13 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include <haidang/archive_meta.h>
 #include <haidang/clock.h>
 #include <haidang/hash.h>
 #include <haidang/log.h>
 #include <haidang/loop.h>
 
 #include "correlator/detect/lost.h"
-#include "correlator/intake/meta.h"
 #include "correlator/metrics.h"
 #include "correlator/patience.h"
 #include "correlator/sources/tally.h"
@@ -499,7 +499,7 @@ static bool is_mine(const struct cor_detector *d, struct hd_slice agent)
 }
 
 static int try_to_open(struct cor_detector *d, const struct hd_journal_entry *entry,
-                       const struct cor_meta *meta, struct hd_batch_info *info)
+                       const struct hd_archive_meta *meta, struct hd_batch_info *info)
 {
     int err = hd_batch_reader_open(d->batch, entry->payload, info);
     bool fits = err == HD_OK && hd_slice_eq(info->agent, meta->agent) &&
@@ -510,7 +510,7 @@ static int try_to_open(struct cor_detector *d, const struct hd_journal_entry *en
 /* HD_EINVAL: it is another batch than its meta says. A failed allocation can make jansson
  * lose a part of a text: what is bad is looked at again. */
 static int open_batch(struct cor_detector *d, const struct hd_journal_entry *entry,
-                      const struct cor_meta *meta, struct hd_batch_info *info)
+                      const struct hd_archive_meta *meta, struct hd_batch_info *info)
 {
     int err = try_to_open(d, entry, meta, info);
     if (err != HD_OK && err != HD_ENOMEM) {
@@ -523,7 +523,7 @@ static int open_batch(struct cor_detector *d, const struct hd_journal_entry *ent
 }
 
 static void bad_batch(struct cor_detector *d, const struct hd_journal_entry *entry,
-                      const struct cor_meta *meta, const char *why)
+                      const struct hd_archive_meta *meta, const char *why)
 {
     struct hd_loss loss = cor_lost_batch(entry, meta, entry->count, why);
     corrupt_entry(d, entry->index, why);
@@ -543,10 +543,10 @@ static void tell_seen(struct cor_detector *d)
 
 static void examine_entry(struct cor_detector *d, const struct hd_journal_entry *entry)
 {
-    struct cor_meta meta;
+    struct hd_archive_meta meta;
     struct hd_batch_info info;
-    if (cor_meta_decode(entry->meta, &meta) != HD_PARSE_OK) {
-        bad_batch(d, entry, &(struct cor_meta){0}, "its meta is malformed");
+    if (hd_archive_meta_decode(entry->meta, &meta) != HD_PARSE_OK) {
+        bad_batch(d, entry, &(struct hd_archive_meta){0}, "its meta is malformed");
         return;
     }
     d->taken_ns = meta.taken_ns;

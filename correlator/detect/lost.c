@@ -40,7 +40,7 @@ static struct hd_loss found_now(enum hd_loss_kind kind, uint64_t count)
 }
 
 struct hd_loss cor_lost_batch(const struct hd_journal_entry *entry,
-                              const struct cor_meta *meta, uint64_t count,
+                              const struct hd_archive_meta *meta, uint64_t count,
                               const char *why)
 {
     struct hd_loss loss = found_now(HD_LOSS_BATCH, count);

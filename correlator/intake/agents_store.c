@@ -8,13 +8,13 @@
 #include <jansson.h>
 #include <stdio.h>
 
+#include <haidang/archive_meta.h>
 #include <haidang/clock.h>
 #include <haidang/journal.h>
 #include <haidang/json.h>
 #include <haidang/log.h>
 
 #include "correlator/intake/agents.h"
-#include "correlator/intake/meta.h"
 
 #define SNAPSHOT_VERSION 1
 
@@ -154,8 +154,8 @@ int cor_agents_restore(struct cor_agents *t, struct hd_slice text, const char **
 
 static int replay_entry(struct cor_agents *t, const struct hd_journal_entry *entry)
 {
-    struct cor_meta meta;
-    if (cor_meta_decode(entry->meta, &meta) != HD_PARSE_OK ||
+    struct hd_archive_meta meta;
+    if (hd_archive_meta_decode(entry->meta, &meta) != HD_PARSE_OK ||
         !cor_agent_name_is_valid(meta.agent) || !cor_agent_boot_is_valid(meta.boot) ||
         entry->first == 0 || entry->last < entry->first) {
         HD_LOG(WARN, "intake", "archive entry that is not ours is passed over",

@@ -11,13 +11,13 @@
 #include <string.h>
 #include <zstd.h>
 
+#include <haidang/archive_meta.h>
 #include <haidang/clock.h>
 #include <haidang/hash.h>
 #include <haidang/log.h>
 #include <haidang/main.h>
 
 #include "correlator/intake/intake_core.h"
-#include "correlator/intake/meta.h"
 #include "correlator/metrics.h"
 
 #define HELLO_MS  10000U /* from the end of the handshake */
@@ -248,10 +248,11 @@ static int submit(struct cor_session *s, const struct hd_wire_batch *b,
 {
     struct hd_buf *meta = &s->intake->scratch;
     hd_buf_clear(meta);
-    cor_meta_encode(meta, &(struct cor_meta){.agent = hd_slice_str(s->agent->name),
-                                             .boot = hd_slice_str(s->agent->boot),
-                                             .peer = hd_slice_str(s->agent->peer),
-                                             .taken_ns = hd_clock_wall_ns()});
+    hd_archive_meta_encode(
+        meta, &(struct hd_archive_meta){.agent = hd_slice_str(s->agent->name),
+                                        .boot = hd_slice_str(s->agent->boot),
+                                        .peer = hd_slice_str(s->agent->peer),
+                                        .taken_ns = hd_clock_wall_ns()});
     if (meta->err != 0) {
         return meta->err;
     }

@@ -20,11 +20,11 @@
 #include <time.h>
 #include <unistd.h>
 
+#include <haidang/archive_meta.h>
 #include <haidang/clock.h>
 #include <haidang/fs.h>
 #include <haidang/num.h>
 
-#include "correlator/intake/meta.h"
 #include "correlator/metrics.h"
 #include "correlator/state/state.h"
 
@@ -111,9 +111,9 @@ static void add_batch(struct hd_journal *journal, struct hd_batch_builder *build
     must(hd_batch_builder_close(builder, first, &frame, &info) == HD_OK);
     struct hd_buf meta;
     hd_buf_init(&meta, 0);
-    cor_meta_encode(&meta, &(struct cor_meta){.agent = HD_SLICE("web1"),
-                                              .boot = HD_SLICE(BOOT),
-                                              .taken_ns = b.now_ns});
+    hd_archive_meta_encode(&meta, &(struct hd_archive_meta){.agent = HD_SLICE("web1"),
+                                                            .boot = HD_SLICE(BOOT),
+                                                            .taken_ns = b.now_ns});
     struct hd_journal_entry entry = {.first = info.first,
                                      .last = info.last,
                                      .time_min = info.time_min,

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Target functions: cor_meta_decode cor_agents_restore cor_agents_snapshot
+ * Target functions: hd_archive_meta_decode cor_agents_restore cor_agents_snapshot
  * What is restored is written and restored again: the same table.
  */
 #include <stdlib.h>
 
+#include <haidang/archive_meta.h>
+
 #include "correlator/intake/agents.h"
-#include "correlator/intake/meta.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -20,11 +21,11 @@ static void snapshot(const struct cor_agents *table, struct hd_buf *out)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    struct cor_meta meta;
+    struct hd_archive_meta meta;
     struct cor_agents table;
     struct hd_buf first, second;
     const char *why = NULL;
-    (void)cor_meta_decode(hd_slice(data, size), &meta);
+    (void)hd_archive_meta_decode(hd_slice(data, size), &meta);
     if (cor_agents_init(&table, 64) != HD_OK) {
         return 0;
     }

@@ -16,13 +16,13 @@
 #include <string.h>
 
 #include <haidang/alert.h>
+#include <haidang/archive_meta.h>
 #include <haidang/batch.h>
 #include <haidang/clock.h>
 #include <haidang/hash.h>
 #include <haidang/journal.h>
 #include <haidang/sign.h>
 
-#include "correlator/intake/meta.h"
 #include "forwarder/frame.h"
 #include "forwarder/receipt.h"
 
@@ -114,10 +114,11 @@ static void add_batch(struct hd_journal *j, uint64_t batch)
     struct hd_buf meta;
     uint16_t source;
     hd_buf_init(&meta, 0);
-    cor_meta_encode(&meta, &(struct cor_meta){.agent = hd_slice_str(who.agent),
-                                              .boot = hd_slice_str(who.boot),
-                                              .peer = HD_SLICE("192.0.2.1:50123"),
-                                              .taken_ns = time_ns + HD_NS_PER_SEC});
+    hd_archive_meta_encode(
+        &meta, &(struct hd_archive_meta){.agent = hd_slice_str(who.agent),
+                                         .boot = hd_slice_str(who.boot),
+                                         .peer = HD_SLICE("192.0.2.1:50123"),
+                                         .taken_ns = time_ns + HD_NS_PER_SEC});
     must(hd_batch_builder_new(who.agent, who.boot, HD_BATCH_RAW_MAX, 1, &builder) ==
          HD_OK);
     must(hd_batch_builder_source(builder, &from, &source) == HD_OK);

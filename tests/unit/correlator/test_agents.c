@@ -6,12 +6,12 @@
 #include <string.h>
 #include <zstd.h>
 
+#include <haidang/archive_meta.h>
 #include <haidang/journal.h>
 
 #include "correlator/intake/addresses.h"
 #include "correlator/intake/admit.h"
 #include "correlator/intake/agents.h"
-#include "correlator/intake/meta.h"
 #include "tests/support/alloc.h"
 
 static const char *boot(unsigned n)
@@ -167,10 +167,11 @@ static void append(struct hd_journal *j, const char *name, unsigned n, uint64_t 
     size_t len = ZSTD_compress(frame, sizeof(frame), "x\n", 2, 1);
     assert_false(ZSTD_isError(len));
     hd_buf_init(&meta, 0);
-    cor_meta_encode(&meta, &(struct cor_meta){.agent = hd_slice_str(name),
-                                              .boot = hd_slice_str(boot(n)),
-                                              .peer = HD_SLICE("192.0.2.1:1"),
-                                              .taken_ns = 5});
+    hd_archive_meta_encode(&meta,
+                           &(struct hd_archive_meta){.agent = hd_slice_str(name),
+                                                     .boot = hd_slice_str(boot(n)),
+                                                     .peer = HD_SLICE("192.0.2.1:1"),
+                                                     .taken_ns = 5});
     struct hd_journal_entry entry = {.first = first,
                                      .last = last,
                                      .count = (uint32_t)(last - first + 1),

@@ -15,11 +15,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <haidang/archive_meta.h>
 #include <haidang/clock.h>
 #include <haidang/fs.h>
 #include <haidang/journal_check.h>
 
-#include "correlator/intake/meta.h"
 #include "correlator/metrics.h"
 #include "correlator/state/state.h"
 #include "tests/support/alloc.h"
@@ -172,10 +172,11 @@ static void append(const char *agent, struct hd_slice payload,
 {
     struct hd_buf meta;
     hd_buf_init(&meta, 0);
-    cor_meta_encode(&meta, &(struct cor_meta){.agent = hd_slice_str(agent),
-                                              .boot = HD_SLICE(BOOT),
-                                              .peer = HD_SLICE("192.0.2.1:1"),
-                                              .taken_ns = w.now_ns});
+    hd_archive_meta_encode(&meta,
+                           &(struct hd_archive_meta){.agent = hd_slice_str(agent),
+                                                     .boot = HD_SLICE(BOOT),
+                                                     .peer = HD_SLICE("192.0.2.1:1"),
+                                                     .taken_ns = w.now_ns});
     struct hd_journal_entry entry = {.first = info->first,
                                      .last = info->last,
                                      .time_min = info->time_min,

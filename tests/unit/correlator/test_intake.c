@@ -12,12 +12,12 @@
 #include <string.h>
 #include <unistd.h>
 
+#include <haidang/archive_meta.h>
 #include <haidang/hash.h>
 #include <haidang/journal_writer.h>
 #include <haidang/loop.h>
 
 #include "correlator/intake/intake.h"
-#include "correlator/intake/meta.h"
 #include "correlator/metrics.h"
 #include "tests/support/certs.h"
 #include "tests/support/fake_agent.h"
@@ -187,8 +187,8 @@ static void check_archive(const char *boot, uint64_t lines)
     assert_int_equal(hd_journal_reader_open(w.dir, NULL, &reader), HD_OK);
     int err;
     while ((err = hd_journal_reader_next(reader, &entry)) == HD_OK) {
-        struct cor_meta meta;
-        assert_int_equal(cor_meta_decode(entry.meta, &meta), HD_PARSE_OK);
+        struct hd_archive_meta meta;
+        assert_int_equal(hd_archive_meta_decode(entry.meta, &meta), HD_PARSE_OK);
         for (uint64_t s = entry.first;
              hd_slice_eq(meta.boot, hd_slice_str(boot)) && s <= entry.last; s++) {
             assert_true(s <= lines);

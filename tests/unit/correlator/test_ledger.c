@@ -3,8 +3,9 @@
 
 #include <stdlib.h>
 
+#include <haidang/archive_meta.h>
+
 #include "correlator/intake/ledger.h"
-#include "correlator/intake/meta.h"
 
 static struct cor_span *take(struct cor_ledger *l, uint64_t first, uint64_t last)
 {
@@ -201,13 +202,14 @@ static void random_fates_hold_every_batch_once(void **state)
 static void meta_round_trip_and_cuts(void **state)
 {
     (void)state;
-    struct cor_meta in = {HD_SLICE("web1"), HD_SLICE("0123456789abcdef0123456789abcdef"),
-                          HD_SLICE("[2001:db8::1]:50123"), 1790000000123456789};
+    struct hd_archive_meta in = {HD_SLICE("web1"),
+                                 HD_SLICE("0123456789abcdef0123456789abcdef"),
+                                 HD_SLICE("[2001:db8::1]:50123"), 1790000000123456789};
     struct hd_buf out;
     hd_buf_init(&out, 0);
-    cor_meta_encode(&out, &in);
-    struct cor_meta got;
-    assert_int_equal(cor_meta_decode(hd_buf_slice(&out), &got), HD_PARSE_OK);
+    hd_archive_meta_encode(&out, &in);
+    struct hd_archive_meta got;
+    assert_int_equal(hd_archive_meta_decode(hd_buf_slice(&out), &got), HD_PARSE_OK);
     assert_true(hd_slice_eq(got.agent, in.agent));
     assert_true(hd_slice_eq(got.boot, in.boot));
     assert_true(hd_slice_eq(got.peer, in.peer));
@@ -216,13 +218,13 @@ static void meta_round_trip_and_cuts(void **state)
         uint8_t *cut = malloc(len + (len == 0));
         assert_non_null(cut);
         memcpy(cut, out.ptr, len);
-        assert_int_equal(cor_meta_decode(hd_slice(cut, len), &got), HD_PARSE_BAD);
+        assert_int_equal(hd_archive_meta_decode(hd_slice(cut, len), &got), HD_PARSE_BAD);
         free(cut);
     }
     hd_buf_byte(&out, 'x'); /* of a later version */
-    assert_int_equal(cor_meta_decode(hd_buf_slice(&out), &got), HD_PARSE_OK);
+    assert_int_equal(hd_archive_meta_decode(hd_buf_slice(&out), &got), HD_PARSE_OK);
     out.ptr[0] = 2;
-    assert_int_equal(cor_meta_decode(hd_buf_slice(&out), &got), HD_PARSE_BAD);
+    assert_int_equal(hd_archive_meta_decode(hd_buf_slice(&out), &got), HD_PARSE_BAD);
     hd_buf_fini(&out);
 }
 

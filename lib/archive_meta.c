@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "correlator/intake/meta.h"
+#include <haidang/archive_meta.h>
 
 #include <haidang/bytes.h>
 
@@ -10,9 +10,9 @@ static void put_text(struct hd_buf *out, struct hd_slice text)
     hd_buf_slice_add(out, text);
 }
 
-void cor_meta_encode(struct hd_buf *out, const struct cor_meta *meta)
+void hd_archive_meta_encode(struct hd_buf *out, const struct hd_archive_meta *meta)
 {
-    hd_buf_byte(out, COR_META_VERSION);
+    hd_buf_byte(out, HD_ARCHIVE_META_VERSION);
     put_text(out, meta->agent);
     put_text(out, meta->boot);
     put_text(out, meta->peer);
@@ -24,7 +24,7 @@ static struct hd_slice get_text(struct hd_bytes *c)
     return hd_bytes_view(c, hd_bytes_u8(c));
 }
 
-enum hd_parse cor_meta_decode(struct hd_slice in, struct cor_meta *meta)
+enum hd_parse hd_archive_meta_decode(struct hd_slice in, struct hd_archive_meta *meta)
 {
     struct hd_bytes c = hd_bytes(in);
     uint8_t version = hd_bytes_u8(&c);
@@ -32,8 +32,8 @@ enum hd_parse cor_meta_decode(struct hd_slice in, struct cor_meta *meta)
     meta->boot = get_text(&c);
     meta->peer = get_text(&c);
     meta->taken_ns = (int64_t)hd_bytes_le64(&c);
-    if (hd_bytes_failed(&c) || version != COR_META_VERSION || meta->agent.len == 0 ||
-        meta->boot.len == 0) {
+    if (hd_bytes_failed(&c) || version != HD_ARCHIVE_META_VERSION ||
+        meta->agent.len == 0 || meta->boot.len == 0) {
         return HD_PARSE_BAD;
     }
     return HD_PARSE_OK;
