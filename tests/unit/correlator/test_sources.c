@@ -587,8 +587,8 @@ static void a_bad_file_is_refused(void **state)
     (void)state;
     static const char *const bad[] = {
         "", "[]", "{\"v\":2}", "{\"v\":1,\"sources\":[{}]}",
-        "{\"v\":1,\"sources\":[{\"agent\":\"a\",\"host\":\"h\",\"kind\":\"k\","
-        "\"name\":\"n\"}]}"};
+        ("{\"v\":1,\"sources\":[{\"agent\":\"a\",\"host\":\"h\",\"kind\":\"k\","
+         "\"name\":\"n\"}]}")};
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
         struct world *w = begin(&defaults);
         const char *why = NULL;
