@@ -14,6 +14,7 @@
 #include <haidang/ring.h>
 
 #include "correlator/detect/hit.h"
+#include "correlator/detect/tools.h"
 
 struct cor_detector;
 
@@ -31,11 +32,6 @@ struct cor_detector_opts {
 int cor_detector_new(const struct cor_detector_opts *opts, struct cor_rules *rules,
                      struct cor_detector **out) HD_MUST_USE;
 int cor_detector_run(struct cor_detector *d) HD_MUST_USE;
-/* What a detector needs to work with rules: made aside, on any thread, since it takes a
- * while. Takes a reference of the rules. */
-struct cor_tools;
-int cor_tools_new(struct cor_rules *rules, struct cor_tools **out) HD_MUST_USE;
-void cor_tools_free(struct cor_tools *tools);
 /* From the next batch on. Takes the tools, also on failure. Loop thread. */
 int cor_detector_use(struct cor_detector *d, struct cor_tools *tools) HD_MUST_USE;
 /* Asks it to end after the batch at hand; it then closes the ring of hits and waits for

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What becomes of hits: they are correlated, repeats are held back, what is news becomes
+ * an alert and is queued. The mind owns the rules in force and everything that remembers
+ * something about events. It has no thread, no loop and no clock: the same messages in
+ * the same order bring forth the same alerts. State thread.
+ */
+#pragma once
+#include "correlator/detect/hit.h"
+#include "correlator/state/evidence.h"
+#include "correlator/state/memory.h"
+#include "correlator/state/noise.h"
+#include "correlator/state/outlet.h"
+
+struct cor_state_opts;
+
+struct cor_mind {
+    struct cor_rules *rules; /* in force */
+    uint64_t generation;     /* of them: later ones are larger */
+    struct cor_noise_opts noise;
+    struct cor_outlet out;
+    struct cor_memory memory;
+    struct cor_evidence *evidence;
+    struct cor_losses *losses; /* borrowed; NULL: nobody wants to know */
+
+    const struct cor_event *event; /* the hit at hand */
+    bool is_warm_up;
+    int64_t now_ns; /* wall, of the message at hand */
+};
+
+struct cor_mind_needs {
+    struct cor_rules *rules;            /* it takes a reference of its own */
+    struct cor_enrich *enrich;          /* the same */
+    bool (*wait_for_memory)(void *ctx); /* false: this process is to end without */
+    void *ctx;
+};
+
+/* Opens the alert journal, takes over what the process before remembered and reads the
+ * newest alerts (blocking). `why`: what failed; fini is needed then, too. */
+int cor_mind_init(struct cor_mind *m, const struct cor_state_opts *opts,
+                  const struct cor_mind_needs *needs, char why[256]) HD_MUST_USE;
+void cor_mind_fini(struct cor_mind *m);
+
+/* Everything in a message but the time it brings. */
+void cor_mind_take(struct cor_mind *m, const struct cor_hits *hits);
+/* Every detector has come as far: tests the windows that have ended. */
+void cor_mind_advance(struct cor_mind *m, int64_t watermark_ns);
