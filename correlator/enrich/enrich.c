@@ -15,7 +15,7 @@ struct file_id {
 
 struct cor_enrich {
     _Atomic unsigned refs;
-    struct cor_inventory *inventory;
+    struct hd_inventory *inventory;
     struct cor_geo_db *city, *asn;
     struct file_id city_id, asn_id;
 };
@@ -43,7 +43,7 @@ static bool differs(struct file_id a, struct file_id b)
 
 static void destroy(struct cor_enrich *e)
 {
-    cor_inventory_free(e->inventory);
+    hd_inventory_free(e->inventory);
     cor_geo_close(e->city);
     cor_geo_close(e->asn);
     free(e);
@@ -64,7 +64,7 @@ int cor_enrich_load(const struct cor_enrich_opts *opts, struct cor_enrich **out,
     atomic_init(&e->refs, 1);
     int err = HD_OK;
     if (is_given(opts->inventory)) {
-        err = cor_inventory_load(opts->inventory, &e->inventory, diags);
+        err = hd_inventory_load(opts->inventory, &e->inventory, diags);
     }
     /* Identified before they are read: a file replaced meanwhile is read once more. */
     e->city_id = identify(opts->city_db);
@@ -104,38 +104,37 @@ bool cor_enrich_is_stale(const struct cor_enrich *e, const struct cor_enrich_opt
 
 size_t cor_enrich_systems(const struct cor_enrich *e)
 {
-    return e->inventory == NULL ? 0 : cor_inventory_count(e->inventory);
+    return e->inventory == NULL ? 0 : hd_inventory_count(e->inventory);
 }
 
-const struct cor_system *cor_enrich_system_at(const struct cor_enrich *e, size_t i)
+const struct hd_system *cor_enrich_system_at(const struct cor_enrich *e, size_t i)
 {
-    return cor_inventory_at(e->inventory, i);
+    return hd_inventory_at(e->inventory, i);
 }
 
-size_t cor_enrich_system_index(const struct cor_enrich *e,
-                               const struct cor_system *system)
+size_t cor_enrich_system_index(const struct cor_enrich *e, const struct hd_system *system)
 {
-    return (size_t)(system - cor_inventory_at(e->inventory, 0));
+    return (size_t)(system - hd_inventory_at(e->inventory, 0));
 }
 
-const struct cor_system *cor_enrich_system(const struct cor_enrich *e,
-                                           const struct cor_subject *subject)
+const struct hd_system *cor_enrich_system(const struct cor_enrich *e,
+                                          const struct cor_subject *subject)
 {
     if (e->inventory == NULL) {
         return NULL;
     }
-    const struct cor_system *found = cor_inventory_by_id(e->inventory, subject->system);
+    const struct hd_system *found = hd_inventory_by_id(e->inventory, subject->system);
     if (found == NULL) {
-        found = cor_inventory_by_host(e->inventory, subject->host);
+        found = hd_inventory_by_host(e->inventory, subject->host);
     }
     if (found == NULL) {
-        found = cor_inventory_by_host(e->inventory, subject->agent);
+        found = hd_inventory_by_host(e->inventory, subject->agent);
     }
     if (found == NULL && subject->destination != NULL) {
-        found = cor_inventory_by_ip(e->inventory, subject->destination);
+        found = hd_inventory_by_ip(e->inventory, subject->destination);
     }
     if (found == NULL && subject->source != NULL) {
-        found = cor_inventory_by_ip(e->inventory, subject->source);
+        found = hd_inventory_by_ip(e->inventory, subject->source);
     }
     return found;
 }
@@ -143,7 +142,7 @@ const struct cor_system *cor_enrich_system(const struct cor_enrich *e,
 static bool is_ours(const struct cor_enrich *e, const struct hd_ip *ip)
 {
     return hd_ip_is_private(ip) ||
-           (e->inventory != NULL && cor_inventory_by_ip(e->inventory, ip) != NULL);
+           (e->inventory != NULL && hd_inventory_by_ip(e->inventory, ip) != NULL);
 }
 
 const char *cor_enrich_direction(const struct cor_enrich *e,

@@ -7,8 +7,9 @@
 #pragma once
 #include <stdbool.h>
 
+#include <haidang/inventory.h>
+
 #include "correlator/enrich/geo.h"
-#include "correlator/enrich/inventory.h"
 
 struct cor_enrich;
 
@@ -29,10 +30,10 @@ void cor_enrich_unref(struct cor_enrich *enrich);
 bool cor_enrich_is_stale(const struct cor_enrich *enrich,
                          const struct cor_enrich_opts *opts);
 size_t cor_enrich_systems(const struct cor_enrich *enrich);
-const struct cor_system *cor_enrich_system_at(const struct cor_enrich *enrich, size_t i);
+const struct hd_system *cor_enrich_system_at(const struct cor_enrich *enrich, size_t i);
 /* Its place: of a system that this snapshot gave. */
 size_t cor_enrich_system_index(const struct cor_enrich *enrich,
-                               const struct cor_system *system);
+                               const struct hd_system *system);
 
 /* Slices may be empty, addresses NULL. */
 struct cor_subject {
@@ -43,8 +44,8 @@ struct cor_subject {
 
 /* The system an event is about: by its id, by host name, then by the agent's name, then
  * by the destination's network, then by the source's. NULL = not registered. */
-const struct cor_system *cor_enrich_system(const struct cor_enrich *enrich,
-                                           const struct cor_subject *subject);
+const struct hd_system *cor_enrich_system(const struct cor_enrich *enrich,
+                                          const struct cor_subject *subject);
 
 /* "inbound", "outbound", "internal" or NULL. Ours is what the inventory registers and
  * every private address; without a destination it is the host itself, which is ours. */

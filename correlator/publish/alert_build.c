@@ -282,7 +282,7 @@ static void put_fields(struct maker *m, const struct cor_subject *subject)
     put_one(m, "agent", "name", subject->agent);
 }
 
-static void put_system(struct maker *m, const struct cor_system *system)
+static void put_system(struct maker *m, const struct hd_system *system)
 {
     if (system == NULL) {
         return;
@@ -363,7 +363,7 @@ static struct cor_subject subject_of(struct maker *m)
 static void fill(struct maker *m)
 {
     struct cor_subject subject = subject_of(m);
-    const struct cor_system *system = cor_enrich_system(m->in->enrich, &subject);
+    const struct hd_system *system = cor_enrich_system(m->in->enrich, &subject);
     bool stays = system != NULL && system->secret;
     put(m, m->alert, "version", json_integer(HD_ALERT_VERSION));
     put_cstr(m, m->alert, "id", m->in->id);

@@ -26,8 +26,8 @@ static bool tell(struct cor_judge *j, const struct cor_notice_facts *facts)
     return true;
 }
 
-static const struct cor_system *system_of(const struct cor_judge *j,
-                                          const struct cor_source *s)
+static const struct hd_system *system_of(const struct cor_judge *j,
+                                         const struct cor_source *s)
 {
     struct hd_ip ip;
     bool has_ip = hd_ip_parse(hd_slice_str(s->peer), &ip) == HD_OK;
@@ -43,7 +43,7 @@ static bool tell_source(struct cor_judge *j, const struct cor_source *s,
                         enum cor_notice_kind kind, const char *measure,
                         const struct cor_times *now)
 {
-    const struct cor_system *system = system_of(j, s);
+    const struct hd_system *system = system_of(j, s);
     return tell(j,
                 &(struct cor_notice_facts){.kind = kind,
                                            .agent = hd_slice_str(s->agent->name),
@@ -183,7 +183,7 @@ static bool tell_agent(struct cor_judge *j, const struct cor_source_agent *a,
                        enum cor_notice_kind kind, const char *measure,
                        const struct cor_times *now)
 {
-    const struct cor_system *system = cor_enrich_system(
+    const struct hd_system *system = cor_enrich_system(
         j->enrich, &(struct cor_subject){.agent = hd_slice_str(a->name)});
     return tell(j, &(struct cor_notice_facts){
                        .kind = kind,
@@ -265,7 +265,7 @@ static bool is_live(const struct cor_judge *j, const struct cor_source *s,
 
 /* The system's last line: until it sends again its alert is the same one. */
 static const struct cor_source *last_of(const struct cor_judge *j,
-                                        const struct cor_system *system)
+                                        const struct hd_system *system)
 {
     const struct cor_source *last = NULL;
     for (uint32_t i = 0; i < j->sources->n; i++) {
@@ -277,7 +277,7 @@ static const struct cor_source *last_of(const struct cor_judge *j,
     return last;
 }
 
-static bool tell_system(struct cor_judge *j, const struct cor_system *system,
+static bool tell_system(struct cor_judge *j, const struct hd_system *system,
                         const struct cor_times *now)
 {
     const struct cor_source *last = last_of(j, system);
@@ -303,13 +303,13 @@ static void judge_systems(struct cor_judge *j, const struct cor_times *now)
     }
     for (uint32_t i = 0; i < j->sources->n; i++) {
         const struct cor_source *s = j->sources->rows[i];
-        const struct cor_system *system = is_live(j, s, now) ? system_of(j, s) : NULL;
+        const struct hd_system *system = is_live(j, s, now) ? system_of(j, s) : NULL;
         if (system != NULL) {
             j->is_live[cor_enrich_system_index(j->enrich, system)] = 1;
         }
     }
     for (size_t i = 0; i < n && j->told < COR_JUDGE_TOLD_MAX; i++) {
-        const struct cor_system *system = cor_enrich_system_at(j->enrich, i);
+        const struct hd_system *system = cor_enrich_system_at(j->enrich, i);
         if (j->is_live[i] || system->level < LEVEL_WATCHED) {
             j->is_told[i] = 0;
         } else if (!j->is_told[i]) {

@@ -47,7 +47,7 @@ static void put_systems(const struct cor_judge *judge, struct hd_json *j)
     size_t n = judge->enrich == NULL ? 0 : cor_enrich_systems(judge->enrich);
     for (size_t i = 0; i < n && i < SHOWN_MAX; i++) {
         if (judge->is_told[i]) {
-            const struct cor_system *system = cor_enrich_system_at(judge->enrich, i);
+            const struct hd_system *system = cor_enrich_system_at(judge->enrich, i);
             hd_json_object(j, NULL);
             hd_json_cstr(j, "id", system->id);
             hd_json_cstr(j, "name", system->name);

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Target functions: cor_csv_next cor_csv_value cor_inventory_parse (CSV and YAML)
+ * Target functions: hd_csv_next hd_csv_value hd_inventory_parse (CSV and YAML)
  * The first byte chooses the format.
  */
 #include <stddef.h>
 #include <stdint.h>
 
-#include "correlator/enrich/inventory.h"
+#include <haidang/inventory.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -16,14 +16,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         return 0;
     }
     struct hd_diags diags = {0};
-    struct cor_inventory *inventory = NULL;
+    struct hd_inventory *inventory = NULL;
     const char *path = data[0] == 'y' ? "x.yml" : "x.csv";
-    if (cor_inventory_parse(hd_slice(data + 1, size - 1), path, &inventory, &diags) ==
+    if (hd_inventory_parse(hd_slice(data + 1, size - 1), path, &inventory, &diags) ==
         HD_OK) {
-        (void)cor_inventory_by_host(inventory, HD_SLICE("web1"));
+        (void)hd_inventory_by_host(inventory, HD_SLICE("web1"));
         struct hd_ip ip = hd_ip_v4((uint8_t[]){203, 0, 113, 7});
-        (void)cor_inventory_by_ip(inventory, &ip);
-        cor_inventory_free(inventory);
+        (void)hd_inventory_by_ip(inventory, &ip);
+        hd_inventory_free(inventory);
     }
     return 0;
 }

@@ -1,25 +1,25 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "correlator/enrich/csv.h"
+#include <haidang/csv.h>
 
-struct cor_csv cor_csv(struct hd_slice text)
+struct hd_csv hd_csv(struct hd_slice text)
 {
     if (hd_slice_starts(text, HD_SLICE("\xef\xbb\xbf"))) {
         text = hd_slice_from(text, 3);
     }
-    return (struct cor_csv){.text = text, .line = 1, .column = 1};
+    return (struct hd_csv){.text = text, .line = 1, .column = 1};
 }
 
-static bool at_end(const struct cor_csv *csv)
+static bool at_end(const struct hd_csv *csv)
 {
     return csv->pos >= csv->text.len;
 }
 
-static uint8_t peek(const struct cor_csv *csv)
+static uint8_t peek(const struct hd_csv *csv)
 {
     return csv->text.ptr[csv->pos];
 }
 
-static void step(struct cor_csv *csv)
+static void step(struct hd_csv *csv)
 {
     if (peek(csv) == '\n') {
         csv->line++;
@@ -29,7 +29,7 @@ static void step(struct cor_csv *csv)
     csv->pos++;
 }
 
-static void skip_line(struct cor_csv *csv)
+static void skip_line(struct hd_csv *csv)
 {
     while (!at_end(csv) && peek(csv) != '\n') {
         step(csv);
@@ -39,7 +39,7 @@ static void skip_line(struct cor_csv *csv)
     }
 }
 
-static bool at_row_end(const struct cor_csv *csv)
+static bool at_row_end(const struct hd_csv *csv)
 {
     struct hd_slice left = hd_slice_from(csv->text, csv->pos);
     return left.len == 0 || left.ptr[0] == '\n' ||
@@ -47,14 +47,14 @@ static bool at_row_end(const struct cor_csv *csv)
 }
 
 /* Between rows: to the first line that is neither empty nor a comment. */
-static void skip_blank(struct cor_csv *csv)
+static void skip_blank(struct hd_csv *csv)
 {
     while (!at_end(csv) && (at_row_end(csv) || peek(csv) == '#')) {
         skip_line(csv);
     }
 }
 
-static int bad(struct cor_csv *csv, const char *why)
+static int bad(struct hd_csv *csv, const char *why)
 {
     csv->why = why;
     csv->in_row = false;
@@ -62,9 +62,9 @@ static int bad(struct cor_csv *csv, const char *why)
     return HD_EPARSE;
 }
 
-static int quoted(struct cor_csv *csv, struct cor_csv_cell *cell)
+static int quoted(struct hd_csv *csv, struct hd_csv_cell *cell)
 {
-    struct cor_csv start = *csv;
+    struct hd_csv start = *csv;
     cell->quoted = true;
     step(csv);
     size_t from = csv->pos;
@@ -91,7 +91,7 @@ static int quoted(struct cor_csv *csv, struct cor_csv_cell *cell)
     return 1;
 }
 
-static int plain(struct cor_csv *csv, struct cor_csv_cell *cell)
+static int plain(struct hd_csv *csv, struct hd_csv_cell *cell)
 {
     size_t from = csv->pos;
     while (!at_row_end(csv) && peek(csv) != ',') {
@@ -106,7 +106,7 @@ static int plain(struct cor_csv *csv, struct cor_csv_cell *cell)
     return 1;
 }
 
-int cor_csv_next(struct cor_csv *csv, struct cor_csv_cell *cell)
+int hd_csv_next(struct hd_csv *csv, struct hd_csv_cell *cell)
 {
     if (!csv->in_row) {
         skip_blank(csv);
@@ -115,7 +115,7 @@ int cor_csv_next(struct cor_csv *csv, struct cor_csv_cell *cell)
         }
     }
     csv->in_row = true;
-    *cell = (struct cor_csv_cell){.line = csv->line, .column = csv->column};
+    *cell = (struct hd_csv_cell){.line = csv->line, .column = csv->column};
     bool is_quoted = !at_end(csv) && peek(csv) == '"';
     int rc = is_quoted ? quoted(csv, cell) : plain(csv, cell);
     if (rc < 0) {
@@ -131,7 +131,7 @@ int cor_csv_next(struct cor_csv *csv, struct cor_csv_cell *cell)
     return 1;
 }
 
-void cor_csv_value(const struct cor_csv_cell *cell, struct hd_buf *out)
+void hd_csv_value(const struct hd_csv_cell *cell, struct hd_buf *out)
 {
     struct hd_slice rest = cell->raw;
     size_t at;

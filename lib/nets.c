@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "correlator/enrich/nets.h"
+#include <haidang/nets.h>
 
 #include <stdlib.h>
 #include <string.h>
@@ -9,17 +9,17 @@
 
 #define BITS_MAX 128
 
-int cor_nets_init(struct cor_nets *nets)
+int hd_nets_init(struct hd_nets *nets)
 {
-    *nets = (struct cor_nets){0};
+    *nets = (struct hd_nets){0};
     return hd_index_init(&nets->index, 16);
 }
 
-void cor_nets_fini(struct cor_nets *nets)
+void hd_nets_fini(struct hd_nets *nets)
 {
     hd_index_fini(&nets->index);
     free(nets->nets);
-    *nets = (struct cor_nets){0};
+    *nets = (struct hd_nets){0};
 }
 
 static struct hd_cidr cut(const struct hd_ip *ip, uint8_t bits)
@@ -42,7 +42,7 @@ static uint64_t hash(const struct hd_cidr *cidr)
 }
 
 struct wanted {
-    const struct cor_nets *nets;
+    const struct hd_nets *nets;
     const struct hd_cidr *cidr;
 };
 
@@ -53,7 +53,7 @@ static bool same(const void *ctx, uint32_t at)
     return have->bits == w->cidr->bits && hd_ip_eq(&have->base, &w->cidr->base);
 }
 
-static void note_length(struct cor_nets *nets, uint8_t bits)
+static void note_length(struct hd_nets *nets, uint8_t bits)
 {
     uint8_t i = 0;
     while (i < nets->n_lengths && nets->lengths[i] > bits) {
@@ -67,9 +67,9 @@ static void note_length(struct cor_nets *nets, uint8_t bits)
     nets->n_lengths++;
 }
 
-static int make_room(struct cor_nets *nets)
+static int make_room(struct hd_nets *nets)
 {
-    struct cor_net *more = hd_array_grow(nets->nets, nets->n, sizeof(*more));
+    struct hd_net *more = hd_array_grow(nets->nets, nets->n, sizeof(*more));
     if (more == NULL) {
         return HD_ENOMEM;
     }
@@ -77,8 +77,8 @@ static int make_room(struct cor_nets *nets)
     return HD_OK;
 }
 
-int cor_nets_add(struct cor_nets *nets, const struct hd_cidr *cidr, uint32_t value,
-                 uint32_t *other)
+int hd_nets_add(struct hd_nets *nets, const struct hd_cidr *cidr, uint32_t value,
+                uint32_t *other)
 {
     if (cidr->bits > BITS_MAX) {
         return HD_EINVAL;
@@ -96,12 +96,12 @@ int cor_nets_add(struct cor_nets *nets, const struct hd_cidr *cidr, uint32_t val
     if (err != HD_OK) {
         return err;
     }
-    nets->nets[nets->n++] = (struct cor_net){*cidr, value};
+    nets->nets[nets->n++] = (struct hd_net){*cidr, value};
     note_length(nets, cidr->bits);
     return HD_OK;
 }
 
-uint32_t cor_nets_find(const struct cor_nets *nets, const struct hd_ip *ip)
+uint32_t hd_nets_find(const struct hd_nets *nets, const struct hd_ip *ip)
 {
     for (uint8_t i = 0; i < nets->n_lengths; i++) {
         struct hd_cidr cidr = cut(ip, nets->lengths[i]);
@@ -111,5 +111,5 @@ uint32_t cor_nets_find(const struct cor_nets *nets, const struct hd_ip *ip)
             return nets->nets[at].value;
         }
     }
-    return COR_NETS_NONE;
+    return HD_NETS_NONE;
 }

@@ -4,28 +4,28 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "correlator/enrich/csv.h"
-#include "correlator/enrich/inventory.h"
 #include "tests/support/alloc.h"
+#include <haidang/csv.h>
+#include <haidang/inventory.h>
 
 /* ---- CSV ---- */
 
 /* All cells as "[a][b]|" with '|' at row ends, "!line:col" for errors. */
 static void csv_text(const char *text, char *out, size_t cap)
 {
-    struct cor_csv csv = cor_csv(hd_slice_str(text));
-    struct cor_csv_cell cell;
+    struct hd_csv csv = hd_csv(hd_slice_str(text));
+    struct hd_csv_cell cell;
     size_t n = 0;
     int rc;
     out[0] = '\0';
-    while ((rc = cor_csv_next(&csv, &cell)) != 0) {
+    while ((rc = hd_csv_next(&csv, &cell)) != 0) {
         if (rc < 0) {
             n += (size_t)snprintf(out + n, cap - n, "!%u:%u", cell.line, cell.column);
             continue;
         }
         struct hd_buf value;
         hd_buf_init(&value, 0);
-        cor_csv_value(&cell, &value);
+        hd_csv_value(&cell, &value);
         n += (size_t)snprintf(out + n, cap - n, "[%s]%s", hd_buf_cstr(&value),
                               cell.ends_row ? "|" : "");
         hd_buf_fini(&value);
@@ -78,12 +78,12 @@ static void collect(void *ctx, const struct hd_diag *diag)
     assert_true(m->n < sizeof(m->text));
 }
 
-static struct cor_inventory *parse_ok(const char *text, const char *path)
+static struct hd_inventory *parse_ok(const char *text, const char *path)
 {
     struct messages m = {0};
     struct hd_diags diags = {.emit = collect, .ctx = &m};
-    struct cor_inventory *inv = NULL;
-    int err = cor_inventory_parse(hd_slice_str(text), path, &inv, &diags);
+    struct hd_inventory *inv = NULL;
+    int err = hd_inventory_parse(hd_slice_str(text), path, &inv, &diags);
     if (err != HD_OK) {
         print_error("%s", m.text);
     }
@@ -95,8 +95,8 @@ static void expect_messages(const char *text, const char *path, const char *cons
 {
     struct messages m = {0};
     struct hd_diags diags = {.emit = collect, .ctx = &m};
-    struct cor_inventory *inv = NULL;
-    assert_int_equal(cor_inventory_parse(hd_slice_str(text), path, &inv, &diags),
+    struct hd_inventory *inv = NULL;
+    assert_int_equal(hd_inventory_parse(hd_slice_str(text), path, &inv, &diags),
                      HD_EPARSE);
     assert_null(inv);
     for (unsigned i = 0; want[i] != NULL; i++) {
@@ -107,17 +107,17 @@ static void expect_messages(const char *text, const char *path, const char *cons
     }
 }
 
-static const struct cor_system *by_ip(const struct cor_inventory *inv, const char *text)
+static const struct hd_system *by_ip(const struct hd_inventory *inv, const char *text)
 {
     struct hd_ip ip;
     assert_int_equal(hd_ip_parse(hd_slice_str(text), &ip), HD_OK);
-    return cor_inventory_by_ip(inv, &ip);
+    return hd_inventory_by_ip(inv, &ip);
 }
 
-static void check_two_systems(const struct cor_inventory *inv)
+static void check_two_systems(const struct hd_inventory *inv)
 {
-    assert_int_equal(cor_inventory_count(inv), 2);
-    const struct cor_system *s = cor_inventory_by_host(inv, HD_SLICE("WEB1.example.vn"));
+    assert_int_equal(hd_inventory_count(inv), 2);
+    const struct hd_system *s = hd_inventory_by_host(inv, HD_SLICE("WEB1.example.vn"));
     assert_non_null(s);
     assert_string_equal(s->id, "cong-dvc");
     assert_string_equal(s->name, "Cổng dịch vụ công");
@@ -125,37 +125,37 @@ static void check_two_systems(const struct cor_inventory *inv)
     assert_string_equal(s->contact, "soc@example.vn");
     assert_int_equal(s->level, 3);
     assert_false(s->secret);
-    assert_ptr_equal(cor_inventory_by_host(inv, HD_SLICE("web2")), s);
+    assert_ptr_equal(hd_inventory_by_host(inv, HD_SLICE("web2")), s);
     assert_ptr_equal(by_ip(inv, "203.0.113.7"), s);
     assert_ptr_equal(by_ip(inv, "2001:db8:1::7"), s);
-    const struct cor_system *t = by_ip(inv, "203.0.113.200");
+    const struct hd_system *t = by_ip(inv, "203.0.113.200");
     assert_non_null(t);
     assert_string_equal(t->id, "mat");
     assert_string_equal(t->contact, "");
     assert_int_equal(t->level, 0);
     assert_true(t->secret);
     assert_null(by_ip(inv, "198.51.100.1"));
-    assert_null(cor_inventory_by_host(inv, HD_SLICE("web")));
-    assert_null(cor_inventory_by_host(inv, HD_SLICE_EMPTY));
+    assert_null(hd_inventory_by_host(inv, HD_SLICE("web")));
+    assert_null(hd_inventory_by_host(inv, HD_SLICE_EMPTY));
 }
 
 static void reads_csv(void **state)
 {
     (void)state;
-    struct cor_inventory *inv =
+    struct hd_inventory *inv =
         parse_ok("id,name,agency,level,hosts,networks,contact,secret\n"
                  "cong-dvc,Cổng dịch vụ công,Văn phòng UBND tỉnh,3,web1.example.vn; web2,"
                  "\"203.0.113.0/24, 2001:db8:1::/48\",soc@example.vn,no\n"
                  "mat,Mật,,,,203.0.113.192/26,,yes\n",
                  "x.csv");
     check_two_systems(inv);
-    cor_inventory_free(inv);
+    hd_inventory_free(inv);
 }
 
 static void reads_yaml(void **state)
 {
     (void)state;
-    struct cor_inventory *inv =
+    struct hd_inventory *inv =
         parse_ok("# systems\n"
                  "systems:\n"
                  "  - id: cong-dvc\n"
@@ -171,7 +171,7 @@ static void reads_yaml(void **state)
                  "secret: yes}\n",
                  "x.yaml");
     check_two_systems(inv);
-    cor_inventory_free(inv);
+    hd_inventory_free(inv);
 }
 
 static void reports_every_problem_of_a_csv(void **state)
@@ -244,9 +244,9 @@ static void reports_problems_of_a_yaml(void **state)
                                          "\tsystems: []\n"};
     for (size_t i = 0; i < sizeof(broken) / sizeof(broken[0]); i++) {
         struct hd_diags diags = {0};
-        struct cor_inventory *inv = NULL;
+        struct hd_inventory *inv = NULL;
         assert_int_equal(
-            cor_inventory_parse(hd_slice_str(broken[i]), "x.yml", &inv, &diags),
+            hd_inventory_parse(hd_slice_str(broken[i]), "x.yml", &inv, &diags),
             HD_EPARSE);
         assert_true(diags.errors > 0);
     }
@@ -261,15 +261,15 @@ static void loads_a_published_inventory(void **state)
     }
     struct messages m = {0};
     struct hd_diags diags = {.emit = collect, .ctx = &m};
-    struct cor_inventory *inv = NULL;
-    int err = cor_inventory_load(path, &inv, &diags);
+    struct hd_inventory *inv = NULL;
+    int err = hd_inventory_load(path, &inv, &diags);
     print_message("%s", m.text);
     assert_int_equal(err, HD_OK);
     assert_int_equal(diags.warnings, 0);
-    assert_int_equal(cor_inventory_count(inv), 493);
-    assert_string_equal(cor_inventory_at(inv, 1)->name, "Công báo tỉnh Kon Tum");
-    assert_null(cor_inventory_at(inv, 493));
-    cor_inventory_free(inv);
+    assert_int_equal(hd_inventory_count(inv), 493);
+    assert_string_equal(hd_inventory_at(inv, 1)->name, "Công báo tỉnh Kon Tum");
+    assert_null(hd_inventory_at(inv, 493));
+    hd_inventory_free(inv);
 }
 
 static void loads_the_sample(void **state)
@@ -277,13 +277,13 @@ static void loads_the_sample(void **state)
     (void)state;
     struct messages m = {0};
     struct hd_diags diags = {.emit = collect, .ctx = &m};
-    struct cor_inventory *inv = NULL;
+    struct hd_inventory *inv = NULL;
     int err =
-        cor_inventory_load(hd_test_source("packaging/etc/inventory.csv"), &inv, &diags);
+        hd_inventory_load(hd_test_source("packaging/etc/inventory.csv"), &inv, &diags);
     print_message("%s", m.text);
     assert_int_equal(err, HD_OK);
     assert_int_equal(diags.warnings, 0);
-    cor_inventory_free(inv);
+    hd_inventory_free(inv);
 }
 
 static void survives_lack_of_memory(void **state)
@@ -297,13 +297,13 @@ static void survives_lack_of_memory(void **state)
         HD_TEST_ALLOC_EACH(n)
         {
             struct hd_diags diags = {0};
-            struct cor_inventory *inv = NULL;
+            struct hd_inventory *inv = NULL;
             int err =
-                cor_inventory_parse(hd_slice_str(texts[i][1]), texts[i][0], &inv, &diags);
+                hd_inventory_parse(hd_slice_str(texts[i][1]), texts[i][0], &inv, &diags);
             hd_test_alloc_stop();
             assert_true((err == HD_OK) == (inv != NULL));
             assert_true(err == HD_OK || err == HD_ENOMEM || err == HD_EPARSE);
-            cor_inventory_free(inv);
+            hd_inventory_free(inv);
         }
     }
 }
@@ -313,8 +313,8 @@ static void a_missing_file_is_said_so(void **state)
     (void)state;
     struct messages m = {0};
     struct hd_diags diags = {.emit = collect, .ctx = &m};
-    struct cor_inventory *inv = NULL;
-    assert_int_equal(cor_inventory_load("/nonexistent/x.csv", &inv, &diags), HD_ENOENT);
+    struct hd_inventory *inv = NULL;
+    assert_int_equal(hd_inventory_load("/nonexistent/x.csv", &inv, &diags), HD_ENOENT);
     assert_non_null(strstr(m.text, "cannot be read"));
 }
 

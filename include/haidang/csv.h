@@ -12,7 +12,7 @@
 #include <haidang/buf.h>
 #include <haidang/slice.h>
 
-struct cor_csv {
+struct hd_csv {
     struct hd_slice text;
     size_t pos;
     unsigned line, column; /* of pos, from 1 */
@@ -20,16 +20,16 @@ struct cor_csv {
     const char *why; /* after HD_EPARSE: what is wrong */
 };
 
-struct cor_csv_cell {
+struct hd_csv_cell {
     struct hd_slice raw; /* between the quotes when quoted */
     bool quoted;
     bool ends_row;
     unsigned line, column; /* where it begins */
 };
 
-struct cor_csv cor_csv(struct hd_slice text);
+struct hd_csv hd_csv(struct hd_slice text);
 /* 1 = a cell, 0 = end of the text, HD_EPARSE = cell->line and column say where, csv->why
  * what; the cursor then stands at the beginning of the next line. */
-int cor_csv_next(struct cor_csv *csv, struct cor_csv_cell *cell) HD_MUST_USE;
+int hd_csv_next(struct hd_csv *csv, struct hd_csv_cell *cell) HD_MUST_USE;
 /* Appends the cell's value: doubled quotes become one. */
-void cor_csv_value(const struct cor_csv_cell *cell, struct hd_buf *out);
+void hd_csv_value(const struct hd_csv_cell *cell, struct hd_buf *out);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "correlator/enrich/inventory.h"
+#include <haidang/inventory.h>
 
 #include <stdlib.h>
 #include <string.h>
@@ -7,39 +7,39 @@
 #include <haidang/fs.h>
 #include <haidang/hash.h>
 
-#include "correlator/enrich/inventory_table.h"
+#include "lib/inventory_table.h"
 
-int cor_inventory_new(struct cor_inventory **out)
+int hd_inventory_new(struct hd_inventory **out)
 {
-    struct cor_inventory *inv = calloc(1, sizeof(*inv));
+    struct hd_inventory *inv = calloc(1, sizeof(*inv));
     if (inv == NULL) {
         return HD_ENOMEM;
     }
     if (hd_index_init(&inv->by_id, 64) != HD_OK ||
-        hd_index_init(&inv->by_host, 64) != HD_OK || cor_nets_init(&inv->nets) != HD_OK) {
-        cor_inventory_free(inv);
+        hd_index_init(&inv->by_host, 64) != HD_OK || hd_nets_init(&inv->nets) != HD_OK) {
+        hd_inventory_free(inv);
         return HD_ENOMEM;
     }
     *out = inv;
     return HD_OK;
 }
 
-void cor_system_fini(struct cor_system *system)
+void hd_system_fini(struct hd_system *system)
 {
     free(system->id);
     free(system->name);
     free(system->agency);
     free(system->contact);
-    *system = (struct cor_system){0};
+    *system = (struct hd_system){0};
 }
 
-void cor_inventory_free(struct cor_inventory *inv)
+void hd_inventory_free(struct hd_inventory *inv)
 {
     if (inv == NULL) {
         return;
     }
     for (uint32_t i = 0; i < inv->n_systems; i++) {
-        cor_system_fini(&inv->systems[i]);
+        hd_system_fini(&inv->systems[i]);
     }
     for (uint32_t i = 0; i < inv->n_hosts; i++) {
         free(inv->hosts[i].name);
@@ -48,14 +48,14 @@ void cor_inventory_free(struct cor_inventory *inv)
     free(inv->hosts);
     hd_index_fini(&inv->by_id);
     hd_index_fini(&inv->by_host);
-    cor_nets_fini(&inv->nets);
+    hd_nets_fini(&inv->nets);
     free(inv);
 }
 
 /* ---- lookup ---- */
 
 struct wanted {
-    const struct cor_inventory *inv;
+    const struct hd_inventory *inv;
     struct hd_slice text;
 };
 
@@ -71,9 +71,9 @@ static bool same_host(const void *ctx, uint32_t at)
     return hd_slice_eq_nocase(hd_slice_str(w->inv->hosts[at].name), w->text);
 }
 
-uint64_t cor_inventory_host_hash(struct hd_slice host)
+uint64_t hd_inventory_host_hash(struct hd_slice host)
 {
-    uint8_t lower[COR_INVENTORY_HOST_MAX];
+    uint8_t lower[HD_INVENTORY_HOST_MAX];
     size_t len = host.len < sizeof(lower) ? host.len : sizeof(lower);
     for (size_t i = 0; i < len; i++) {
         lower[i] = hd_lower(host.ptr[i]);
@@ -81,55 +81,55 @@ uint64_t cor_inventory_host_hash(struct hd_slice host)
     return hd_hash(hd_slice(lower, len));
 }
 
-uint32_t cor_inventory_find_id(const struct cor_inventory *inv, struct hd_slice id)
+uint32_t hd_inventory_find_id(const struct hd_inventory *inv, struct hd_slice id)
 {
     return hd_index_find(&inv->by_id, hd_hash(id), same_id, &(struct wanted){inv, id});
 }
 
-uint32_t cor_inventory_find_host(const struct cor_inventory *inv, struct hd_slice host)
+uint32_t hd_inventory_find_host(const struct hd_inventory *inv, struct hd_slice host)
 {
-    return hd_index_find(&inv->by_host, cor_inventory_host_hash(host), same_host,
+    return hd_index_find(&inv->by_host, hd_inventory_host_hash(host), same_host,
                          &(struct wanted){inv, host});
 }
 
-size_t cor_inventory_count(const struct cor_inventory *inv)
+size_t hd_inventory_count(const struct hd_inventory *inv)
 {
     return inv->n_systems;
 }
 
-const struct cor_system *cor_inventory_at(const struct cor_inventory *inv, size_t i)
+const struct hd_system *hd_inventory_at(const struct hd_inventory *inv, size_t i)
 {
     return i < inv->n_systems ? &inv->systems[i] : NULL;
 }
 
-const struct cor_system *cor_inventory_by_id(const struct cor_inventory *inv,
-                                             struct hd_slice id)
+const struct hd_system *hd_inventory_by_id(const struct hd_inventory *inv,
+                                           struct hd_slice id)
 {
-    uint32_t at = id.len == 0 ? HD_INDEX_NONE : cor_inventory_find_id(inv, id);
+    uint32_t at = id.len == 0 ? HD_INDEX_NONE : hd_inventory_find_id(inv, id);
     return at == HD_INDEX_NONE ? NULL : &inv->systems[at];
 }
 
-const struct cor_system *cor_inventory_by_host(const struct cor_inventory *inv,
-                                               struct hd_slice host)
+const struct hd_system *hd_inventory_by_host(const struct hd_inventory *inv,
+                                             struct hd_slice host)
 {
-    if (host.len == 0 || host.len > COR_INVENTORY_HOST_MAX) {
+    if (host.len == 0 || host.len > HD_INVENTORY_HOST_MAX) {
         return NULL;
     }
-    uint32_t at = cor_inventory_find_host(inv, host);
+    uint32_t at = hd_inventory_find_host(inv, host);
     return at == HD_INDEX_NONE ? NULL : &inv->systems[inv->hosts[at].system];
 }
 
-const struct cor_system *cor_inventory_by_ip(const struct cor_inventory *inv,
-                                             const struct hd_ip *ip)
+const struct hd_system *hd_inventory_by_ip(const struct hd_inventory *inv,
+                                           const struct hd_ip *ip)
 {
-    uint32_t at = cor_nets_find(&inv->nets, ip);
-    return at == COR_NETS_NONE ? NULL : &inv->systems[at];
+    uint32_t at = hd_nets_find(&inv->nets, ip);
+    return at == HD_NETS_NONE ? NULL : &inv->systems[at];
 }
 
 /* ---- loading ---- */
 
-int cor_inventory_parse(struct hd_slice text, const char *path,
-                        struct cor_inventory **out, struct hd_diags *diags)
+int hd_inventory_parse(struct hd_slice text, const char *path, struct hd_inventory **out,
+                       struct hd_diags *diags)
 {
     struct hd_slice name = hd_slice_str(path);
     bool is_csv = hd_slice_ends_nocase(name, HD_SLICE(".csv"));
@@ -141,34 +141,33 @@ int cor_inventory_parse(struct hd_slice text, const char *path,
         return HD_EPARSE;
     }
     unsigned errors_before = diags->errors;
-    struct cor_inventory_builder b = {.diags = diags, .file = path};
-    int err = cor_inventory_new(&b.inventory);
+    struct hd_inventory_builder b = {.diags = diags, .file = path};
+    int err = hd_inventory_new(&b.inventory);
     if (err != HD_OK) {
         return err;
     }
     if (is_csv) {
-        cor_inventory_read_csv(&b, text);
+        hd_inventory_read_csv(&b, text);
     } else {
-        cor_inventory_read_yaml(&b, text);
+        hd_inventory_read_yaml(&b, text);
     }
-    cor_system_fini(&b.row);
+    hd_system_fini(&b.row);
     err = b.err != HD_OK ? b.err : diags->errors > errors_before ? HD_EPARSE : HD_OK;
     if (err != HD_OK) {
-        cor_inventory_free(b.inventory);
+        hd_inventory_free(b.inventory);
         return err;
     }
     *out = b.inventory;
     return HD_OK;
 }
 
-int cor_inventory_load(const char *path, struct cor_inventory **out,
-                       struct hd_diags *diags)
+int hd_inventory_load(const char *path, struct hd_inventory **out, struct hd_diags *diags)
 {
     struct hd_buf text;
-    hd_buf_init(&text, COR_INVENTORY_FILE_MAX + 1);
-    int err = hd_fs_read(path, COR_INVENTORY_FILE_MAX, &text);
+    hd_buf_init(&text, HD_INVENTORY_FILE_MAX + 1);
+    int err = hd_fs_read(path, HD_INVENTORY_FILE_MAX, &text);
     if (err == HD_OK) {
-        err = cor_inventory_parse(hd_buf_slice(&text), path, out, diags);
+        err = hd_inventory_parse(hd_buf_slice(&text), path, out, diags);
     } else {
         hd_diag_error(diags, path, 0, 0, "the inventory cannot be read: %s",
                       hd_err_text(err));

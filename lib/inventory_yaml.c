@@ -6,29 +6,29 @@
  */
 #include <haidang/yaml.h>
 
-#include "correlator/enrich/inventory_build.h"
+#include "lib/inventory_build.h"
 
-#define NODES_MAX (COR_INVENTORY_SYSTEMS_MAX * 20U) /* seven keys and their values */
+#define NODES_MAX (HD_INVENTORY_SYSTEMS_MAX * 20U) /* seven keys and their values */
 
 struct reader {
-    struct cor_inventory_builder *b;
+    struct hd_inventory_builder *b;
     struct hd_yaml_source src;
 };
 
 static void read_cell(struct reader *r, const struct hd_yaml *node,
-                      enum cor_inventory_column column)
+                      enum hd_inventory_column column)
 {
     if (node->kind != HD_YAML_SCALAR) {
-        cor_inventory_error(r->b, node->line, node->column,
-                            "expected a text or a list of texts");
+        hd_inventory_error(r->b, node->line, node->column,
+                           "expected a text or a list of texts");
         return;
     }
-    struct cor_inventory_cell cell = {.column = column,
-                                      .value = hd_yaml_is_null(node) ? HD_SLICE_EMPTY
-                                                                     : node->text,
-                                      .line = node->line,
-                                      .col = node->column + (node->is_quoted ? 1 : 0)};
-    cor_inventory_row_cell(r->b, &cell);
+    struct hd_inventory_cell cell = {.column = column,
+                                     .value = hd_yaml_is_null(node) ? HD_SLICE_EMPTY
+                                                                    : node->text,
+                                     .line = node->line,
+                                     .col = node->column + (node->is_quoted ? 1 : 0)};
+    hd_inventory_row_cell(r->b, &cell);
 }
 
 static void read_system(struct reader *r, const struct hd_yaml *node)
@@ -37,16 +37,16 @@ static void read_system(struct reader *r, const struct hd_yaml *node)
         hd_yaml_error(&r->src, node, "expected a system: a mapping with id, name, ...");
         return;
     }
-    cor_inventory_row_begin(r->b, node->line);
+    hd_inventory_row_begin(r->b, node->line);
     for (const struct hd_yaml *v = node->first; v != NULL; v = v->next) {
-        enum cor_inventory_column column =
-            cor_inventory_column(r->b, v->key->text, v->key->line, v->key->column);
+        enum hd_inventory_column column =
+            hd_inventory_column(r->b, v->key->text, v->key->line, v->key->column);
         const struct hd_yaml *item = NULL;
         while ((item = hd_yaml_item(v, item)) != NULL) {
             read_cell(r, item, column);
         }
     }
-    cor_inventory_row_end(r->b);
+    hd_inventory_row_end(r->b);
 }
 
 static void read_systems(void *ctx, const struct hd_yaml_source *src,
@@ -65,12 +65,12 @@ static void read_systems(void *ctx, const struct hd_yaml_source *src,
 static const struct hd_yaml_key inventory_keys[] = {{"systems", true, read_systems},
                                                     {NULL, false, NULL}};
 
-void cor_inventory_read_yaml(struct cor_inventory_builder *b, struct hd_slice text)
+void hd_inventory_read_yaml(struct hd_inventory_builder *b, struct hd_slice text)
 {
     struct reader r = {.b = b,
                        .src = {.file = b->file,
                                .diags = b->diags,
-                               .bytes_max = COR_INVENTORY_FILE_MAX,
+                               .bytes_max = HD_INVENTORY_FILE_MAX,
                                .nodes_max = NODES_MAX}};
     const struct hd_yaml *docs = NULL;
     struct hd_arena arena;
@@ -81,7 +81,7 @@ void cor_inventory_read_yaml(struct cor_inventory_builder *b, struct hd_slice te
     } else if (docs != NULL) {
         hd_yaml_read_map(&r.src, docs, "an inventory", inventory_keys, &r);
     } else if (err == HD_OK) {
-        cor_inventory_error(b, 0, 0, "expected `systems:` and a list of systems");
+        hd_inventory_error(b, 0, 0, "expected `systems:` and a list of systems");
     }
     if (docs != NULL && docs->next != NULL) {
         hd_yaml_error(&r.src, docs->next, "a second document: only one is allowed");
