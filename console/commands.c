@@ -149,6 +149,14 @@ static const struct con_option search_options[] = {
     {"agent", 'a', CON_LIST, "NAME", "taken by this agent; likewise", NULL},
     {"source", 's', CON_LIST, "NAME", "of this path, listener or interface; likewise",
      NULL},
+    {"system", 'S', CON_LIST, "NAME",
+     "of a host or network of this information system, by its id or name; likewise",
+     NULL},
+    {"agency", 0, CON_LIST, "NAME", "of the systems of this agency; likewise", NULL},
+    {"level", 0, CON_VALUE, "N", "of systems of this security level or a higher one",
+     "1 2 3 4 5"},
+    {"inventory", 0, CON_VALUE, "FILE",
+     "for these three: the inventory (default: /etc/haidang/inventory.csv)", "@files"},
     {"field", 'f', CON_LIST, "NAME=VALUE",
      "the decoded line has this field; * and ? are wildcards; repeatable: all of them",
      NULL},
@@ -415,6 +423,10 @@ const struct con_command con_commands[] = {
      "agent\n"
      "received it and its server. Context (-A, -B, -C) is of the same source in the same "
      "batch.\n"
+     "A line is a system's (--system, --agency, --level) when the inventory has its "
+     "host, else\n"
+     "its agent's name, else the network of its sender among those of the system.\n"
+     "\n"
      "A member of --json: time, host, agent, boot, seq, source, kind, peer, line, "
      "truncated,\n"
      "context, and where the line is: entry, segment, offset.\n"

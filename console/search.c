@@ -360,7 +360,8 @@ static int parse(struct search *s, const struct con_args *args)
     err = err == HD_OK ? parse_numbers(s, args) : err;
     err = err == HD_OK ? parse_pattern(s, args) : err;
     s->opts.archive = args->n_operands > 1 ? args->operands[1] : DEFAULT_ARCHIVE;
-    return err == HD_OK ? con_where_init(&s->opts.where, args) : err;
+    err = err == HD_OK ? con_where_init(&s->opts.where, args) : err;
+    return err == HD_OK ? con_systems_init(&s->opts.systems, args) : err;
 }
 
 static int search(struct search *s, const struct con_args *args)
@@ -397,6 +398,7 @@ int con_run_search(const struct con_args *args)
     con_names_fini(&s->hosts);
     con_names_fini(&s->agents);
     con_where_fini(&s->opts.where);
+    con_systems_fini(&s->opts.systems);
     con_pattern_free(s->opts.pattern);
     con_show_fini(&s->opts.show);
     hd_buf_fini(&s->out);

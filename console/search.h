@@ -9,6 +9,7 @@
 #include "console/names.h"
 #include "console/progress.h"
 #include "console/search_pattern.h"
+#include "console/search_system.h"
 #include "console/search_where.h"
 #include "console/show.h"
 
@@ -25,6 +26,7 @@ struct con_search_opts { /* shared by threads */
     bool is_raw; /* output as the lines are, for programs; else safe for a terminal */
     struct con_pattern *pattern;
     struct con_where where;
+    struct con_systems systems;
     struct con_show show;
 };
 

@@ -323,7 +323,9 @@ static bool wants_batch(struct worker *w)
     struct hd_buf *room = &w->where.folded;
     w->n_sources = hd_batch_reader_sources(w->batch, &w->sources);
     for (uint16_t i = 0; i < w->n_sources; i++) {
-        w->has_source[i] = con_where_has_source(&w->opts->where, &w->sources[i], room);
+        w->has_source[i] =
+            con_where_has_source(&w->opts->where, &w->sources[i], room) &&
+            con_systems_match(&w->opts->systems, w->info.agent, &w->sources[i]);
         wants |= w->has_source[i];
     }
     return con_words_match(&w->opts->where.agents, w->info.agent, room) && wants;

@@ -23,8 +23,7 @@ static char *fold(struct hd_slice text)
     return out;
 }
 
-static int words_init(struct con_words *words, const struct con_args *args,
-                      const char *name)
+int con_words_init(struct con_words *words, const struct con_args *args, const char *name)
 {
     size_t at = 0;
     const char *word;
@@ -38,7 +37,7 @@ static int words_init(struct con_words *words, const struct con_args *args,
     return HD_OK;
 }
 
-static void words_fini(struct con_words *words)
+void con_words_fini(struct con_words *words)
 {
     for (size_t i = 0; i < words->n; i++) {
         free(words->list[i]);
@@ -162,18 +161,18 @@ static int load_decoders(struct con_where *where, const struct con_args *args)
 
 int con_where_init(struct con_where *where, const struct con_args *args)
 {
-    int err = words_init(&where->hosts, args, "host");
-    err = err == HD_OK ? words_init(&where->agents, args, "agent") : err;
-    err = err == HD_OK ? words_init(&where->sources, args, "source") : err;
+    int err = con_words_init(&where->hosts, args, "host");
+    err = err == HD_OK ? con_words_init(&where->agents, args, "agent") : err;
+    err = err == HD_OK ? con_words_init(&where->sources, args, "source") : err;
     err = err == HD_OK ? fields_init(where, args) : err;
     return err == HD_OK && where->n_fields > 0 ? load_decoders(where, args) : err;
 }
 
 void con_where_fini(struct con_where *where)
 {
-    words_fini(&where->hosts);
-    words_fini(&where->agents);
-    words_fini(&where->sources);
+    con_words_fini(&where->hosts);
+    con_words_fini(&where->agents);
+    con_words_fini(&where->sources);
     for (size_t i = 0; i < where->n_fields; i++) {
         free(where->fields[i].name);
         free(where->fields[i].value);

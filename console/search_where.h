@@ -43,6 +43,10 @@ int con_where_scratch_init(struct con_where_scratch *scratch,
                            const struct con_where *where) HD_MUST_USE;
 void con_where_scratch_fini(struct con_where_scratch *scratch);
 
+/* The values of an option. own: con_words_fini, also on failure. */
+int con_words_init(struct con_words *words, const struct con_args *args,
+                   const char *name) HD_MUST_USE;
+void con_words_fini(struct con_words *words);
 /* No words: everything will do. */
 bool con_words_match(const struct con_words *words, struct hd_slice text,
                      struct hd_buf *room);

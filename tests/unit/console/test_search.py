@@ -190,6 +190,28 @@ class Where(Search):
         self.assertEqual(self.lines("--source", ":514", "x"), ["x two"])
         self.assertEqual(self.lines("--source", ":514", "--host", "web1", "x"), [])
 
+    def test_information_systems(self):
+        path = self.write("inventory.csv", "id,name,agency,level,hosts,networks\n"
+                          "portal,Cổng dịch vụ công,Văn phòng UBND tỉnh,3,web1 agent2,\n"
+                          "edge,Tường lửa,Sở TTTT,2,,192.0.2.0/28\n")
+
+        def of(*args):
+            return self.lines("--inventory", path, *args, "x")
+        self.assertEqual(of("--system", "portal"), ["x one", "x three", "x four", "x five"])
+        self.assertEqual(of("-S", "cổng*", "--host", "web1"), ["x one", "x four", "x five"])
+        self.assertEqual(of("-S", "EDGE"), ["x two"])
+        self.assertEqual(of("--agency", "sở*"), ["x two"])
+        self.assertEqual(of("--level", "3"), ["x one", "x three", "x four", "x five"])
+        self.assertEqual(len(of("--level", "2")), 5)
+        self.assertEqual(len(of("-S", "edge", "-S", "portal")), 5)
+        for args, words in ((("-S", "protal"), "is called 'protal'; did you mean \"portal\"?"),
+                            (("-S", "edge", "--level", "3"), "of that agency and level"),
+                            (("--level", "6"), "--level is a number from 1 to 5"),
+                            (("-S", "edge", "--inventory", path + ".none.csv"), "cannot load the inventory")):
+            result = self.search("--inventory", path, *args, "x")
+            self.assertEqual((result.code, result.out), (ERROR, ""))
+            self.assertIn(words, result.err)
+
     def test_times(self):
         self.assertEqual(self.lines("--since", utc(1), "x"), ["x two", "x three", "x four", "x five"])
         self.assertEqual(self.lines("--since", utc(1), "--until", utc(201), "x"), ["x two", "x three", "x four"])
