@@ -58,6 +58,8 @@ int hd_check_open_io(const struct hd_check_opts *opts, const struct hd_io *io,
     }
     c->io = *io;
     hd_jscan_init(&c->scan, &c->io);
+    c->scan.go_on = opts->progress;
+    c->scan.go_on_ctx = opts->ctx;
     hd_buf_init(&c->text, HD_SEAL_MAX);
     c->hash = EVP_MD_CTX_new();
     if (c->hash == NULL) {

@@ -200,6 +200,9 @@ int hd_jscan_resync(struct hd_jscan *scan, uint64_t at, uint64_t min_index,
         uint64_t left = scan->limit - at;
         size_t len = left < HD_JSCAN_STEP ? (size_t)left : HD_JSCAN_STEP;
         struct hd_slice window;
+        if (scan->go_on != NULL && !scan->go_on(scan->go_on_ctx, at)) {
+            return HD_ECLOSED;
+        }
         int err = hd_jscan_view(scan, at, len, &window);
         if (err == HD_ERANGE) {
             break;

@@ -24,6 +24,10 @@ struct hd_jscan {
     size_t len;
     struct hd_jfmt_footer footer; /* of the last HD_JITEM_FOOTER */
     uint64_t footer_len;
+    /* Asked while it looks for what verifies, at each step: false ends that with
+     * HD_ECLOSED. NULL: nobody asks. */
+    bool (*go_on)(void *ctx, uint64_t at);
+    void *go_on_ctx;
 };
 
 enum hd_jitem_kind {

@@ -5,6 +5,7 @@
 #include "tests/unit/lib/journal_helper.h"
 
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -370,6 +371,47 @@ static void a_check_ends_when_told(void **state)
     world_close(&w);
 }
 
+struct patience {
+    struct world world; /* first: of the findings */
+    unsigned asked, until;
+    uint64_t at;
+};
+
+static bool stop_later(void *ctx, uint64_t bytes)
+{
+    struct patience *p = ctx;
+    p->at = bytes;
+    return ++p->asked < p->until;
+}
+
+/* Nothing verifies for megabytes: the end is not waited for. */
+static void a_check_ends_within_damage(void **state)
+{
+    (void)state;
+    struct patience p = {.until = 4};
+    struct hd_check_opts opts = {.found = note, .progress = stop_later, .ctx = &p};
+    struct hd_check *check = NULL;
+    struct hd_check_segment seg;
+    size_t len = (size_t)8 << 20;
+    uint8_t *bytes = calloc(1, len);
+    assert_non_null(bytes);
+    world_fill(&p.world);
+    hd_test_spill(segment_path(&p.world, 0), bytes, len);
+    assert_int_equal(hd_check_open(&opts, &check), HD_OK);
+    assert_int_equal(hd_check_segment(check, segment_path(&p.world, 0), false, 0, &seg),
+                     HD_ECLOSED);
+    assert_int_equal(p.asked, p.until);
+    assert_in_range(p.at, 1, len / 2);
+    p.until = UINT_MAX;
+    assert_int_equal(hd_check_segment(check, segment_path(&p.world, 0), false, 0, &seg),
+                     HD_OK);
+    assert_int_equal(p.at, len);
+    assert_int_equal(p.world.found[HD_CHECK_DAMAGE], 1);
+    hd_check_close(check);
+    free(bytes);
+    world_close(&p.world);
+}
+
 int main(void)
 {
     hd_test_in_memory();
@@ -385,6 +427,7 @@ int main(void)
         cmocka_unit_test(a_forged_seal_is_found),
         cmocka_unit_test(an_old_segment_is_sealed_without_another_entry),
         cmocka_unit_test(a_check_ends_when_told),
+        cmocka_unit_test(a_check_ends_within_damage),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
