@@ -47,3 +47,16 @@ json_t *con_ask(const char *run_dir, const char *program, const char *path, char
     hd_buf_fini(&body);
     return answer;
 }
+
+json_t *con_ask_correlator(const struct con_args *args, const char *path)
+{
+    char why[256];
+    json_t *answer = con_ask(con_args_value(args, "run-dir"), "correlator", path, why);
+    if (answer == NULL) {
+        (void)con_fail(HD_EXIT_RUNTIME,
+                       "the correlator does not answer: %s; is it running, are you in "
+                       "the group haidang, is --run-dir right?",
+                       why);
+    }
+    return answer;
+}

@@ -180,14 +180,9 @@ static int print(const struct con_args *args, const struct con_show *show, json_
 
 static int show_sources(const struct con_args *args, const struct con_show *show)
 {
-    char why[256];
-    json_t *answer =
-        con_ask(con_args_value(args, "run-dir"), "correlator", "/sources", why);
+    json_t *answer = con_ask_correlator(args, "/sources");
     if (answer == NULL) {
-        return con_fail(HD_EXIT_RUNTIME,
-                        "the correlator does not answer: %s; is it running, are you in "
-                        "the group haidang, is --run-dir right?",
-                        why);
+        return HD_EXIT_RUNTIME;
     }
     json_t *rows = con_sources_sorted(answer, con_args_flag(args, "silent"));
     int code = rows == NULL ? con_fail(HD_EXIT_RUNTIME, "out of memory")

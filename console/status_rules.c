@@ -114,7 +114,6 @@ static int print(const struct con_args *args, const struct con_show *show,
 
 static int show_rules(const struct con_args *args, const struct con_show *show)
 {
-    char why[256];
     uint32_t top = TOP_DEFAULT;
     const char *top_text = con_args_value(args, "top");
     const char *by = column_of(con_args_value(args, "sort"));
@@ -124,13 +123,9 @@ static int show_rules(const struct con_args *args, const struct con_show *show)
                         "--top is a number, --sort one of hits, alerts, "
                         "suppressed, filtered, throttled, cost_ns, cost_ms");
     }
-    json_t *answer =
-        con_ask(con_args_value(args, "run-dir"), "correlator", "/rules", why);
+    json_t *answer = con_ask_correlator(args, "/rules");
     if (answer == NULL) {
-        return con_fail(HD_EXIT_RUNTIME,
-                        "the correlator does not answer: %s; is it running, are you in "
-                        "the group haidang, is --run-dir right?",
-                        why);
+        return HD_EXIT_RUNTIME;
     }
     json_t *rules = con_status_rules_sorted(answer, by, top);
     int code = rules == NULL ? con_fail(HD_EXIT_RUNTIME, "out of memory")
