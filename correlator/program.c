@@ -240,7 +240,8 @@ static int open_watch(struct cor_program *p)
     return cor_watch_open(&opts, &p->watch);
 }
 
-static int open_detectors(struct cor_program *p)
+/* `why` is filled in when it is the archive that a detector cannot use. */
+static int open_detectors(struct cor_program *p, char why[256])
 {
     struct cor_detector_opts opts = {.count = (unsigned)p->conf->detect.threads,
                                      .archive_dir = p->conf->archive.dir,
@@ -250,6 +251,11 @@ static int open_detectors(struct cor_program *p)
         opts.has_start = cor_state_resume(p->state, opts.index, &opts.start);
         opts.seen = cor_watch_ring(p->watch, opts.index);
         int err = cor_detector_new(&opts, p->loaded.rules, &d);
+        if (err != HD_OK && err != HD_ENOMEM) {
+            (void)snprintf(why, 256,
+                           "detector %u has no place to keep its cursor in %.150s",
+                           opts.index, opts.archive_dir);
+        }
         if (err != HD_OK) {
             return err;
         }
@@ -377,10 +383,11 @@ int cor_program_start(struct cor_program *p, uv_loop_t *loop, const struct cor_c
         return fail(p, HD_EXIT_STORE, why, err);
     }
     err = open_watch(p);
-    err = err != HD_OK ? err : open_detectors(p);
-    if (err == HD_OK) {
-        err = run_threads(p);
+    err = err != HD_OK ? err : open_detectors(p, why);
+    if (err != HD_OK && why[0] != '\0') {
+        return fail(p, HD_EXIT_STORE, why, err);
     }
+    err = err != HD_OK ? err : run_threads(p);
     if (err != HD_OK) {
         return fail(p, HD_EXIT_RUNTIME, "the detectors cannot be started", err);
     }

@@ -156,6 +156,9 @@ def test_unusable_state_directories():
             refused(world, name, changed(config, old, f"state_dir: {plain}"), STORE, plain, check=False)
         refused(world, "haidang-correlator", changed(configs(world)["haidang-correlator"],
                 f"dir: {world.path('correlator', 'archive')}", f"dir: {plain}"), STORE, plain, check=False)
+        os.makedirs(world.path("correlator", "archive", "readers", "detect-0"))  # where the detector's cursor belongs
+        refused(world, "haidang-correlator", configs(world)["haidang-correlator"], STORE,
+                world.path("correlator", "archive"), "no place to keep its cursor", check=False)
 
 
 def test_second_instance():
