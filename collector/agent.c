@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include <haidang/clock.h>
+#include <haidang/fill.h>
 #include <haidang/fs.h>
 #include <haidang/harden.h>
 #include <haidang/json.h>
@@ -23,9 +24,11 @@
 #include "collector/source/zone.h"
 #include "collector/uplink/uplink.h"
 
-#define FILES_SPARE 256U        /* descriptors beside those of files and senders */
-#define MMAP_BYTES  (128 << 10) /* larger blocks go back to the kernel when freed */
-#define KEEP_BYTES  (512 << 10) /* free heap that is kept */
+#define FILES_SPARE   256U        /* descriptors beside those of files and senders */
+#define MMAP_BYTES    (128 << 10) /* larger blocks go back to the kernel when freed */
+#define KEEP_BYTES    (512 << 10) /* free heap that is kept */
+#define SPOOL_WARNING 80U         /* percent of spool_max */
+#define SPOOL_ALARM   90U
 
 enum phase {
     OPENING,
@@ -50,6 +53,7 @@ struct col_agent {
     struct col_uplink *uplink;
     struct col_sources *sources;
     struct hd_metrics_server *server;
+    struct hd_fill spool_fill;
     size_t n_can_end, n_ended;
     bool is_end_wanted;
 };
@@ -127,6 +131,21 @@ static void report(void *ctx, struct hd_wire_heartbeat *heartbeat)
     add_stat(heartbeat, HD_WIRE_STAT_LAST_SPOOLED, intake.last_spooled);
 }
 
+/* Of the spool as it is on disk: what is acknowledged goes a sealed file at a time. */
+static void look_at_spool(struct col_agent *agent)
+{
+    struct col_intake_status intake;
+    col_intake_status(agent->intake, &intake);
+    if (hd_fill_look(&agent->spool_fill, intake.spool_bytes, agent->conf->spool_max,
+                     hd_clock_mono_ns())) {
+        bool has_room = agent->spool_fill.state == HD_FILL_ROOM;
+        HD_LOG(WARN, "agent",
+               has_room ? "the spool has room again" : "the spool is nearly full",
+               HD_KV_UINT("bytes", intake.spool_bytes),
+               HD_KV_UINT("spool_max", agent->conf->spool_max));
+    }
+}
+
 static void write_problems(struct col_agent *agent, struct hd_json *json)
 {
     struct col_intake_status intake;
@@ -137,6 +156,12 @@ static void write_problems(struct col_agent *agent, struct hd_json *json)
         (void)snprintf(text, sizeof(text), "the spool takes nothing, sources wait: %s",
                        hd_err_text(intake.spool_err));
         hd_json_cstr(json, NULL, text);
+    }
+    if (agent->spool_fill.state != HD_FILL_ROOM) {
+        struct hd_buf out = hd_buf_fixed(text, sizeof(text));
+        hd_buf_str(&out, "the spool is nearly full: ");
+        hd_fill_text(&agent->spool_fill, &out);
+        hd_json_cstr(json, NULL, hd_buf_cstr(&out));
     }
     col_uplink_problems(agent->uplink, json);
     hd_json_end(json, ']');
@@ -165,6 +190,7 @@ static void write_status(void *ctx, struct hd_buf *out)
     hd_json_i64(&json, "pid", getpid());
     hd_json_time(&json, "started", agent->started_ns, 3);
     if (agent->phase == RUNNING) {
+        look_at_spool(agent);
         col_intake_status(agent->intake, &intake);
         col_uplink_rest(agent->uplink, &rest);
         hd_json_cstr(&json, "state", has_problems(agent) ? "degraded" : "ok");
@@ -289,6 +315,7 @@ static void stop_at_end(struct col_agent *agent)
 static void on_spooled(void *ctx)
 {
     struct col_agent *agent = ctx;
+    look_at_spool(agent);
     if (agent->uplink != NULL && agent->phase < CLOSING_UPLINK) {
         col_uplink_kick(agent->uplink);
     }
@@ -485,6 +512,7 @@ int col_agent_start(void *ctx, uv_loop_t *loop, const void *conf)
     (void)mallopt(M_MMAP_THRESHOLD, MMAP_BYTES);
     (void)mallopt(M_TRIM_THRESHOLD, KEEP_BYTES);
     agent->scratch = malloc(COL_SCRATCH_LEN);
+    hd_fill_init(&agent->spool_fill, SPOOL_WARNING, SPOOL_ALARM);
     int code = agent->scratch == NULL ? HD_EXIT_RUNTIME : name_agent(agent);
     raise_file_limit(agent->conf);
     code = code == HD_EXIT_OK ? open_store(agent) : code;

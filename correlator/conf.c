@@ -19,6 +19,7 @@
 #define AT_TLS(field) .offset = offsetof(struct cor_conf_tls, field)
 #define AT_IN(field)  .offset = offsetof(struct cor_conf_intake, field)
 #define AT_J(field)   .offset = offsetof(struct cor_conf_journal, field)
+#define AT_NF(field)  .offset = offsetof(struct cor_conf_near_full, field)
 #define AT_RUL(field) .offset = offsetof(struct cor_conf_rules, field)
 #define AT_DET(field) .offset = offsetof(struct cor_conf_detect, field)
 #define AT_SUP(field) .offset = offsetof(struct cor_conf_suppress, field)
@@ -168,6 +169,27 @@ static const struct hd_conf_item archive_items[] = {
 static const struct hd_conf_item alerts_items[] = {
     JOURNAL_ITEMS("/var/lib/haidang/correlator/alerts", "0", "0s")};
 static const struct hd_conf_item losses_items[] = {JOURNAL_ITEMS(NULL, "0", "366d")};
+
+static const struct hd_conf_item near_full_items[] = {
+    {.key = "warning",
+     .type = HD_CONF_INT,
+     AT_NF(warning),
+     .min = 0,
+     .max = 100,
+     .def = "80",
+     .unit = "percent",
+     .help = "A journal that has used so much of its max_bytes, or a disk (without "
+             "`reserve`) that is so full, is told: status, log, metric, an alert. 0 = "
+             "not."},
+    {.key = "alarm",
+     .type = HD_CONF_INT,
+     AT_NF(alarm),
+     .min = 0,
+     .max = 100,
+     .def = "90",
+     .unit = "percent",
+     .help = "The same, graver; more than `warning`. 0 = not."},
+    {0}};
 
 const char *const cor_conf_levels[] = {"informational", "low",      "medium",
                                        "high",          "critical", NULL};
@@ -509,6 +531,11 @@ static const struct hd_conf_item items[] = {
      .sub = losses_items,
      .help = "The loss ledger: what was lost, where and why. Its directory, unless set: "
              "losses in state_dir."},
+    {.key = "near_full",
+     .type = HD_CONF_SECTION,
+     AT(near_full),
+     .sub = near_full_items,
+     .help = "Archive, alerts and losses, and the disks they are on."},
     {.key = "rules",
      .type = HD_CONF_SECTION,
      AT(rules),
@@ -556,6 +583,10 @@ static void check(const void *given, const char *path, struct hd_diags *diags)
                           "\"192.0.2.1:6515\" or \"[2001:db8::1]:6515\"",
                           conf->listen[i]);
         }
+    }
+    if (conf->near_full.alarm > 0 && conf->near_full.alarm <= conf->near_full.warning) {
+        hd_diag_error(diags, path, 0, 0,
+                      "near_full.alarm must be more than near_full.warning");
     }
     if (conf->intake.agents_remembered <= conf->intake.agents_max) {
         hd_diag_error(diags, path, 0, 0,

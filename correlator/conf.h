@@ -30,6 +30,9 @@ struct cor_conf {
         int64_t idle_timeout;
     } intake;
     struct cor_conf_journal archive, alerts, losses; /* losses.dir NULL: in state_dir */
+    struct cor_conf_near_full {
+        int64_t warning, alarm; /* percent; 0 = off */
+    } near_full;
     struct cor_conf_rules {
         char *decoders, *library, *local, *logsources, *placeholders, *time_zone;
         int min_level; /* index into names, see conf.c */

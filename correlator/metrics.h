@@ -134,6 +134,20 @@
       "Batches that the inventory of sources did not take note of")                      \
     X(COR_M_SOURCES_TOLD, COUNTER, COR_NAME("sources_told_total"),                       \
       "Alerts about sources, agents and unmonitored systems")                            \
+    X(COR_M_ALERTS_BYTES, GAUGE, COR_NAME("alerts_bytes"), "Alert journal on disk")      \
+    X(COR_M_LOSSES_BYTES, GAUGE, COR_NAME("losses_bytes"), "Loss ledger on disk")        \
+    X(COR_M_FULL_ARCHIVE, GAUGE, COR_NAME("full_percent{store=\"archive\"}"),            \
+      "How full the archive is, of its max_bytes; 0 without")                            \
+    X(COR_M_FULL_ALERTS, GAUGE, COR_NAME("full_percent{store=\"alerts\"}"),              \
+      "The same of the alert journal")                                                   \
+    X(COR_M_FULL_LOSSES, GAUGE, COR_NAME("full_percent{store=\"losses\"}"),              \
+      "The same of the loss ledger")                                                     \
+    X(COR_M_FULL_DISK, GAUGE, COR_NAME("full_percent{store=\"disk\"}"),                  \
+      "The fullest of the disks they are on, without its reserve")                       \
+    X(COR_M_FULL_HOURS, GAUGE, COR_NAME("full_in_hours"),                                \
+      "Hours until the first of them is full at the present rate; 0 = not foreseen")     \
+    X(COR_M_NEAR_FULL, COUNTER, COR_NAME("near_full_total"),                             \
+      "Times one of them passed near_full.warning or near_full.alarm")                   \
     X(COR_M_RULES, GAUGE, COR_NAME("rules"), "Rules in force")                           \
     X(COR_M_RELOADS, COUNTER, COR_NAME("reloads_total"), "Reloads that took effect")     \
     X(COR_M_SWAP_PAUSE, GAUGE, COR_NAME("swap_pause_max_microseconds"),                  \

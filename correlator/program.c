@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include <haidang/clock.h>
 #include <haidang/fs.h>
@@ -240,6 +241,57 @@ static int open_watch(struct cor_program *p)
     return cor_watch_open(&opts, &p->watch);
 }
 
+static bool tell_of_store(void *ctx, const struct cor_notice_facts *facts)
+{
+    struct cor_program *p = ctx;
+    struct cor_notice *notice = NULL;
+    bool is_told = cor_notice_new(facts, &notice) == HD_OK &&
+                   cor_state_tell(p->state, notice) == HD_OK;
+    if (!is_told) {
+        cor_notice_free(notice);
+    }
+    return is_told;
+}
+
+static struct cor_store_conf store_of(const struct cor_conf_journal *conf,
+                                      const char *dir)
+{
+    return (struct cor_store_conf){
+        .dir = dir, .max_bytes = conf->max_bytes, .reserve_bytes = conf->reserve};
+}
+
+static void open_stores(struct cor_program *p)
+{
+    const struct cor_conf *conf = p->conf;
+    const char *losses = conf->losses.dir == NULL ? conf->state_dir : conf->losses.dir;
+    if (gethostname(p->host, sizeof(p->host) - 1) != 0) {
+        p->host[0] = '\0';
+    }
+    cor_stores_init(
+        &p->stores,
+        &(struct cor_stores_opts){
+            .warning = (unsigned)conf->near_full.warning,
+            .alarm = (unsigned)conf->near_full.alarm,
+            .journals = {[COR_STORE_ARCHIVE] =
+                             store_of(&conf->archive, conf->archive.dir),
+                         [COR_STORE_ALERTS] = store_of(&conf->alerts, conf->alerts.dir),
+                         [COR_STORE_LOSSES] = store_of(&conf->losses, losses)},
+            .host = p->host,
+            .tell = tell_of_store,
+            .disk_of = cor_disk_of,
+            .ctx = p});
+}
+
+static void look_at_stores(struct cor_program *p)
+{
+    const struct cor_times now = {hd_clock_wall_ns(), hd_clock_mono_ns()};
+    const uint64_t bytes[COR_STORES] = {
+        [COR_STORE_ARCHIVE] = cor_intake_archive_bytes(p->intake),
+        [COR_STORE_ALERTS] = COR_READ(COR_M_ALERTS_BYTES),
+        [COR_STORE_LOSSES] = COR_READ(COR_M_LOSSES_BYTES)};
+    cor_stores_look(&p->stores, bytes, &now);
+}
+
 /* `why` is filled in when it is the archive that a detector cannot use. */
 static int open_detectors(struct cor_program *p, char why[256])
 {
@@ -291,6 +343,7 @@ static void on_rate(uv_timer_t *timer)
     p->lines_sampled = lines;
     cor_intake_trim(p->intake); /* the readers may have moved on */
     cor_reload_clear(p);
+    look_at_stores(p);
     cor_status_log(p);
 }
 
@@ -391,6 +444,7 @@ int cor_program_start(struct cor_program *p, uv_loop_t *loop, const struct cor_c
     if (err != HD_OK) {
         return fail(p, HD_EXIT_RUNTIME, "the detectors cannot be started", err);
     }
+    open_stores(p);
     open_timers(p);
     err = open_doors(p, why);
     if (err != HD_OK) {

@@ -94,6 +94,7 @@ static void find_problems(const struct cor_program *p, struct problems *out)
     if (err != HD_OK) {
         say_f(out, "alerts cannot be published (%s): detection waits", hd_err_text(err));
     }
+    cor_stores_problems(&p->stores, say, out);
     cor_status_noisy(p, say, out);
     uint64_t behind_s = lag_ms(p) / 1000;
     if ((int64_t)behind_s > p->conf->detect.lag_alarm / HD_NS_PER_SEC) {
@@ -238,6 +239,7 @@ void cor_status_write(void *ctx, struct hd_buf *out)
     unsigned problems = put_problems(p, &j);
     hd_json_cstr(&j, "state", problems == 0 ? "ok" : "degraded");
     cor_intake_status(p->intake, &j);
+    cor_stores_json(&p->stores, &j);
     put_detect(p, &j);
     put_losses(p, &j);
     hd_json_end(&j, '}');

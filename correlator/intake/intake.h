@@ -54,7 +54,8 @@ void cor_intake_each_connected(const struct cor_intake *intake,
 
 /* ---- for /status and /metrics ---- */
 
-void cor_intake_refresh(struct cor_intake *intake); /* gauges */
+void cor_intake_refresh(struct cor_intake *intake);                 /* gauges */
+uint64_t cor_intake_archive_bytes(const struct cor_intake *intake); /* on disk */
 void cor_intake_status(const struct cor_intake *intake, struct hd_json *json);
 /* Calls `say` for every problem, in words for people. */
 void cor_intake_problems(const struct cor_intake *intake,

@@ -5,15 +5,18 @@
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
-#include <sys/statvfs.h>
 
 #include <haidang/clock.h>
 
 #include "correlator/intake/intake_core.h"
 #include "correlator/metrics.h"
 
-#define NEARLY_FULL_PERCENT 90U
-#define AGENT_LAG_ALARM_S   600
+#define AGENT_LAG_ALARM_S 600
+
+uint64_t cor_intake_archive_bytes(const struct cor_intake *in)
+{
+    return in->archive == NULL ? 0 : hd_journal_writer_bytes(in->archive);
+}
 
 void cor_intake_refresh(struct cor_intake *in)
 {
@@ -81,8 +84,7 @@ void cor_intake_status(const struct cor_intake *in, struct hd_json *j)
     }
     hd_json_end(j, ']');
     hd_json_object(j, "archive");
-    hd_json_u64(j, "bytes",
-                in->archive == NULL ? 0 : hd_journal_writer_bytes(in->archive));
+    hd_json_u64(j, "bytes", cor_intake_archive_bytes(in));
     hd_json_u64(j, "entries", in->agents.next_entry - 1);
     hd_json_end(j, '}');
 }
@@ -100,38 +102,12 @@ static void say_f(void (*say)(void *ctx, const char *text), void *ctx, const cha
     say(ctx, text);
 }
 
-/* The disk comes near the reserve at which the archive refuses. */
-static void disk_problem(const struct cor_intake *in,
-                         void (*say)(void *ctx, const char *text), void *ctx)
-{
-    struct statvfs disk;
-    uint64_t reserve = in->opts.archive.reserve_bytes;
-    if (reserve == 0 || statvfs(in->opts.archive.dir, &disk) != 0) {
-        return;
-    }
-    uint64_t left = (uint64_t)disk.f_bavail * disk.f_frsize;
-    if (left < reserve + reserve / 4) {
-        say_f(say, ctx,
-              "the archive's disk is nearly full: %" PRIu64 " MiB free, at %" PRIu64
-              " MiB agents are sent away (reserve)",
-              left >> 20, reserve >> 20);
-    }
-}
-
 void cor_intake_problems(const struct cor_intake *in,
                          void (*say)(void *ctx, const char *text), void *ctx)
 {
-    uint64_t max = in->opts.archive.max_bytes;
-    uint64_t bytes = in->archive == NULL ? 0 : hd_journal_writer_bytes(in->archive);
     if (in->archive_state != COR_ARCHIVE_OK) {
         say_f(say, ctx, "the archive takes no more (%s): agents keep their lines",
               hd_err_text(in->archive_err));
-    } else if (max > 0 && bytes / NEARLY_FULL_PERCENT >= max / 100) {
-        say_f(say, ctx,
-              "the archive is nearly full: %" PRIu64 " of %" PRIu64 " MiB (max_bytes)",
-              bytes >> 20, max >> 20);
-    } else {
-        disk_problem(in, say, ctx);
     }
     for (uint32_t i = 0; i < in->agents.n; i++) {
         const struct cor_agent *row = cor_agents_at(&in->agents, i);

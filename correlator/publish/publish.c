@@ -9,6 +9,8 @@
 #include <haidang/buf.h>
 #include <haidang/log.h>
 
+#include "correlator/metrics.h"
+
 #define LEVEL 1 /* an alert is too short for more to gain anything */
 
 struct queued {
@@ -53,6 +55,7 @@ int cor_publish_open(const struct hd_journal_opts *opts, struct cor_publish **ou
         HD_LOG(WARN, "publish", "the alert journal's end was torn by a crash and cut",
                HD_KV_UINT("bytes", found.torn_bytes), HD_KV_STR("file", found.torn_file));
     }
+    COR_GAUGE(COR_M_ALERTS_BYTES, hd_journal_bytes(p->journal));
     *out = p;
     return HD_OK;
 }
@@ -252,12 +255,14 @@ int cor_publish_flush(struct cor_publish *p)
     if (synced == HD_OK) {
         drop_head(p, appended);
     }
+    COR_GAUGE(COR_M_ALERTS_BYTES, hd_journal_bytes(p->journal));
     return err != HD_OK ? err : synced;
 }
 
 void cor_publish_trim(struct cor_publish *p)
 {
     int removed = hd_journal_trim(p->journal);
+    COR_GAUGE(COR_M_ALERTS_BYTES, hd_journal_bytes(p->journal));
     if (removed < 0) {
         HD_LOG(WARN, "publish", "the alert journal could not be sealed or shortened",
                HD_KV_STR("dir", p->dir), HD_KV_ERR(removed));

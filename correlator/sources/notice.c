@@ -15,6 +15,8 @@ struct grade {
 
 static const struct grade grave = {{HD_SEV_MEDIUM, HD_SEV_HIGH, HD_SEV_CRITICAL}};
 static const struct grade plain = {{HD_SEV_LOW, HD_SEV_MEDIUM, HD_SEV_HIGH}};
+static const struct grade filling = {{HD_SEV_MEDIUM, HD_SEV_MEDIUM, HD_SEV_MEDIUM}};
+static const struct grade almost = {{HD_SEV_HIGH, HD_SEV_HIGH, HD_SEV_HIGH}};
 static const struct grade note = {{HD_SEV_LOW, HD_SEV_LOW, HD_SEV_LOW}};
 
 static const struct own_rule {
@@ -87,6 +89,33 @@ static const struct own_rule {
          "Không nguồn nào của hệ thống cấp độ 3 trở lên này (theo danh mục) gửi nhật ký. "
          "Hãy kết nối, hoặc sửa máy chủ và dải mạng của hệ thống trong danh mục.",
          &grave, true},
+    [COR_NOTICE_STORE_WARNING] =
+        {"5ac0f3a4-3b5e-4b1c-9d0e-6f1d2a7c0009", "Log store fills up",
+         "Kho lưu nhật ký sắp đầy",
+         "A journal of the correlator, or the disk it is on, has passed "
+         "near_full.warning. Add disk, keep less (retention), or compact the archive "
+         "before it is full.",
+         "Một kho lưu của bộ phân tích, hoặc ổ đĩa chứa nó, đã vượt ngưỡng "
+         "near_full.warning. Hãy thêm đĩa, giảm thời hạn lưu hoặc nén lại kho lưu trước "
+         "khi đầy.",
+         &filling, false},
+    [COR_NOTICE_STORE_ALARM] =
+        {"5ac0f3a4-3b5e-4b1c-9d0e-6f1d2a7c000a", "Log store is nearly full",
+         "Kho lưu nhật ký gần như đã đầy",
+         "A journal of the correlator, or the disk it is on, has passed near_full.alarm. "
+         "When it is full nothing more is taken: agents keep their lines until their "
+         "spools are full, detection waits.",
+         "Một kho lưu của bộ phân tích, hoặc ổ đĩa chứa nó, đã vượt ngưỡng "
+         "near_full.alarm. Khi đầy, bộ phân tích không nhận thêm: tác tử giữ các dòng "
+         "cho tới khi hàng đợi đầy, việc phát hiện phải chờ.",
+         &almost, false},
+    [COR_NOTICE_STORE_ROOM] = {"5ac0f3a4-3b5e-4b1c-9d0e-6f1d2a7c000b",
+                               "Log store has room again", "Kho lưu nhật ký đã có chỗ",
+                               "A store that was nearly full is well below "
+                               "near_full.warning again.",
+                               "Kho lưu từng gần đầy nay đã xuống dưới ngưỡng "
+                               "near_full.warning.",
+                               &note, false},
 };
 
 static const char *level_name(const struct own_rule *own, enum hd_severity severity)

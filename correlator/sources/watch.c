@@ -136,6 +136,9 @@ static bool on_tell(void *ctx, const struct cor_notice_facts *facts)
         return false;
     }
     bool is_told = cor_state_tell(w->opts.state, notice) == HD_OK;
+    if (!is_told) {
+        cor_notice_free(notice);
+    }
     COR_COUNT(COR_M_SOURCES_TOLD, is_told);
     w->has_changed = w->has_changed || is_told;
     w->has_told = w->has_told && !is_told;

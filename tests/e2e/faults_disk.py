@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Disks that are full: what cannot be kept is not taken, is counted, and comes when there is space again."""
 import base64
+import json
 import os
 import re
 import signal
@@ -76,13 +77,25 @@ def refuses(world, correlator, agent):
     expect(world.status("agent")["spool"]["bytes"] > 0, "the agent keeps nothing")
 
 
+def is_told_nearly_full(world):
+    def stores():
+        alerts = world.journal_text(world.path("correlator", "alerts")).decode().splitlines()
+        return [a["group"] for a in map(json.loads, alerts) if a["rule"]["title"] == "Log store is nearly full"]
+    wait_until("the alert that the archive is nearly full",
+               lambda: any(g["source.name"] == "archive" and "% (" in g["used"] for g in stores()))
+    expect(any("archive is nearly full (alarm)" in p for p in world.status("correlator")["problems"]), "no problem")
+    expect(next(s for s in world.status("correlator")["stores"] if s["name"] == "archive")["state"] == "alarm", "no state")
+
+
 def test_archive_at_its_limit():
     """archive.max_bytes is reached: the agent keeps its lines; with a higher limit all of them come."""
     with World() as world:
-        correlator, agent = start(world, "  segment: 1MiB\n  max_bytes: 4MiB\n  reserve: 0")
+        correlator, agent = start(world, "  segment: 1MiB\n  max_bytes: 4MiB\n  reserve: 0",
+                                  "near_full: {warning: 50, alarm: 80}")
         for part in range(4):
             append(world, "".join(noise(part * 1000 + n) for n in range(1000)))
         refuses(world, correlator, agent)
+        is_told_nearly_full(world)
         held = len(set(numbers(archive(world))))
         expect(0 < held < 4000, f"{held} lines in an archive that is full")
         expect(correlator.kill(signal.SIGTERM) == 0, "it did not end in order")
@@ -133,6 +146,7 @@ def test_full_spool_of_the_agent():
                 sent += 1
         counted(world, "dropped_total", 50, name="agent")
         expect(world.metric("agent", "spool_bytes") <= 5 * MIB, "the spool is larger than allowed")
+        expect(any("the spool is nearly full" in p for p in world.status("agent")["problems"]), "it is not called nearly full")
         install.correlator(world, rules=False)
         exactly(world, 6000)
         wait_until("the patient sender", lambda: b"over tcp, patiently" in archive(world))

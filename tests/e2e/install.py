@@ -11,10 +11,12 @@ from world import SOURCE, find_port, program, wait_until
 def correlator_config(world, name="correlator", library=None, extra="", cert="correlator", archive="", alerts="",
                       crl=None):
     """Keys of the sections `archive` and `alerts`, and whole sections in `extra`, are added as they are. Unless
-    `extra` says so there are no alerts about sources and agents: those that are counted come from lines."""
+    `extra` says so there are no alerts about sources and agents: those that are counted come from lines. How full the
+    disk of this machine is concerns no test."""
     os.makedirs(world.path("no-rules"), exist_ok=True)
     port = world.ports.setdefault(name, find_port())
     quiet = "" if "sources:" in extra else "sources: {alerts: no}"
+    quiet += "" if "near_full:" in extra else "\nnear_full: {warning: 0, alarm: 0}"
     return f"""
 listen: 127.0.0.1:{port}
 state_dir: {world.path(name)}

@@ -39,6 +39,7 @@ static void what_cannot_be_is_refused(void **state)
         {TLS "listen: []\n", "1 to 8 addresses"},
         {TLS "intake: {agents_max: 5000, agents_remembered: 5000}\n", "must be more"},
         {TLS "detect: {threads: 99}\n", "threads"},
+        {TLS "near_full: {warning: 90, alarm: 90}\n", "near_full.alarm must be more"},
         {TLS "archve: {}\n", "archive"},
     };
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {

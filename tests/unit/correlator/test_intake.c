@@ -757,16 +757,6 @@ static void a_full_archive_sends_agents_away_and_recovers(void **state)
     fake_agent_free(a);
 }
 
-static void a_disk_near_its_reserve_is_told(void **state)
-{
-    (void)state;
-    char problem[512] = "";
-    w.opts.archive.reserve_bytes = UINT64_C(1) << 60;
-    open_intake();
-    cor_intake_problems(w.intake, note, problem);
-    assert_non_null(strstr(problem, "disk is nearly full"));
-}
-
 /* ---- status ---- */
 
 static void status_tells_of_agents(void **state)
@@ -830,7 +820,6 @@ int main(void)
         TEST(too_many_connections_are_refused),
         TEST(silence_ends_the_connection),
         TEST(a_full_archive_sends_agents_away_and_recovers),
-        TEST(a_disk_near_its_reserve_is_told),
         TEST(status_tells_of_agents),
     };
     pki = hd_test_pki();
