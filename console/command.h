@@ -90,6 +90,7 @@ int con_run_rules_list(const struct con_args *args);
 int con_run_rules_match(const struct con_args *args);
 int con_run_rules_test(const struct con_args *args);
 int con_run_backtest(const struct con_args *args);
+int con_run_archive_compare(const struct con_args *args);
 int con_run_archive_export(const struct con_args *args);
 int con_run_archive_import(const struct con_args *args);
 int con_run_archive_list(const struct con_args *args);

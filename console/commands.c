@@ -309,6 +309,12 @@ static const struct con_option archive_list_options[] = {
             "problems as JSON, one a line, and then the outcome", NULL                   \
     }
 
+static const struct con_option archive_compare_options[] = {
+    JSON_OPTION,
+    SHOW_OPTIONS,
+    {0},
+};
+
 static const struct con_option archive_export_options[] = {
     {"since", 0, CON_VALUE, "TIME",
      "begin so far back (24h, 7d), or at a time (RFC 3339); default: the oldest", NULL},
@@ -586,6 +592,20 @@ const struct con_command con_commands[] = {
      "the id of the key that signed them. Exit status 6 when the directory cannot be "
      "read.",
      archive_list_options, 0, 1, con_run_archive_list},
+    {"archive compare", "[DIR] OTHER",
+     "tells whether another directory holds all that an archive holds",
+     "cho biết thư mục khác có đủ mọi đoạn của kho lưu hay không",
+     "OTHER is a second copy, such as the correlator's mirror; DIR is the directory of "
+     "an "
+     "archive (default:\n"
+     "the correlator's). Compares the signed statements of the sealed segments; that the "
+     "content is\n"
+     "what they say is for 'haidang archive verify OTHER'. The segment in use is passed "
+     "over. Exit\n"
+     "status 0 when all are there, 1 when some are missing or differ, 6 when a directory "
+     "cannot be\n"
+     "read.",
+     archive_compare_options, 1, 2, con_run_archive_compare},
     {"archive export", "[DIR] OUT-DIR",
      "copies sealed segments and keys to carry them away",
      "chép các đoạn đã niêm phong và khóa để mang đi",

@@ -153,6 +153,56 @@ class Export(Case):
             self.assertIn(text, result.err)
 
 
+class Compare(Case):
+    def compare(self, archive, other):
+        result = self.run_haidang("archive", "compare", archive, other, "--json")
+        *problems, outcome = result.objects()
+        self.assertEqual(result.code, PROBLEMS if problems else OK)
+        self.assertEqual(outcome["holds_all"], not problems)
+        return [(p["file"], p["problem"]) for p in problems], outcome
+
+    def test_an_export_holds_all(self):
+        archive, out = self.make(), self.path("out")
+        self.run_archive("export", archive, out)
+        problems, outcome = self.compare(archive, out)
+        self.assertEqual((problems, outcome["sealed"]), ([], len(self.segments(out))))
+        text = self.run_haidang("archive", "compare", archive, out, "--lang", "vi")
+        self.assertIn("có đủ tất cả", text.out)
+
+    def test_what_is_missing_and_what_differs(self):
+        archive, out = self.make(), self.path("out")
+        self.run_archive("export", archive, out)
+        names = self.names(out)
+        self.make("other")
+        shutil.copy(os.path.join(self.path("other"), names[1]), os.path.join(out, names[1]))
+        os.remove(os.path.join(out, names[2]))
+        os.truncate(os.path.join(out, names[3]), 200)
+        problems, outcome = self.compare(archive, out)
+        self.assertEqual(problems, [(names[1], "different"), (names[2], "missing"), (names[3], "different")])
+        self.assertEqual((outcome["missing"], outcome["different"]), (1, 2))
+        result = self.run_haidang("archive", "compare", archive, out)
+        self.assertIn(f"{out}/{names[2]}: missing", result.out)
+
+    def test_what_is_only_there(self):
+        archive, out = self.make(), self.path("out")
+        self.run_archive("export", archive, out)
+        os.remove(self.segments(archive)[0])
+        problems, outcome = self.compare(archive, out)
+        self.assertEqual((problems, outcome["only_there"]), ([], 1))
+
+    def test_unsigned_ones_are_compared_byte_by_byte(self):
+        archive = self.make(key="-")
+        other = self.copy(archive, "copy")
+        self.assertEqual(self.compare(archive, other)[0], [])
+        self.change(self.segments(other)[1], 300)
+        self.assertEqual(self.compare(archive, other)[0], [(self.names(other)[1], "different")])
+
+    def test_wrong_input(self):
+        result = self.run_haidang("archive", "compare", self.make(), self.path("none"))
+        self.assertEqual((result.code, result.out), (STORE, ""))
+        self.assertIn("not found", result.err)
+
+
 class Import(Case):
     def parts(self):
         """Three exports of one archive that follow each other."""
