@@ -4,6 +4,7 @@
  */
 #include "correlator/conf.h"
 
+#include <haidang/clock.h>
 #include <haidang/inet.h>
 
 #include "correlator/intake/intake.h"
@@ -20,6 +21,7 @@
 #define AT_IN(field)  .offset = offsetof(struct cor_conf_intake, field)
 #define AT_J(field)   .offset = offsetof(struct cor_conf_journal, field)
 #define AT_NF(field)  .offset = offsetof(struct cor_conf_near_full, field)
+#define AT_MIR(field) .offset = offsetof(struct cor_conf_mirror, field)
 #define AT_RUL(field) .offset = offsetof(struct cor_conf_rules, field)
 #define AT_DET(field) .offset = offsetof(struct cor_conf_detect, field)
 #define AT_SUP(field) .offset = offsetof(struct cor_conf_suppress, field)
@@ -189,6 +191,44 @@ static const struct hd_conf_item near_full_items[] = {
      .def = "90",
      .unit = "percent",
      .help = "The same, graver; more than `warning`. 0 = not."},
+    {0}};
+
+static const struct hd_conf_item mirror_items[] = {
+    {.key = "dir",
+     .type = HD_CONF_PATH,
+     AT_MIR(dir),
+     .help = "Directory of the second copy, on another disk or machine (NFS); below it "
+             "`archive`, `alerts` and `losses`. It must be there: the correlator never "
+             "makes it, since what is missing may be a mount. None given: no mirror."},
+    {.key = "same_disk",
+     .type = HD_CONF_BOOL,
+     AT_MIR(same_disk),
+     .def = "no",
+     .help = "May it be on the file system of what it copies? Such a copy does not "
+             "outlive the disk, and a mount that is missing looks like it."},
+    {.key = "retain_age",
+     .type = HD_CONF_DURATION,
+     AT_MIR(retain_age),
+     .min = 0,
+     .max = LONG_TIME,
+     .def = "0s",
+     .help = "What was sealed longer ago goes from the mirror, whatever the archive "
+             "keeps; 0s = nothing goes, also when the archive has removed it."},
+    {.key = "alarm",
+     .type = HD_CONF_DURATION,
+     AT_MIR(alarm),
+     .min = SECOND,
+     .max = LONG_TIME,
+     .def = "1h",
+     .help = "A segment that was sealed longer ago and is not in the mirror is reported "
+             "as a problem."},
+    {.key = "retry",
+     .type = HD_CONF_DURATION,
+     AT_MIR(retry),
+     .min = HD_NS_PER_MS,
+     .max = DAY,
+     .def = "1m",
+     .help = "After something hindered the mirror, it is tried again after so long."},
     {0}};
 
 const char *const cor_conf_levels[] = {"informational", "low",      "medium",
@@ -536,6 +576,11 @@ static const struct hd_conf_item items[] = {
      AT(near_full),
      .sub = near_full_items,
      .help = "Archive, alerts and losses, and the disks they are on."},
+    {.key = "mirror",
+     .type = HD_CONF_SECTION,
+     AT(mirror),
+     .sub = mirror_items,
+     .help = "A second copy of sealed files of the archive, the alerts and the losses."},
     {.key = "rules",
      .type = HD_CONF_SECTION,
      AT(rules),

@@ -33,6 +33,11 @@ struct cor_conf {
     struct cor_conf_near_full {
         int64_t warning, alarm; /* percent; 0 = off */
     } near_full;
+    struct cor_conf_mirror {
+        char *dir; /* NULL: there is none */
+        bool same_disk;
+        int64_t retain_age, alarm, retry;
+    } mirror;
     struct cor_conf_rules {
         char *decoders, *library, *local, *logsources, *placeholders, *time_zone;
         int min_level; /* index into names, see conf.c */

@@ -148,6 +148,20 @@
       "Hours until the first of them is full at the present rate; 0 = not foreseen")     \
     X(COR_M_NEAR_FULL, COUNTER, COR_NAME("near_full_total"),                             \
       "Times one of them passed near_full.warning or near_full.alarm")                   \
+    X(COR_M_MIRROR_SEGMENTS, COUNTER, COR_NAME("mirror_segments_total"),                 \
+      "Segments copied to the mirror, read back and verified")                           \
+    X(COR_M_MIRROR_BYTES, COUNTER, COR_NAME("mirror_bytes_total"),                       \
+      "Bytes of these segments")                                                         \
+    X(COR_M_MIRROR_FAILED, COUNTER, COR_NAME("mirror_failures_total"),                   \
+      "Times that something hindered the mirror")                                        \
+    X(COR_M_MIRROR_REMOVED, COUNTER, COR_NAME("mirror_removed_total"),                   \
+      "Segments that mirror.retain_age removed from the mirror")                         \
+    X(COR_M_MIRROR_BEHIND, GAUGE, COR_NAME("mirror_behind_segments"),                    \
+      "Sealed segments that the mirror does not hold")                                   \
+    X(COR_M_MIRROR_BEHIND_BYTES, GAUGE, COR_NAME("mirror_behind_bytes"),                 \
+      "Bytes of these segments")                                                         \
+    X(COR_M_MIRROR_BEHIND_S, GAUGE, COR_NAME("mirror_behind_seconds"),                   \
+      "How long ago the oldest of them was sealed; 0 when there is none")                \
     X(COR_M_RULES, GAUGE, COR_NAME("rules"), "Rules in force")                           \
     X(COR_M_RELOADS, COUNTER, COR_NAME("reloads_total"), "Reloads that took effect")     \
     X(COR_M_SWAP_PAUSE, GAUGE, COR_NAME("swap_pause_max_microseconds"),                  \

@@ -53,8 +53,8 @@ static void free_threads(struct cor_program *p)
 
 void cor_program_free(struct cor_program *p)
 {
-    if (p == NULL || p->is_joining) {
-        return; /* ended by force: somebody still waits for the threads */
+    if (p == NULL || p->is_joining || p->keep != NULL) {
+        return; /* ended by force: somebody still waits for the threads, or copies */
     }
     free_threads(p);
     cor_losses_free(p->losses); /* the intake and the state thread have ended */
@@ -292,6 +292,29 @@ static void look_at_stores(struct cor_program *p)
     cor_stores_look(&p->stores, bytes, &now);
 }
 
+static void keep_closed(void *ctx)
+{
+    struct cor_program *p = ctx;
+    p->keep = NULL;
+}
+
+static int open_keep(struct cor_program *p)
+{
+    char *made = in_state_dir(p, LOSSES);
+    const char *losses = p->conf->losses.dir == NULL ? made : p->conf->losses.dir;
+    const struct cor_keep_opts opts = {.loop = p->loop,
+                                       .conf = p->conf,
+                                       .journals = {{"archive", p->conf->archive.dir},
+                                                    {"alerts", p->conf->alerts.dir},
+                                                    {"losses", losses}},
+                                       .key = p->seal_key,
+                                       .closed = keep_closed,
+                                       .ctx = p};
+    int err = losses == NULL ? HD_ENOMEM : cor_keep_open(&opts, &p->keep);
+    free(made);
+    return err;
+}
+
 /* `why` is filled in when it is the archive that a detector cannot use. */
 static int open_detectors(struct cor_program *p, char why[256])
 {
@@ -440,6 +463,7 @@ int cor_program_start(struct cor_program *p, uv_loop_t *loop, const struct cor_c
     if (err != HD_OK && why[0] != '\0') {
         return fail(p, HD_EXIT_STORE, why, err);
     }
+    err = err != HD_OK ? err : open_keep(p);
     err = err != HD_OK ? err : run_threads(p);
     if (err != HD_OK) {
         return fail(p, HD_EXIT_RUNTIME, "the detectors cannot be started", err);
@@ -454,6 +478,7 @@ int cor_program_start(struct cor_program *p, uv_loop_t *loop, const struct cor_c
     if (err != HD_OK) {
         return fail(p, HD_EXIT_RUNTIME, "privilege cannot be given up", err);
     }
+    cor_keep_run(p->keep);
     HD_LOG(INFO, "program", "rules in force",
            HD_KV_UINT("rules", rul_set_count(p->loaded.set)),
            HD_KV_STR("hash", rul_set_hash(p->loaded.set)),
@@ -480,6 +505,7 @@ static void close_all(struct cor_program *p)
         hd_owner_close(&p->owner, (uv_handle_t *)&p->check_timer);
         hd_owner_close(&p->owner, (uv_handle_t *)&p->rate_timer);
     }
+    cor_keep_close(p->keep);
     cor_watch_stop(p->watch); /* it looks at the intake and at the state */
     if (p->state != NULL) {
         cor_state_stop(

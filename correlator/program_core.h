@@ -9,6 +9,7 @@
 #include <haidang/tls.h>
 
 #include "correlator/intake/intake.h"
+#include "correlator/keep/keep.h"
 #include "correlator/losses/losses.h"
 #include "correlator/program.h"
 #include "correlator/sources/watch.h"
@@ -44,6 +45,7 @@ struct cor_program {
     struct cor_watch *watch;
     struct cor_stores stores; /* how full they are */
     char host[256];           /* this one */
+    struct cor_keep *keep;
     bool has_told; /* the state thread ended with nothing left to be published */
     struct hd_metrics_server *server;
     char *snapshot; /* path of the table of agents */

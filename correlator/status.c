@@ -44,6 +44,7 @@ void cor_status_refresh(void *ctx)
     struct cor_program *p = ctx;
     cor_intake_refresh(p->intake);
     cor_watch_refresh(p->watch);
+    cor_keep_refresh(p->keep);
     COR_GAUGE(COR_M_DETECT_LAG, lag_bytes(p));
     COR_GAUGE(COR_M_DETECT_LAG_MS, lag_ms(p));
     COR_GAUGE(COR_M_RULES, rul_set_count(p->loaded.set));
@@ -95,6 +96,7 @@ static void find_problems(const struct cor_program *p, struct problems *out)
         say_f(out, "alerts cannot be published (%s): detection waits", hd_err_text(err));
     }
     cor_stores_problems(&p->stores, say, out);
+    cor_keep_problems(p->keep, say, out);
     cor_status_noisy(p, say, out);
     uint64_t behind_s = lag_ms(p) / 1000;
     if ((int64_t)behind_s > p->conf->detect.lag_alarm / HD_NS_PER_SEC) {
@@ -242,5 +244,6 @@ void cor_status_write(void *ctx, struct hd_buf *out)
     cor_stores_json(&p->stores, &j);
     put_detect(p, &j);
     put_losses(p, &j);
+    cor_keep_status(p->keep, &j);
     hd_json_end(&j, '}');
 }

@@ -200,14 +200,27 @@ static int dir_sync(const struct hd_journal_copy *copy)
     return err;
 }
 
+/* NFS cannot refuse to replace; there the lock of the directory keeps others away. */
+static int rename_new(const char *from, const char *to)
+{
+    if (renameat2(AT_FDCWD, from, AT_FDCWD, to, RENAME_NOREPLACE) == 0) {
+        return HD_OK;
+    }
+    if (errno != EINVAL) {
+        return hd_err_from_errno(errno);
+    }
+    if (access(to, F_OK) == 0) {
+        return HD_EEXIST;
+    }
+    return rename(from, to) == 0 ? HD_OK : hd_err_from_errno(errno);
+}
+
 int hd_journal_copy_place(struct hd_journal_copy *copy, uint64_t first)
 {
     char from[PATH_MAX], to[PATH_MAX];
     int err = hd_journal_copy_path(copy, first, from, sizeof(from));
     err = err == HD_OK ? hd_journal_segment_path(copy->dir, first, to, sizeof(to)) : err;
-    if (err == HD_OK && renameat2(AT_FDCWD, from, AT_FDCWD, to, RENAME_NOREPLACE) != 0) {
-        err = hd_err_from_errno(errno);
-    }
+    err = err == HD_OK ? rename_new(from, to) : err;
     return err == HD_OK ? dir_sync(copy) : err;
 }
 

@@ -66,6 +66,7 @@ class Chain:
         self.processes, self.lines, self.rotations, self.kills = {}, 0, 0, 0
         world.make_ca()
         os.makedirs(world.path("logs"))
+        os.makedirs(world.path("mirror"))
         world.write("rules/one.yml", RULE)
         world.ports["correlator"], world.ports["centre"] = find_fixed_port(), find_fixed_port()
         self.log = open(world.path("logs", "app.log"), "a", encoding="ascii")
@@ -83,7 +84,8 @@ class Chain:
         world.write("correlator.yml", install.correlator_config(
             world, library=world.path("rules"), archive="  reserve: 0\n" + keys.get("archive", ""),
             alerts="  reserve: 0\n" + keys.get("alerts", ""),
-            extra="suppress: {window: 0s}\ndetect: {snapshot: 1s" + keys.get("detect", "") + "}\nintake: {handshakes_per_second: 100000}\n"))
+            extra="suppress: {window: 0s}\ndetect: {snapshot: 1s" + keys.get("detect", "") + "}\nintake: {handshakes_per_second: 100000}\n" +
+            keys.get("correlator", "")))
         world.write("forwarder.yml", f"""
 alerts: {world.path("correlator", "alerts")}
 state_dir: {world.path("forwarder")}
@@ -163,6 +165,13 @@ destinations:
         self.log = open(path, "a", encoding="ascii")
 
     # ---- the oracle ----
+
+    def is_mirrored(self):
+        """Every sealed segment has a copy, and the correlator says so, too."""
+        status = self.world.status("correlator")
+        return (status and all(j["behind"] == 0 and not j["problem"] for j in status["mirror"]["journals"])
+                and self.world.haidang("archive", "compare", self.world.path("correlator", "archive"),
+                                       self.world.path("mirror", "archive"), check=False).returncode == 0)
 
     def is_quiet(self):
         """The programs say that they have nothing left to do."""

@@ -57,6 +57,14 @@ TABLE = [
     Row("correlator", "unlink", "*/run/correlator.sock", START),
     Row("correlator", "write", "tcp", LOAD), Row("correlator", "read", "tcp", LOAD),
 
+    Row("correlator", "create", "*/mirror/archive/.part/0*.zst", LOAD),
+    Row("correlator", "write", "*/mirror/archive/.part/0*.zst", LOAD),
+    Row("correlator", "sync", "*/mirror/archive/.part/0*.zst", LOAD),
+    Row("correlator", "read", "*/mirror/archive/.part/0*.zst", LOAD),
+    Row("correlator", "rename", "*/mirror/archive/0*.zst", LOAD),
+    Row("correlator", "sync", "*/mirror/archive", LOAD),
+    *whole_file("correlator", "mirror/archive/mark", LOAD),
+
     *journal("forwarder", "forwarder/receipts", LOAD),
     *reader("forwarder", "correlator/alerts/readers/forwarder-ncsc", LOAD),
     Row("forwarder", "read", "*/correlator/alerts/0*.zst", LOAD),
@@ -68,6 +76,8 @@ TABLE = [
 # Changes that need no point: directories that are synced once more; tables that can be made again from a journal;
 # statements about what was lost, which are no one's only trace of it.
 HARMLESS = [
+    *(Row("correlator", call, f"*/mirror/{directory}", LOAD) for call in ("create", "unlink", "write", "sync", "rename")
+      for directory in ("alerts/*", "losses/*", "alerts", "losses", "*/lock", "*/.part/*")),
     *(Row(program, "sync", pattern, START) for program in ("agent", "correlator", "forwarder")
       for pattern in ("*/readers*", f"*/{program}")),
     *(Row(program, call, pattern, START) for program in ("agent", "correlator", "forwarder")

@@ -22,7 +22,8 @@ JUDGE_EVERY = 20
 BACKLOG = 1000  # lines: more come when so few are waiting
 CHANGES = ("create", "write", "sync", "rename", "unlink", "truncate", "connect")
 KEYS = {"agent": "spool_segment: 1MiB\n", "archive": "  segment_age: 200ms\n", "alerts": "  segment_age: 200ms\n",
-        "receipts": "  segment_age: 200ms\n", "detect": ", warm_up: 0s"}
+        "receipts": "  segment_age: 200ms\n", "detect": ", warm_up: 0s",
+        "correlator": "mirror: {dir: mirror, same_disk: yes, retry: 100ms}\n"}
 
 
 class Accidents:
@@ -167,6 +168,7 @@ def test_points():
             if len(recent) == JUDGE_EVERY:
                 judge(chain, recent)
         obligations = judge(chain, recent)
+        wait_until("the mirror to hold all", chain.is_mirrored)
         print(f"     named points {len(points.kill_points())} to be killed at and {len(points.error_points())} errors; "
               f"schedules {accidents.met}, kills {chain.kills}, obligations made {obligations:,}, broken 0, seed {SEED}")
 

@@ -412,6 +412,14 @@ int rename(const char *from, const char *to)
     return is_error(action) ? -1 : (int)done(action, REAL(rename)(from, to));
 }
 
+int renameat2(int from_dir, const char *from, int to_dir, const char *to, unsigned flags)
+{
+    enum action action = meet("rename", to);
+    return is_error(action)
+               ? -1
+               : (int)done(action, REAL(renameat2)(from_dir, from, to_dir, to, flags));
+}
+
 int unlink(const char *path)
 {
     enum action action = meet("unlink", path);

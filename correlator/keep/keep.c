@@ -1,0 +1,273 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * One piece of work at a time is aside; what it looks at belongs to it until it is done,
+ * and what it found is copied then.
+ */
+#include "correlator/keep/keep.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <haidang/clock.h>
+#include <haidang/loop.h>
+#include <haidang/slice.h>
+
+#include "correlator/keep/mirror.h"
+#include "correlator/metrics.h"
+
+#define WHY_MAX 512U
+#define LOOK_MS 5000U
+
+struct job {
+    char *dir;
+    const char *name;
+    struct cor_mirror mirror;      /* of the work */
+    struct cor_mirror_state state; /* as it was when the work was done */
+    int64_t again_ns;              /* the mirror rests until then; monotonic */
+    bool is_due;                   /* for the work that begins */
+};
+
+struct cor_keep {
+    struct cor_keep_opts opts;
+    struct job jobs[COR_KEEP_JOURNALS];
+    struct hd_owner owner;
+    uv_timer_t timer;
+    uv_work_t work;
+    atomic_bool stop;
+    bool is_busy, is_gone; /* gone: the timer */
+};
+
+static bool has_mirror(const struct cor_keep *keep)
+{
+    return keep->opts.conf->mirror.dir != NULL;
+}
+
+/* ---- life ---- */
+
+static void keep_free(struct cor_keep *keep)
+{
+    for (unsigned i = 0; i < COR_KEEP_JOURNALS; i++) {
+        free(keep->jobs[i].dir);
+    }
+    free(keep);
+}
+
+static int open_job(struct cor_keep *keep, unsigned i)
+{
+    const struct cor_conf_mirror *conf = &keep->opts.conf->mirror;
+    const struct cor_keep_journal *journal = &keep->opts.journals[i];
+    struct job *job = &keep->jobs[i];
+    job->name = journal->name;
+    job->dir = hd_slice_dup(hd_slice_str(journal->dir));
+    const struct cor_mirror_opts opts = {.name = job->name,
+                                         .from = job->dir,
+                                         .base = conf->dir,
+                                         .any_disk = conf->same_disk,
+                                         .retain_ns = conf->retain_age,
+                                         .key = keep->opts.key,
+                                         .stop = &keep->stop};
+    if (job->dir == NULL) {
+        return HD_ENOMEM;
+    }
+    return has_mirror(keep) ? cor_mirror_init(&job->mirror, &opts) : HD_OK;
+}
+
+/* When nothing of it is at work any more. */
+static void close_idle(struct cor_keep *keep)
+{
+    if (keep->is_busy || !keep->is_gone) {
+        return;
+    }
+    void (*closed)(void *ctx) = keep->opts.closed;
+    void *ctx = keep->opts.ctx;
+    keep_free(keep);
+    closed(ctx);
+}
+
+static void timer_gone(void *ctx)
+{
+    struct cor_keep *keep = ctx;
+    keep->is_gone = true;
+    close_idle(keep);
+}
+
+int cor_keep_open(const struct cor_keep_opts *opts, struct cor_keep **out)
+{
+    struct cor_keep *keep = calloc(1, sizeof(*keep));
+    int err = keep == NULL ? HD_ENOMEM : HD_OK;
+    if (err == HD_OK) {
+        keep->opts = *opts;
+    }
+    for (unsigned i = 0; err == HD_OK && i < COR_KEEP_JOURNALS; i++) {
+        err = open_job(keep, i);
+    }
+    if (err == HD_OK) {
+        hd_owner_init(&keep->owner, timer_gone, keep);
+        (void)uv_timer_init(opts->loop, &keep->timer);
+        hd_owner_add(&keep->owner, (uv_handle_t *)&keep->timer);
+        *out = keep;
+    } else if (keep != NULL) {
+        keep_free(keep);
+    }
+    return err;
+}
+
+void cor_keep_close(struct cor_keep *keep)
+{
+    if (keep != NULL && hd_owner_is_open(&keep->owner)) {
+        atomic_store(&keep->stop, true);
+        hd_owner_close(&keep->owner, (uv_handle_t *)&keep->timer);
+        hd_owner_finish(&keep->owner);
+    }
+}
+
+/* ---- work ---- */
+
+static void work(uv_work_t *request)
+{
+    struct cor_keep *keep = HD_CONTAINER(request, struct cor_keep, work);
+    for (unsigned i = 0; i < COR_KEEP_JOURNALS && !atomic_load(&keep->stop); i++) {
+        if (keep->jobs[i].is_due) {
+            cor_mirror_step(&keep->jobs[i].mirror);
+        }
+    }
+}
+
+static void count(const struct cor_mirror_state *was, const struct cor_mirror_state *is)
+{
+    COR_COUNT(COR_M_MIRROR_SEGMENTS, is->placed - was->placed);
+    COR_COUNT(COR_M_MIRROR_BYTES, is->placed_bytes - was->placed_bytes);
+    COR_COUNT(COR_M_MIRROR_REMOVED, is->removed - was->removed);
+    COR_COUNT(COR_M_MIRROR_FAILED, is->failed - was->failed);
+}
+
+static bool take_result(struct cor_keep *keep, struct job *job)
+{
+    const struct cor_mirror_state *state = &job->mirror.state;
+    if (state->failed > job->state.failed && !state->is_more) {
+        job->again_ns = hd_clock_mono_ns() + keep->opts.conf->mirror.retry;
+    }
+    count(&job->state, state);
+    job->state = *state;
+    return state->is_more;
+}
+
+static void begin(struct cor_keep *keep, bool is_on);
+
+static void done(uv_work_t *request, int status)
+{
+    struct cor_keep *keep = HD_CONTAINER(request, struct cor_keep, work);
+    bool is_more = false;
+    (void)status; /* nobody cancels it */
+    keep->is_busy = false;
+    for (unsigned i = 0; i < COR_KEEP_JOURNALS; i++) {
+        if (keep->jobs[i].is_due) {
+            is_more |= take_result(keep, &keep->jobs[i]);
+        }
+    }
+    if (is_more && hd_owner_is_open(&keep->owner)) {
+        begin(keep, true);
+    }
+    close_idle(keep);
+}
+
+/* is_on: what has more to do goes on; else whoever does not rest looks anew. */
+static void begin(struct cor_keep *keep, bool is_on)
+{
+    int64_t now_ns = hd_clock_mono_ns();
+    bool is_any = false;
+    for (unsigned i = 0; i < COR_KEEP_JOURNALS; i++) {
+        struct job *job = &keep->jobs[i];
+        job->is_due =
+            has_mirror(keep) && (is_on ? job->state.is_more : now_ns >= job->again_ns);
+        is_any |= job->is_due;
+    }
+    keep->is_busy =
+        is_any && uv_queue_work(keep->opts.loop, &keep->work, work, done) == 0;
+}
+
+static void on_look(uv_timer_t *timer)
+{
+    struct cor_keep *keep = HD_CONTAINER(timer, struct cor_keep, timer);
+    if (!keep->is_busy) {
+        begin(keep, false);
+    }
+}
+
+void cor_keep_run(struct cor_keep *keep)
+{
+    uint64_t retry_ms = (uint64_t)(keep->opts.conf->mirror.retry / HD_NS_PER_MS);
+    if (has_mirror(keep)) {
+        (void)uv_timer_start(&keep->timer, on_look, 0,
+                             retry_ms < LOOK_MS ? retry_ms : LOOK_MS);
+    }
+}
+
+/* ---- telling ---- */
+
+static uint64_t age_s(const struct cor_mirror_state *state)
+{
+    int64_t age_ns = hd_clock_wall_ns() - state->oldest_ns;
+    return state->oldest_ns == 0 || age_ns < 0 ? 0 : (uint64_t)(age_ns / HD_NS_PER_SEC);
+}
+
+void cor_keep_refresh(const struct cor_keep *keep)
+{
+    uint64_t segments = 0, bytes = 0, worst_s = 0;
+    for (unsigned i = 0; i < COR_KEEP_JOURNALS; i++) {
+        const struct cor_mirror_state *state = &keep->jobs[i].state;
+        segments += state->behind;
+        bytes += state->behind_bytes;
+        worst_s = age_s(state) > worst_s ? age_s(state) : worst_s;
+    }
+    COR_GAUGE(COR_M_MIRROR_BEHIND, segments);
+    COR_GAUGE(COR_M_MIRROR_BEHIND_BYTES, bytes);
+    COR_GAUGE(COR_M_MIRROR_BEHIND_S, worst_s);
+}
+
+void cor_keep_status(const struct cor_keep *keep, struct hd_json *j)
+{
+    if (!has_mirror(keep)) {
+        return;
+    }
+    hd_json_object(j, "mirror");
+    hd_json_cstr(j, "dir", keep->opts.conf->mirror.dir);
+    hd_json_array(j, "journals");
+    for (unsigned i = 0; i < COR_KEEP_JOURNALS; i++) {
+        const struct cor_mirror_state *state = &keep->jobs[i].state;
+        hd_json_object(j, NULL);
+        hd_json_cstr(j, "journal", keep->jobs[i].name);
+        hd_json_u64(j, "behind", state->behind);
+        hd_json_u64(j, "behind_bytes", state->behind_bytes);
+        hd_json_u64(j, "behind_s", age_s(state));
+        hd_json_u64(j, "copied", state->placed);
+        hd_json_u64(j, "removed", state->removed);
+        hd_json_cstr(j, "problem", state->why);
+        hd_json_end(j, '}');
+    }
+    hd_json_end(j, ']');
+    hd_json_end(j, '}');
+}
+
+void cor_keep_problems(const struct cor_keep *keep,
+                       void (*say)(void *ctx, const char *text), void *ctx)
+{
+    uint64_t alarm_s = (uint64_t)(keep->opts.conf->mirror.alarm / HD_NS_PER_SEC);
+    for (unsigned i = 0; i < COR_KEEP_JOURNALS; i++) {
+        const struct cor_mirror_state *state = &keep->jobs[i].state;
+        char text[WHY_MAX];
+        if (state->why[0] != '\0') {
+            (void)snprintf(text, sizeof(text), "the mirror of %s: %s", keep->jobs[i].name,
+                           state->why);
+            say(ctx, text);
+        } else if (age_s(state) > alarm_s) {
+            (void)snprintf(text, sizeof(text),
+                           "the mirror of %s is behind: %" PRIu64 " segments, %" PRIu64
+                           " MiB, the oldest was sealed %" PRIu64 " s ago",
+                           keep->jobs[i].name, state->behind, state->behind_bytes >> 20,
+                           age_s(state));
+            say(ctx, text);
+        }
+    }
+}
