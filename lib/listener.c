@@ -1,19 +1,23 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Listening for connections, IPv4 and IPv6. An empty host listens on all addresses of
- * both families. Belongs to its loop's thread.
+ * both families. A socket that was handed over is used instead of a new one. Belongs to
+ * its loop's thread.
  */
 #include <haidang/stream.h>
 
 #include <netdb.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
+#include <haidang/handed.h>
 #include <haidang/inet.h>
 #include <haidang/log.h>
 #include <haidang/loop.h>
 
-#define BACKLOG 511
+#define BACKLOG        511
+#define BACKLOG_HANDED 65535 /* who waits while the program is exchanged */
 
 struct hd_listener {
     struct hd_owner owner;
@@ -125,6 +129,22 @@ static int resolve(uv_loop_t *loop, const struct hd_hostport *target,
     return status;
 }
 
+/* Takes the socket of this address that was handed over, or makes one. */
+static int listener_bind(struct hd_listener *listener, const struct sockaddr *addr,
+                         int *backlog)
+{
+    int fd = hd_handed_claim(SOCK_STREAM, addr);
+    if (fd < 0) {
+        return uv_tcp_bind(&listener->tcp, addr, 0);
+    }
+    int status = uv_tcp_open(&listener->tcp, fd);
+    if (status != 0) {
+        (void)close(fd);
+    }
+    *backlog = BACKLOG_HANDED;
+    return status;
+}
+
 /* own: *out on 0; else a libuv status. */
 static int listener_try(uv_loop_t *loop, const struct hd_listener_opts *opts,
                         const struct sockaddr_storage *addr, struct hd_listener **out)
@@ -139,10 +159,10 @@ static int listener_try(uv_loop_t *loop, const struct hd_listener_opts *opts,
     listener->owner.handle_closed = handle_closed;
     (void)uv_tcp_init(loop, &listener->tcp);
     hd_owner_add(&listener->owner, (uv_handle_t *)&listener->tcp);
-    int status = uv_tcp_bind(&listener->tcp, (const struct sockaddr *)addr, 0);
+    int backlog = opts->backlog > 0 ? opts->backlog : BACKLOG;
+    int status = listener_bind(listener, (const struct sockaddr *)addr, &backlog);
     if (status == 0) {
-        status = uv_listen((uv_stream_t *)&listener->tcp,
-                           opts->backlog > 0 ? opts->backlog : BACKLOG, connection_waits);
+        status = uv_listen((uv_stream_t *)&listener->tcp, backlog, connection_waits);
     }
     if (status != 0) {
         hd_listener_close(listener);
@@ -155,13 +175,16 @@ static int listener_try(uv_loop_t *loop, const struct hd_listener_opts *opts,
 static int listen_on_all(uv_loop_t *loop, const struct hd_listener_opts *opts,
                          uint16_t port, struct hd_listener **out)
 {
-    struct sockaddr_storage addr = {0};
-    (void)uv_ip6_addr("::", port, (struct sockaddr_in6 *)&addr);
-    int status = listener_try(loop, opts, &addr, out);
+    struct sockaddr_storage v6 = {0}, v4 = {0};
+    (void)uv_ip6_addr("::", port, (struct sockaddr_in6 *)&v6);
+    (void)uv_ip4_addr("0.0.0.0", port, (struct sockaddr_in *)&v4);
+    if (hd_handed_has(SOCK_STREAM, (const struct sockaddr *)&v4)) {
+        return listener_try(loop, opts, &v4, out);
+    }
+    int status = listener_try(loop, opts, &v6, out);
     if (status == UV_EAFNOSUPPORT || status == UV_EADDRNOTAVAIL || status == UV_EINVAL) {
         /* a machine without IPv6 */
-        (void)uv_ip4_addr("0.0.0.0", port, (struct sockaddr_in *)&addr);
-        status = listener_try(loop, opts, &addr, out);
+        status = listener_try(loop, opts, &v4, out);
     }
     return status;
 }

@@ -21,6 +21,7 @@
 
 #include "lib/metrics_http.h"
 #include <haidang/fs.h>
+#include <haidang/handed.h>
 #include <haidang/inet.h>
 #include <haidang/loop.h>
 
@@ -352,11 +353,25 @@ static int remove_stale(const char *path)
     return unlink(path) == 0 ? HD_OK : hd_err_from_errno(errno);
 }
 
+static int open_handed(int status, int fd)
+{
+    if (status != 0) {
+        (void)close(fd);
+    }
+    return hd_err_from_uv(status);
+}
+
 static int bind_unix(struct hd_metrics_server *server, const char *path)
 {
     struct sockaddr_un limit;
     if (path[0] == '\0' || strlen(path) >= sizeof(limit.sun_path)) {
         return HD_EPARSE;
+    }
+    struct sockaddr_un at = {.sun_family = AF_UNIX};
+    memcpy(at.sun_path, path, strlen(path) + 1);
+    int fd = hd_handed_claim(SOCK_STREAM, (const struct sockaddr *)&at);
+    if (fd >= 0) { /* its mode is that of whoever made it */
+        return open_handed(uv_pipe_open(&server->listener.pipe, fd), fd);
     }
     int err = remove_stale(path);
     if (err != HD_OK) {
@@ -390,6 +405,12 @@ static int bind_tcp(struct hd_metrics_server *server, const char *listen)
     int status = hd_ip_is_v4(&ip)
                      ? uv_ip4_addr(host, at.port, (struct sockaddr_in *)(void *)&addr)
                      : uv_ip6_addr(host, at.port, (struct sockaddr_in6 *)(void *)&addr);
+    int fd = status != 0
+                 ? -1
+                 : hd_handed_claim(SOCK_STREAM, (const struct sockaddr *)(void *)&addr);
+    if (fd >= 0) {
+        return open_handed(uv_tcp_open(&server->listener.tcp, fd), fd);
+    }
     if (status == 0) {
         status =
             uv_tcp_bind(&server->listener.tcp, (const struct sockaddr *)(void *)&addr, 0);

@@ -12,6 +12,7 @@
 
 #include "lib/notify.h"
 #include <haidang/clock.h>
+#include <haidang/handed.h>
 #include <haidang/log.h>
 #include <haidang/loop.h>
 
@@ -182,23 +183,49 @@ static bool drain(struct running *r)
     return uv_loop_close(&r->loop) == 0;
 }
 
+/* Somebody would send to it, and nobody would ever look. */
+static bool is_any_socket_left(void)
+{
+    struct hd_buf name;
+    hd_buf_init(&name, 0);
+    bool is_left = hd_handed_left(&name);
+    if (is_left) {
+        HD_LOG(ERROR, "program",
+               "a socket was handed over that the configuration does not listen on: "
+               "make their addresses the same",
+               HD_KV_SLICE("socket", hd_buf_slice(&name)));
+    }
+    hd_buf_fini(&name);
+    return is_left;
+}
+
 static int run_loop(struct running *r)
 {
     const struct hd_program *p = r->program;
     const struct hd_signals_ops ops = {stop, reload, r};
+    char why[256];
     int err = hd_signals_open(&r->loop, &ops, &r->signals);
     if (err != HD_OK) {
         HD_LOG(ERROR, "program", "signals cannot be caught", HD_KV_ERR(err));
         return HD_EXIT_RUNTIME;
+    }
+    if (hd_handed_take(why) != HD_OK) {
+        HD_LOG(ERROR, "program", why);
+        return HD_EXIT_CONFIG;
     }
     int code = p->start(p->ctx, &r->loop, p->conf);
     if (code != HD_EXIT_OK) {
         return code;
     }
     r->has_started = true;
-    hd_notify("READY=1");
-    HD_LOG(INFO, "program", "started", HD_KV_STR("name", p->name),
-           HD_KV_STR("version", hd_version), HD_KV_INT("pid", getpid()));
+    if (is_any_socket_left()) {
+        hd_program_fail(HD_EXIT_CONFIG);
+        stop(r);
+    } else {
+        hd_notify("READY=1");
+        HD_LOG(INFO, "program", "started", HD_KV_STR("name", p->name),
+               HD_KV_STR("version", hd_version), HD_KV_INT("pid", getpid()));
+    }
     (void)uv_run(&r->loop, UV_RUN_DEFAULT);
     if (!r->is_stopping) {
         hd_notify("STOPPING=1"); /* its work is done */
@@ -217,6 +244,7 @@ static int run(const struct hd_program *p)
     if (!drain(&r)) {
         HD_LOG(WARN, "program", "ended before everything was closed");
     }
+    hd_handed_drop();
     HD_LOG(INFO, "program", "ended", HD_KV_INT("exit", code));
     return code;
 }

@@ -286,7 +286,8 @@ static void stream_flush(struct hd_stream *stream)
     if (stream->out.len > 0) {
         out_send(stream);
     }
-    if (stream->state == HD_STREAM_LINGER && is_drained(stream)) {
+    if ((stream->state == HD_STREAM_LINGER || stream->is_finishing) &&
+        is_drained(stream)) {
         linger_step(stream);
     }
 }
@@ -302,7 +303,7 @@ size_t hd_stream_queued(const struct hd_stream *stream)
 
 int hd_stream_write(struct hd_stream *stream, struct hd_slice data)
 {
-    if (stream->state >= HD_STREAM_LINGER) {
+    if (stream->state >= HD_STREAM_LINGER || stream->is_finishing) {
         return HD_ECLOSED;
     }
     if (stream->state != HD_STREAM_OPEN) {
@@ -322,6 +323,17 @@ int hd_stream_write(struct hd_stream *stream, struct hd_slice data)
 
 /* ---- ending ---- */
 
+void hd_stream_finish(struct hd_stream *stream)
+{
+    if (stream->state == HD_STREAM_OPEN && !stream->is_finishing) {
+        stream->is_finishing = true;
+        stream->has_shut = true; /* see the header */
+        stream->err = HD_ECLOSED;
+        (void)snprintf(stream->why, sizeof(stream->why), "closed");
+        stream_flush(stream);
+    }
+}
+
 static void linger(struct hd_stream *stream, uint64_t linger_ms)
 {
     stream->state = HD_STREAM_LINGER;
@@ -335,6 +347,10 @@ static void end_softly(struct hd_stream *stream, int err, const char *why)
 {
     stream->err = err;
     (void)snprintf(stream->why, sizeof(stream->why), "%s", why);
+    if (stream->has_fin && stream->has_peer_fin) {
+        stream_gone(stream); /* both have said all */
+        return;
+    }
     linger(stream, ALERT_LINGER_MS);
 }
 
@@ -473,7 +489,7 @@ static void peer_ended(struct hd_stream *stream)
                        stream->peer);
         break;
     default:
-        if (stream->session != NULL) {
+        if (stream->session != NULL && !stream->is_finishing) {
             hd_stream_fail(stream, HD_ECONN, "%s closed without a TLS close_notify",
                            stream->peer);
         } else {

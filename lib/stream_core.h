@@ -44,6 +44,7 @@ struct hd_stream {
     bool is_corked;    /* inside on_read: what is written goes out at its end */
     bool is_writing;   /* write_req is in flight */
     bool wants_drain;  /* HD_EFULL was said */
+    bool is_finishing; /* we have nothing more to say; the peer may have */
     bool has_shut;     /* close_notify was sent */
     bool has_fin;      /* FIN was sent or is being sent */
     bool has_peer_fin; /* nothing more will come */

@@ -56,6 +56,11 @@ size_t hd_stream_queued(
  * most 64 KiB) still comes. */
 void hd_stream_pause(struct hd_stream *stream);
 void hd_stream_resume(struct hd_stream *stream);
+/* Asks the peer to end: what is queued is sent, then FIN. What it still sends comes as
+ * before, until its end; nothing more can be written. No close_notify goes before the
+ * FIN: rsyslog peeks for the end with recv(2), and would take an alert for a sign of
+ * life. */
+void hd_stream_finish(struct hd_stream *stream);
 /* Orderly: what is queued is sent first, then close_notify and FIN, then the peer's FIN
  * is awaited; all that for at most linger_ms (0 = drop it all at once). Afterwards no
  * callback but on_close, with HD_ECLOSED or, when something could not be sent, why. */

@@ -464,6 +464,56 @@ static void test_close_in_callbacks(void **state)
     }
 }
 
+static void finish_at_11(struct end *end, struct hd_slice data)
+{
+    hd_buf_slice_add(&end->got, data);
+    if (end->got.len == 11) {
+        hd_stream_finish(end->stream);
+        assert_int_equal(hd_stream_write(end->stream, HD_SLICE("x")), HD_ECLOSED);
+    }
+}
+
+static void say_hello_and_look_away(struct end *end)
+{
+    say_hello(end);
+    hd_stream_pause(end->stream);
+}
+
+/* Who does not look yet is heard until he does. */
+static void check_finish(void)
+{
+    w.server.on_bytes = finish_at_11;
+    w.client.then = say_hello_and_look_away;
+    connect_with((struct hd_stream_opts){0});
+    while (w.server.got.len < 11) {
+        (void)uv_run(&w.loop, UV_RUN_ONCE);
+    }
+    assert_int_equal(hd_stream_write(w.client.stream, HD_SLICE("more")), HD_OK);
+    while (w.server.got.len < 15) {
+        (void)uv_run(&w.loop, UV_RUN_ONCE);
+    }
+    assert_int_equal(w.server.closes, 0);
+    assert_int_equal(w.client.closes, 0);
+    hd_stream_resume(w.client.stream);
+    run_until_closed(&w.server);
+    run_until_closed(&w.client);
+    assert_int_equal(w.server.err, HD_ECLOSED);
+    assert_true(hd_slice_eq(hd_buf_slice(&w.server.got), HD_SLICE("hello worldmore")));
+}
+
+static void test_finish_plain(void **state)
+{
+    (void)state;
+    check_finish();
+}
+
+static void test_finish_tls(void **state)
+{
+    (void)state;
+    use_tls();
+    check_finish();
+}
+
 static void test_refused(void **state)
 {
     (void)state;
@@ -726,6 +776,8 @@ int main(void)
         CASE(test_tls_cut_off),
         CASE(test_plain_reset),
         CASE(test_plain_half_close),
+        CASE(test_finish_plain),
+        CASE(test_finish_tls),
         CASE(test_wrong_host),
         CASE(test_foreign_client),
         CASE(test_reload_keeps),
