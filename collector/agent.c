@@ -33,6 +33,7 @@
 enum phase {
     OPENING,
     RUNNING,
+    DRAINING, /* senders were asked to end */
     CLOSING_SOURCES,
     FLUSHING,
     CLOSING_UPLINK,
@@ -281,15 +282,22 @@ static void on_sources_closed(void *ctx)
     close_uplink_when_flushed(agent);
 }
 
+static void on_drained(void *ctx)
+{
+    struct col_agent *agent = ctx;
+    agent->phase = CLOSING_SOURCES;
+    col_sources_close(agent->sources, on_sources_closed, agent);
+}
+
 void col_agent_stop(void *ctx)
 {
     struct col_agent *agent = ctx;
     if (agent->phase > RUNNING) {
         return;
     }
-    agent->phase = CLOSING_SOURCES;
+    agent->phase = DRAINING;
     if (agent->sources != NULL) {
-        col_sources_close(agent->sources, on_sources_closed, agent);
+        col_sources_drain(agent->sources, on_drained, agent);
     } else {
         on_sources_closed(agent);
     }
@@ -322,10 +330,15 @@ static void on_spooled(void *ctx)
     close_uplink_when_flushed(agent);
 }
 
+static bool has_sources(const struct col_agent *agent)
+{
+    return agent->phase == RUNNING || agent->phase == DRAINING;
+}
+
 static void on_full(void *ctx)
 {
     struct col_agent *agent = ctx;
-    if (agent->phase == RUNNING) {
+    if (has_sources(agent)) {
         col_sources_pause(agent->sources);
     }
     close_uplink_when_flushed(agent);
@@ -334,7 +347,7 @@ static void on_full(void *ctx)
 static void on_room(void *ctx)
 {
     struct col_agent *agent = ctx;
-    if (agent->phase == RUNNING) {
+    if (has_sources(agent)) {
         col_sources_resume(agent->sources);
     }
 }

@@ -215,7 +215,8 @@ static const struct hd_conf_item source_items[] = {
      .max = 1024 * MIB,
      .def = "16MiB",
      .help =
-         "syslog-udp: socket buffer; above net.core.rmem_max it needs CAP_NET_ADMIN."},
+         "syslog-udp: socket buffer; above net.core.rmem_max it needs CAP_NET_ADMIN. A "
+         "socket unit's ReceiveBuffer= is never made smaller."},
     {.key = "connections_max",
      .type = HD_CONF_INT,
      AT_SRC(connections_max),

@@ -23,6 +23,8 @@
       "Syslog connections refused by connections_max")                                   \
     X(COL_CONNECTIONS_FAILED, COUNTER, "haidang_agent_connections_failed_total",         \
       "Syslog connections that ended with an error (handshake, reset)")                  \
+    X(COL_CONNECTIONS_CUT, COUNTER, "haidang_agent_connections_cut_total",               \
+      "Syslog connections cut off at the end because they did not stop sending")         \
     X(COL_FILES, GAUGE, "haidang_agent_files", "Files held open")                        \
     X(COL_FILES_SKIPPED, COUNTER, "haidang_agent_files_skipped_total",                   \
       "Files not read because of files_max or because they cannot be opened")            \

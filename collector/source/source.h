@@ -67,6 +67,9 @@ struct col_source_ops {
     void (*close)(struct col_source *source, void (*closed)(void *ctx), void *ctx);
     /* SIGHUP: reads certificates again; NULL when there is nothing to read. */
     void (*reload)(struct col_source *source);
+    /* Before the end: senders are asked to end their connections, and read until they
+     * have, or a bounded time is over; then `drained`. NULL: nobody would notice. */
+    void (*drain)(struct col_source *source, void (*drained)(void *ctx), void *ctx);
 };
 
 struct col_source {

@@ -7,9 +7,12 @@
 struct col_sources {
     struct col_source *list[COL_SOURCES_MAX];
     size_t n, open;
+    size_t draining; /* not yet drained */
     bool is_paused, is_closing;
     struct col_source_stats
         last; /* is_closing: as it was then; sources free themselves */
+    void (*drained)(void *ctx);
+    void *drained_ctx;
     void (*closed)(void *ctx);
     void *closed_ctx;
 };
@@ -93,6 +96,28 @@ void col_sources_reload(struct col_sources *s)
             s->list[i]->ops->reload(s->list[i]);
         }
     }
+}
+
+static void one_drained(void *ctx)
+{
+    struct col_sources *s = ctx;
+    if (--s->draining == 0) {
+        s->drained(s->drained_ctx);
+    }
+}
+
+void col_sources_drain(struct col_sources *s, void (*drained)(void *ctx), void *ctx)
+{
+    s->drained = drained;
+    s->drained_ctx = ctx;
+    s->draining = 1; /* until all were told */
+    for (size_t i = 0; i < s->n; i++) {
+        if (s->list[i]->ops->drain != NULL) {
+            s->draining++;
+            s->list[i]->ops->drain(s->list[i], one_drained, s);
+        }
+    }
+    one_drained(s);
 }
 
 static void finish_close(struct col_sources *s)

@@ -18,6 +18,9 @@ int col_sources_open(const struct col_source_env *env, const struct col_conf *co
 void col_sources_pause(struct col_sources *s);
 void col_sources_resume(struct col_sources *s);
 void col_sources_reload(struct col_sources *s);
+/* Before col_sources_close: those whose senders can be asked to end take what is on its
+ * way; all others go on meanwhile. */
+void col_sources_drain(struct col_sources *s, void (*drained)(void *ctx), void *ctx);
 void col_sources_close(struct col_sources *s, void (*closed)(void *ctx), void *ctx);
 
 /* Sums over all sources. */

@@ -5,6 +5,9 @@
  * while the sink is full no connection is read, so senders wait in TCP. A connection that
  * brings little rests for COALESCE_MS, so that slow senders cost handfuls of lines a
  * wake-up. A connection ends alone: nothing that a sender does touches the others.
+ *
+ * The end loses nothing: senders get our FIN, and what they still send is taken until
+ * theirs comes, or nothing did for QUIET_MS. Only who sends on for DRAIN_MS is cut off.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -25,6 +28,8 @@
 
 #define COALESCE_MS  10U
 #define COALESCE_MAX 16384U /* a read of more than this is not slow */
+#define QUIET_MS     500U
+#define DRAIN_MS     5000U
 
 struct conn {
     struct tcp_source *owner;
@@ -34,6 +39,7 @@ struct conn {
     struct hd_batch_source source;
     char peer_ip[HD_IP_TEXT_MAX];
     bool is_open, is_resting;
+    bool is_quiet; /* nothing came since the last look of the end */
 };
 
 struct tcp_source {
@@ -42,12 +48,15 @@ struct tcp_source {
     const struct col_source_env *env;
     const struct col_conf_source *conf;
     struct hd_listener *listener;
-    struct hd_tls *tls; /* NULL = plain */
-    uv_timer_t coalesce;
+    struct hd_tls *tls;        /* NULL = plain */
+    uv_timer_t coalesce, look; /* look: after the connections, at the end */
     struct conn *conns;
     size_t n_conns;
-    bool is_paused, is_closing;
+    bool is_paused, is_draining, is_closing;
+    unsigned looks_left;
     struct col_source_stats stats;
+    void (*drained)(void *ctx);
+    void *drained_ctx;
     void (*closed)(void *ctx);
     void *closed_ctx;
 };
@@ -61,7 +70,18 @@ static void finish_close(struct tcp_source *ts)
 {
     if (ts->is_closing && ts->n_conns == 0) {
         hd_owner_close(&ts->owner, (uv_handle_t *)&ts->coalesce);
+        hd_owner_close(&ts->owner, (uv_handle_t *)&ts->look);
         hd_owner_finish(&ts->owner);
+    }
+}
+
+static void finish_drain(struct tcp_source *ts)
+{
+    if (ts->is_draining && ts->n_conns == 0 && ts->drained != NULL) {
+        void (*drained)(void *) = ts->drained;
+        ts->drained = NULL;
+        (void)uv_timer_stop(&ts->look);
+        drained(ts->drained_ctx);
     }
 }
 
@@ -100,6 +120,9 @@ static void on_open(void *ctx, struct hd_stream *stream)
     if (c->owner->is_paused) {
         hd_stream_pause(stream);
     }
+    if (c->owner->is_draining) {
+        hd_stream_finish(stream);
+    }
 }
 
 static void after_feed(struct conn *c, int err)
@@ -117,6 +140,7 @@ static void on_data(void *ctx, struct hd_slice data)
 {
     struct conn *c = ctx;
     int err = col_lines_feed(&c->lines, data);
+    c->is_quiet = false;
     after_feed(c, err);
     if (err == HD_OK && data.len < COALESCE_MAX && !c->is_resting &&
         !c->owner->is_paused) {
@@ -149,6 +173,7 @@ static void on_close(void *ctx, int err, const char *why)
     COL_COUNT(COL_CONNECTIONS, -1);
     col_lines_fini(&c->lines);
     free(c);
+    finish_drain(ts);
     finish_close(ts);
 }
 
@@ -237,6 +262,52 @@ static void tcp_resume(struct col_source *source)
     }
 }
 
+/* ---- the end ---- */
+
+static void cut_off(struct conn *c)
+{
+    COL_COUNT(COL_CONNECTIONS_CUT, 1);
+    HD_LOG(WARN, "tcp",
+           "a sender went on sending although it was told to end: cut off; what it sent "
+           "last is lost",
+           HD_KV_STR("listener", c->owner->base.name), HD_KV_STR("peer", c->peer_ip));
+    hd_stream_close(c->stream, 0);
+}
+
+/* While the spool takes nothing nobody is quiet: they cannot be heard. */
+static void on_look(uv_timer_t *timer)
+{
+    struct tcp_source *ts = HD_CONTAINER(timer, struct tcp_source, look);
+    bool is_last = --ts->looks_left == 0;
+    for (struct conn *c = ts->conns; c != NULL; c = c->next) {
+        if (c->is_quiet && !ts->is_paused) {
+            hd_stream_close(c->stream, 0);
+        } else if (is_last) {
+            cut_off(c);
+        }
+        c->is_quiet = true;
+    }
+}
+
+static void tcp_drain(struct col_source *source, void (*drained)(void *ctx), void *ctx)
+{
+    struct tcp_source *ts = from_base(source);
+    ts->drained = drained;
+    ts->drained_ctx = ctx;
+    ts->is_draining = true;
+    hd_listener_close(ts->listener);
+    ts->listener = NULL;
+    for (struct conn *c = ts->conns; c != NULL; c = c->next) {
+        c->is_quiet = true;
+        if (c->is_open) {
+            hd_stream_finish(c->stream);
+        }
+    }
+    ts->looks_left = DRAIN_MS / QUIET_MS;
+    (void)uv_timer_start(&ts->look, on_look, QUIET_MS, QUIET_MS);
+    finish_drain(ts);
+}
+
 static void tcp_stats(const struct col_source *source, struct col_source_stats *out)
 {
     const struct tcp_source *ts = HD_CONTAINER(source, const struct tcp_source, base);
@@ -292,13 +363,15 @@ static const struct col_source_ops tcp_ops = {.kind = "syslog-tcp",
                                               .pause = tcp_pause,
                                               .resume = tcp_resume,
                                               .stats = tcp_stats,
-                                              .close = tcp_close};
+                                              .close = tcp_close,
+                                              .drain = tcp_drain};
 static const struct col_source_ops tls_ops = {.kind = "syslog-tls",
                                               .pause = tcp_pause,
                                               .resume = tcp_resume,
                                               .stats = tcp_stats,
                                               .close = tcp_close,
-                                              .reload = tcp_reload};
+                                              .reload = tcp_reload,
+                                              .drain = tcp_drain};
 
 /* ---- open ---- */
 
@@ -343,6 +416,8 @@ int col_tcp_open(const struct col_source_env *env, const struct col_conf_source 
     }
     (void)uv_timer_init(env->loop, &ts->coalesce);
     hd_owner_add(&ts->owner, (uv_handle_t *)&ts->coalesce);
+    (void)uv_timer_init(env->loop, &ts->look);
+    hd_owner_add(&ts->owner, (uv_handle_t *)&ts->look);
     *out = &ts->base;
     return HD_OK;
 }

@@ -8,6 +8,7 @@
  * (SO_MEMINFO) and counted, as are those taken while the sink was full.
  */
 #include <errno.h>
+#include <inttypes.h>
 #include <linux/sock_diag.h>
 #include <netdb.h>
 #include <stdio.h>
@@ -17,6 +18,8 @@
 #include <unistd.h>
 
 #include <haidang/clock.h>
+#include <haidang/fs.h>
+#include <haidang/handed.h>
 #include <haidang/inet.h>
 #include <haidang/log.h>
 #include <haidang/loop.h>
@@ -27,13 +30,15 @@
 #include "collector/source/source.h"
 #include "collector/source/zone.h"
 
-#define SLOTS        16U
-#define SLOT_LEN     (COL_SCRATCH_LEN / SLOTS) /* 64 KiB: no datagram is longer */
-#define ROUNDS       16U /* of recvmmsg before other handles have their turn */
-#define COALESCE_MS  10U
-#define PAUSED_MS    1000U
-#define COALESCE_MIN (1U << 20) /* socket buffer that bridges COALESCE_MS safely */
-#define LAST_ROUNDS  4096U      /* at the end: more than a socket buffer holds */
+#define SLOTS         16U
+#define SLOT_LEN      (COL_SCRATCH_LEN / SLOTS) /* 64 KiB: no datagram is longer */
+#define ROUNDS        16U /* of recvmmsg before other handles have their turn */
+#define COALESCE_MS   10U
+#define PAUSED_MS     1000U
+#define COALESCE_MIN  (1U << 20) /* socket buffer that bridges COALESCE_MS safely */
+#define LAST_ROUNDS   4096U      /* at the end: more than a socket buffer holds */
+
+#define DROPS_KEY_MAX 80U
 
 struct udp_source {
     struct col_source base;
@@ -41,13 +46,16 @@ struct udp_source {
     const struct col_source_env *env;
     struct hd_batch_source source;
     int fd;
+    bool is_handed; /* the socket lives on when the agent ends */
     uint64_t buffer;
     uv_poll_t poll;
     uv_timer_t coalesce;
     bool is_paused;
     struct hd_ip peer; /* of the last datagram, and its text */
     char peer_text[HD_IP_TEXT_MAX];
-    uint32_t kernel_drops; /* as read last */
+    uint32_t kernel_drops;     /* as read last */
+    struct hd_slice drops_key; /* of the mark that keeps it; empty: the socket is ours */
+    char drops_key_text[DROPS_KEY_MAX];
     struct col_source_stats stats;
     void (*closed)(void *ctx);
     void *closed_ctx;
@@ -68,6 +76,41 @@ static void tell_lost(const struct udp_source *us, enum hd_loss_kind kind, uint6
     sink->lost(sink->ctx, &us->source, kind, count, bytes);
 }
 
+/* A socket that was handed over counts on when the agent is exchanged. What the agent
+ * before has reported travels with the lines, under the socket's number. */
+static void keep_drops(const struct udp_source *us)
+{
+    const struct col_sink *sink = us->env->sink;
+    if (us->drops_key.len > 0) {
+        sink->mark(sink->ctx, us->drops_key,
+                   hd_slice(&us->kernel_drops, sizeof(us->kernel_drops)));
+    }
+}
+
+static void resume_drops(struct udp_source *us)
+{
+    const struct col_sink *sink = us->env->sink;
+    uint64_t cookie = 0;
+    socklen_t len = sizeof(cookie);
+    struct hd_buf boot;
+    hd_buf_init(&boot, DROPS_KEY_MAX / 2);
+    /* numbers of sockets are unique until the machine starts again */
+    if (getsockopt(us->fd, SOL_SOCKET, SO_COOKIE, &cookie, &len) == 0 &&
+        hd_fs_read("/proc/sys/kernel/random/boot_id", DROPS_KEY_MAX / 2 - 1, &boot) ==
+            HD_OK) {
+        struct hd_slice id = hd_slice_trim(hd_buf_slice(&boot));
+        int n =
+            snprintf(us->drops_key_text, sizeof(us->drops_key_text),
+                     "udp %" PRIu64 " %.*s", cookie, (int)id.len, (const char *)id.ptr);
+        us->drops_key = hd_slice(us->drops_key_text, (size_t)n);
+        struct hd_slice mark = sink->last_mark(sink->ctx, us->drops_key);
+        if (mark.len == sizeof(us->kernel_drops)) {
+            memcpy(&us->kernel_drops, mark.ptr, sizeof(us->kernel_drops));
+        }
+    }
+    hd_buf_fini(&boot);
+}
+
 static void read_kernel_drops(struct udp_source *us)
 {
     uint32_t info[SK_MEMINFO_VARS] = {0};
@@ -84,6 +127,7 @@ static void read_kernel_drops(struct udp_source *us)
         COL_COUNT(COL_KERNEL_DROPS, new_drops);
         tell_lost(us, us->is_paused ? HD_LOSS_SPOOL_FULL : HD_LOSS_KERNEL_DROPS,
                   new_drops, 0);
+        keep_drops(us);
         HD_LOG(WARN, "udp", "datagrams were lost: the socket buffer was full",
                HD_KV_STR("listener", us->base.name), HD_KV_UINT("lost", new_drops));
     }
@@ -238,8 +282,9 @@ static void udp_close(struct col_source *source, void (*closed)(void *ctx), void
     struct udp_source *us = from_base(source);
     us->closed = closed;
     us->closed_ctx = ctx;
-    /* What the kernel already has is still ours, or is counted as refused. */
-    unsigned got = SLOTS;
+    /* What the kernel already has is still ours, or is counted as refused; that of a
+     * socket which stays is the next agent's. */
+    unsigned got = us->is_handed ? 0 : SLOTS;
     for (unsigned i = 0; i < LAST_ROUNDS && got == SLOTS; i++) {
         got = receive(us);
     }
@@ -257,30 +302,52 @@ static const struct col_source_ops udp_ops = {.kind = "syslog-udp",
 
 /* ---- open ---- */
 
-/* As large as asked where privileges allow, else what net.core.rmem_max allows. */
+static uint64_t buffer_of(int fd)
+{
+    int bytes = 0;
+    socklen_t len = sizeof(bytes);
+    (void)getsockopt(fd, SOL_SOCKET, SO_RCVBUF, &bytes, &len);
+    return (uint64_t)bytes / 2; /* the kernel reports twice what it was told */
+}
+
+static void warn_of_buffer(const struct udp_source *us, uint64_t wanted)
+{
+    HD_LOG(WARN, "udp",
+           us->is_handed
+               ? "the socket buffer is smaller than receive_buffer; bursts may be lost: "
+                 "set ReceiveBuffer= in the socket unit"
+               : "the socket buffer is smaller than receive_buffer; bursts may be lost: "
+                 "grant CAP_NET_ADMIN, or set sysctl net.core.rmem_max to what is wanted",
+           HD_KV_STR("listener", us->base.name), HD_KV_UINT("wanted", wanted),
+           HD_KV_UINT("got", us->buffer));
+}
+
+/* As large as asked where privileges allow, else what net.core.rmem_max allows. That of a
+ * socket which was handed over may be larger than that, so it is never made smaller. */
 static void set_buffer(struct udp_source *us, uint64_t want)
 {
     int bytes = want > INT32_MAX / 2 ? INT32_MAX / 2 : (int)want;
-    int got = 0;
-    socklen_t len = sizeof(got);
-    if (setsockopt(us->fd, SOL_SOCKET, SO_RCVBUFFORCE, &bytes, sizeof(bytes)) != 0) {
+    us->buffer = buffer_of(us->fd);
+    bool is_enough = us->is_handed && us->buffer >= (uint64_t)bytes;
+    if (!is_enough &&
+        setsockopt(us->fd, SOL_SOCKET, SO_RCVBUFFORCE, &bytes, sizeof(bytes)) != 0 &&
+        !us->is_handed) {
         (void)setsockopt(us->fd, SOL_SOCKET, SO_RCVBUF, &bytes, sizeof(bytes));
     }
-    (void)getsockopt(us->fd, SOL_SOCKET, SO_RCVBUF, &got, &len);
-    us->buffer = (uint64_t)got / 2; /* the kernel reports twice what it was told */
+    us->buffer = buffer_of(us->fd);
     if (us->buffer < (uint64_t)bytes) {
-        HD_LOG(
-            WARN, "udp",
-            "the socket buffer is smaller than receive_buffer; bursts may be lost: raise "
-            "net.core.rmem_max or grant CAP_NET_ADMIN",
-            HD_KV_STR("listener", us->base.name), HD_KV_INT("wanted", bytes),
-            HD_KV_UINT("got", us->buffer));
+        warn_of_buffer(us, (uint64_t)bytes);
     }
 }
 
 static int bind_one(struct udp_source *us, const struct addrinfo *at)
 {
     int off = 0;
+    us->fd = hd_handed_claim(SOCK_DGRAM, at->ai_addr);
+    us->is_handed = us->fd >= 0;
+    if (us->is_handed) {
+        return HD_OK;
+    }
     us->fd = socket(at->ai_family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (us->fd < 0) {
         return hd_err_from_errno(errno);
@@ -299,36 +366,46 @@ static int bind_one(struct udp_source *us, const struct addrinfo *at)
     return HD_OK;
 }
 
-/* No IPv6 on this machine: all IPv4 addresses. */
-static int bind_any_v4(struct udp_source *us, uint16_t port)
+/* All addresses: of both families, or, on a machine without IPv6 or with such a socket
+ * handed over, those of IPv4. */
+static int bind_any(struct udp_source *us, uint16_t port)
 {
-    struct sockaddr_in any = {.sin_family = AF_INET, .sin_port = htons(port)};
-    const struct addrinfo at = {.ai_family = AF_INET,
-                                .ai_addr = (struct sockaddr *)&any,
-                                .ai_addrlen = sizeof(any)};
-    return bind_one(us, &at);
+    struct sockaddr_in6 v6 = {.sin6_family = AF_INET6, .sin6_port = htons(port)};
+    struct sockaddr_in v4 = {.sin_family = AF_INET, .sin_port = htons(port)};
+    const struct addrinfo at_v6 = {.ai_family = AF_INET6,
+                                   .ai_addr = (struct sockaddr *)&v6,
+                                   .ai_addrlen = sizeof(v6)};
+    const struct addrinfo at_v4 = {.ai_family = AF_INET,
+                                   .ai_addr = (struct sockaddr *)&v4,
+                                   .ai_addrlen = sizeof(v4)};
+    if (hd_handed_has(SOCK_DGRAM, (const struct sockaddr *)&v4)) {
+        return bind_one(us, &at_v4);
+    }
+    int err = bind_one(us, &at_v6);
+    return err != HD_OK && err != HD_EBUSY ? bind_one(us, &at_v4) : err;
+}
+
+static int bind_host(struct udp_source *us, const struct hd_hostport *at)
+{
+    const struct addrinfo hints = {.ai_socktype = SOCK_DGRAM,
+                                   .ai_flags = AI_NUMERICSERV | AI_NUMERICHOST};
+    struct addrinfo *found = NULL;
+    char port[8];
+    (void)snprintf(port, sizeof(port), "%u", (unsigned)at->port);
+    if (getaddrinfo(at->host, port, &hints, &found) != 0) {
+        return HD_EINVAL;
+    }
+    int err = bind_one(us, found);
+    freeaddrinfo(found);
+    return err;
 }
 
 static int bind_socket(struct udp_source *us, const char *listen, char why[256])
 {
     struct hd_hostport at;
-    struct addrinfo *found = NULL;
-    char port[8];
     int err = hd_hostport_parse(hd_slice_str(listen), &at);
     if (err == HD_OK) {
-        const struct addrinfo hints = {.ai_socktype = SOCK_DGRAM,
-                                       .ai_flags =
-                                           AI_PASSIVE | AI_NUMERICSERV | AI_NUMERICHOST};
-        (void)snprintf(port, sizeof(port), "%u", (unsigned)at.port);
-        bool is_found =
-            getaddrinfo(at.host[0] ? at.host : "::", port, &hints, &found) == 0;
-        err = is_found ? bind_one(us, found) : HD_EINVAL;
-        if (is_found) {
-            freeaddrinfo(found);
-        }
-        if (err != HD_OK && err != HD_EBUSY && at.host[0] == '\0') {
-            err = bind_any_v4(us, at.port);
-        }
+        err = at.host[0] == '\0' ? bind_any(us, at.port) : bind_host(us, &at);
     }
     if (err != HD_OK) {
         (void)snprintf(why, 256, "udp %.100s: %s", listen, hd_err_text(err));
@@ -359,6 +436,9 @@ int col_udp_open(const struct col_source_env *env, const struct col_conf_source 
                                           .format = hd_slice_str(conf->format),
                                           .zone = col_zone_of(conf, env)};
     set_buffer(us, conf->receive_buffer);
+    if (us->is_handed) {
+        resume_drops(us);
+    }
     (void)uv_poll_init(env->loop, &us->poll, us->fd);
     hd_owner_add(&us->owner, (uv_handle_t *)&us->poll);
     (void)uv_timer_init(env->loop, &us->coalesce);

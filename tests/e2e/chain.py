@@ -59,11 +59,13 @@ def archived(status):
 
 
 class Chain:
-    """Agent, correlator, forwarder and centre in a World. `keys` holds further lines of each configuration."""
+    """Agent, correlator, forwarder and centre in a World. `keys` holds further lines of each configuration;
+    `binaries` and `held` what is run, and with which sockets (held.py), where it is not the usual."""
 
     def __init__(self, world, keys=None):
         self.world, self.keys = world, keys or {}
         self.processes, self.lines, self.rotations, self.kills = {}, 0, 0, 0
+        self.binaries, self.held = {}, {}
         world.make_ca()
         os.makedirs(world.path("logs"))
         os.makedirs(world.path("mirror"))
@@ -78,7 +80,7 @@ class Chain:
     def configure(self):
         world, keys = self.world, self.keys
         world.write("agent.yml", install.agent_config(
-            world, install.file_source(world.path("logs", "app.log*")),
+            world, install.file_source(world.path("logs", "app.log*")) + keys.get("sources", ""),
             uplink="  retry_first: 10ms\n  retry_max: 100ms" + keys.get("uplink", ""),
             extra="batch_time: 20ms\nspool_reserve: 0\n" + keys.get("agent", "")))
         world.write("correlator.yml", install.correlator_config(
@@ -112,8 +114,10 @@ destinations:
     # ---- what is done to it ----
 
     def start(self, name, env=None):
-        self.processes[name] = self.world.start(name, [program(f"haidang-{name}"), "--config",
-                                                       self.world.path(f"{name}.yml")], env=env)
+        argv = [self.binaries.get(name, program(f"haidang-{name}")), "--config", self.world.path(f"{name}.yml")]
+        held = self.held.get(name)
+        self.processes[name] = self.world.start(name, held.argv(argv) if held else argv, env=env,
+                                                pass_fds=held.numbers() if held else ())
         return self.processes[name]
 
     def start_all(self):

@@ -81,10 +81,10 @@ class UnixConnection(http.client.HTTPConnection):
 class Process:
     """A program whose output is kept and can be waited for."""
 
-    def __init__(self, world, name, argv, env=None, stdin=None):
+    def __init__(self, world, name, argv, env=None, stdin=None, pass_fds=()):
         self.name, self.lines, self.changed = name, [], threading.Condition()
         self.popen = subprocess.Popen(argv, cwd=world.dir, env=env, stdin=stdin, stdout=subprocess.PIPE,
-                                      stderr=subprocess.STDOUT, text=True, errors="replace")
+                                      stderr=subprocess.STDOUT, text=True, errors="replace", pass_fds=pass_fds)
         self.reader = threading.Thread(target=self.read, daemon=True)
         self.reader.start()
 
@@ -126,7 +126,8 @@ class Process:
     def check_end(self):
         """One of our programs that ran to the end of the world ended in order; no sanitizer complained."""
         bad = [line for line in self.lines if "Sanitizer" in line or "runtime error:" in line]
-        is_ours = os.path.basename(self.popen.args[0]) in ("haidang-agent", "haidang-correlator", "haidang-forwarder")
+        is_ours = any(os.path.basename(a) in ("haidang-agent", "haidang-correlator", "haidang-forwarder")
+                      for a in self.popen.args)
         if bad or (is_ours and self.was_ended and self.popen.returncode != 0):
             raise Failure(f"{self.name} ended with {self.popen.returncode}:\n" + "\n".join(bad or self.lines[-15:]))
 

@@ -381,6 +381,104 @@ static void test_tcp_close_keeps_what_came(void **state)
     free(f);
 }
 
+/* ---- the end ---- */
+
+static void count_drained(void *ctx)
+{
+    unsigned *drained = ctx;
+    (*drained)++;
+}
+
+static void run_until(struct fixture *f, const unsigned *counter)
+{
+    while (*counter == 0) {
+        (void)uv_run(&f->fe.loop, UV_RUN_ONCE);
+    }
+}
+
+static void run_until_ended(struct fixture *f, int fd)
+{
+    char byte;
+    while (recv(fd, &byte, 1, MSG_DONTWAIT) != 0) {
+        assert_int_equal(errno, EAGAIN);
+        (void)uv_run(&f->fe.loop, UV_RUN_ONCE);
+    }
+}
+
+/* A sender that notices the end, and one that says nothing any more. */
+static void test_tcp_drain(void **state)
+{
+    (void)state;
+    struct fixture *f = setup(COL_KIND_SYSLOG_TCP, AF_INET, NULL);
+    unsigned drained = 0;
+    start(f);
+    int a = dial(f, SOCK_STREAM);
+    int b = dial(f, SOCK_STREAM);
+    say(a, "<13>a1\n");
+    say(b, "<13>b without end");
+    fake_env_wait(&f->fe, 1);
+    f->fe.source->ops->drain(f->fe.source, count_drained, &drained);
+    run_until_ended(f, a);
+    say(a, "<13>a2\n<13>a3\n"); /* sent before it looked */
+    assert_int_equal(close(a), 0);
+    run_until(f, &drained);
+    FAKE_EXPECT(&f->fe.sink, "<13>a1", "<13>a2", "<13>a3", "<13>b without end");
+    assert_int_equal(HD_METRIC_GET(col_metrics, COL_CONNECTIONS_CUT), 0);
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+    socklen_t len;
+    struct sockaddr_storage at = address(AF_INET, f->port, &len);
+    assert_int_equal(connect(fd, (struct sockaddr *)&at, len), -1); /* nobody is there */
+    assert_int_equal(close(fd), 0);
+    assert_int_equal(close(b), 0);
+    assert_int_equal(drained, 1);
+    teardown(f);
+}
+
+/* What the spool does not take yet is waited for. */
+static void test_tcp_drain_of_a_full_sink(void **state)
+{
+    (void)state;
+    struct fixture *f = setup(COL_KIND_SYSLOG_TCP, AF_INET, NULL);
+    unsigned drained = 0;
+    start(f);
+    int fd = dial(f, SOCK_STREAM);
+    f->fe.sink.room = 1;
+    say(fd, "<13>1\n<13>2\n");
+    fake_env_wait(&f->fe, 1);
+    f->fe.source->ops->pause(f->fe.source);
+    f->fe.source->ops->drain(f->fe.source, count_drained, &drained);
+    say(fd, "<13>3\n");
+    assert_int_equal(close(fd), 0);
+    fake_env_quiet(&f->fe, 600); /* longer than anybody may be quiet */
+    assert_int_equal(drained, 0);
+    f->fe.sink.room = SIZE_MAX;
+    f->fe.source->ops->resume(f->fe.source);
+    run_until(f, &drained);
+    FAKE_EXPECT(&f->fe.sink, "<13>1", "<13>2", "<13>3");
+    teardown(f);
+}
+
+static void test_tcp_drain_cuts_off(void **state)
+{
+    (void)state;
+    struct fixture *f = setup(COL_KIND_SYSLOG_TCP, AF_INET, NULL);
+    unsigned drained = 0;
+    uint64_t before = HD_METRIC_GET(col_metrics, COL_CONNECTIONS_CUT);
+    start(f);
+    int fd = dial(f, SOCK_STREAM);
+    say(fd, "<13>first\n");
+    fake_env_wait(&f->fe, 1);
+    f->fe.source->ops->drain(f->fe.source, count_drained, &drained);
+    while (drained == 0) { /* it does not notice */
+        (void)send(fd, "<13>and on\n", 11, MSG_DONTWAIT | MSG_NOSIGNAL);
+        (void)uv_run(&f->fe.loop, UV_RUN_ONCE);
+    }
+    assert_int_equal(HD_METRIC_GET(col_metrics, COL_CONNECTIONS_CUT), before + 1);
+    assert_true(f->fe.sink.n > 2);
+    assert_int_equal(close(fd), 0);
+    teardown(f);
+}
+
 /* ---- TLS ---- */
 
 struct client {
@@ -630,6 +728,9 @@ int main(void)
         cmocka_unit_test(test_tcp_long_frames),
         cmocka_unit_test(test_tcp_refuses_too_many),
         cmocka_unit_test(test_tcp_close_keeps_what_came),
+        cmocka_unit_test(test_tcp_drain),
+        cmocka_unit_test(test_tcp_drain_of_a_full_sink),
+        cmocka_unit_test(test_tcp_drain_cuts_off),
         cmocka_unit_test(test_tls),
         cmocka_unit_test(test_tls_without_client_certificates),
         cmocka_unit_test(test_tls_garbage),
