@@ -235,6 +235,11 @@ static const char *const advice[HD_CHECK_PROBLEMS][2] = {
     [HD_CHECK_CHAIN] =
         {"a sealed segment was replaced, put in or taken out between the two",
          "giữa hai đoạn có đoạn đã bị thay, thêm vào hoặc lấy đi"},
+    [HD_CHECK_CONTENT] =
+        {"somebody without the key changed what is encrypted, and made "
+         "the checksums right",
+         "người không có khóa đã sửa phần mã hóa rồi sửa lại mã kiểm cho "
+         "khớp"},
 };
 
 void con_archive_advise(const struct con_archive_tell *tell, struct hd_buf *out)

@@ -251,7 +251,7 @@ static int step(struct run *r, uint64_t end)
     }
     hd_journal_reader_tell(r->reader, &at); /* behind it */
     at.index = entry.index;
-    at.offset -= HD_JOURNAL_ENTRY_HEAD + entry.meta.len + entry.payload.len;
+    at.offset -= entry.stored;
     err = hd_journal_reader_seek(r->reader, &at);
     err = err != HD_OK ? err : hd_journal_reader_next(r->reader, &entry);
     if (err == HD_OK) {

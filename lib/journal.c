@@ -130,7 +130,8 @@ static int entry_check(const struct hd_journal_entry *entry)
 static bool is_segment_full(const struct hd_journal *j, uint64_t size)
 {
     return j->fd >= 0 && j->stats.entries > 0 &&
-           (j->tail + size > j->opts.segment_bytes || hd_jseg_is_aged(j));
+           (j->tail + size > j->opts.segment_bytes || j->is_key_old ||
+            hd_jseg_is_aged(j));
 }
 
 static int entry_refuse(struct hd_journal *j, int err)
@@ -144,29 +145,41 @@ static int entry_refuse(struct hd_journal *j, int err)
     return err;
 }
 
+/* Header and meta into j->out; *stored is the entry with the payload that goes behind. */
+static int entry_encode(struct hd_journal *j, struct hd_journal_entry *stored)
+{
+    int err = HD_OK;
+    if (j->opts.key != NULL) {
+        err = hd_jcrypt_close(&j->crypt, j->opts.key, &j->uuid, stored, j->durable_next);
+    }
+    hd_buf_clear(&j->out);
+    hd_jfmt_entry_encode(&j->out, &j->uuid, stored, j->durable_next);
+    return err == HD_OK ? j->out.err : err;
+}
+
 static int entry_write(struct hd_journal *j, struct hd_journal_entry *entry)
 {
     entry->index = j->next;
-    hd_buf_clear(&j->out);
-    hd_jfmt_entry_encode(&j->out, &j->uuid, entry, j->durable_next);
-    if (j->out.err != 0) {
-        return j->out.err;
+    struct hd_journal_entry stored = *entry;
+    int err = entry_encode(j, &stored);
+    if (err != HD_OK) {
+        return err;
     }
     const struct iovec iov[] = {
         {j->out.ptr, j->out.len},
-        {(void *)(uintptr_t)entry->payload.ptr, entry->payload.len},
+        {(void *)(uintptr_t)stored.payload.ptr, stored.payload.len},
     };
-    int err = hd_jseg_smooth(j);
+    err = hd_jseg_smooth(j);
     if (err == HD_OK) {
         err = hd_io_write_all(&j->io, j->fd, iov, 2, j->tail);
     }
     if (err != HD_OK) {
         return entry_refuse(j, err);
     }
-    hd_jfmt_footer_count(&j->stats, entry, j->tail);
+    hd_jfmt_footer_count(&j->stats, &stored, j->tail);
     hd_jseal_add(j, hd_buf_slice(&j->out));
-    hd_jseal_add(j, entry->payload);
-    uint64_t size = j->out.len + entry->payload.len;
+    hd_jseal_add(j, stored.payload);
+    uint64_t size = j->out.len + stored.payload.len;
     j->budget -= j->budget < size ? j->budget : size;
     j->tail += size;
     j->next++;
@@ -183,7 +196,8 @@ int hd_journal_append(struct hd_journal *j, struct hd_journal_entry *entry)
     if (j->failed != 0) {
         return j->failed;
     }
-    uint64_t size = HD_JFMT_ENTRY_LEN + entry->meta.len + entry->payload.len;
+    uint64_t size = HD_JFMT_ENTRY_LEN + entry->meta.len + entry->payload.len +
+                    (j->opts.key != NULL ? HD_JFMT_BOX_LEN : 0);
     if (is_segment_full(j, size)) {
         err = hd_jseg_seal(j);
     }
@@ -292,6 +306,7 @@ void hd_journal_free(struct hd_journal *j)
     hd_io_close(&j->io, &j->lock_fd);
     hd_buf_fini(&j->out);
     hd_jseal_close(j);
+    hd_jcrypt_fini(&j->crypt);
     free(j->segs);
     free((void *)(uintptr_t)j->opts.dir);
     free(j);
@@ -335,6 +350,7 @@ int hd_journal_open_io(const struct hd_journal_opts *opts, const struct hd_io *i
     j->fd = j->dir_fd = j->mark_fd = j->lock_fd = -1;
     j->next = j->durable_next = 1;
     hd_buf_init(&j->out, HD_JFMT_FOOTER_MAX);
+    hd_jcrypt_init(&j->crypt);
     int err = opts_take(j, opts);
     if (err == HD_OK) {
         err = hd_jseal_open(j);

@@ -23,6 +23,7 @@ struct hd_check {
     struct hd_check_opts opts;
     struct hd_io io;
     struct hd_jscan scan;
+    struct hd_jcrypt crypt;
     EVP_MD_CTX *hash;
     uint64_t hashed;
     int hash_err; /* the disk, or memory; the hash is not to be used */
@@ -38,8 +39,8 @@ struct hd_check {
 const char *hd_check_problem_name(enum hd_check_problem problem)
 {
     static const char *const names[HD_CHECK_PROBLEMS] = {
-        "header",    "damage", "missing", "unsealed",  "unstated",
-        "statement", "hash",   "key",     "signature", "chain",
+        "header", "damage", "missing",   "unsealed", "unstated", "statement",
+        "hash",   "key",    "signature", "chain",    "content",
     };
     return problem < HD_CHECK_PROBLEMS ? names[problem] : "unknown";
 }
@@ -60,6 +61,7 @@ int hd_check_open_io(const struct hd_check_opts *opts, const struct hd_io *io,
     hd_jscan_init(&c->scan, &c->io);
     c->scan.go_on = opts->progress;
     c->scan.go_on_ctx = opts->ctx;
+    hd_jcrypt_init(&c->crypt);
     hd_buf_init(&c->text, HD_SEAL_MAX);
     c->hash = EVP_MD_CTX_new();
     if (c->hash == NULL) {
@@ -80,6 +82,7 @@ void hd_check_close(struct hd_check *c)
 {
     if (c != NULL) {
         hd_jscan_fini(&c->scan);
+        hd_jcrypt_fini(&c->crypt);
         hd_buf_fini(&c->text);
         EVP_MD_CTX_free(c->hash);
         free(c);
@@ -179,13 +182,43 @@ static int pass_damage(struct hd_check *c, uint64_t *at, uint64_t *index)
     return HD_OK;
 }
 
+/* What is encrypted, where there is its key. */
+static int check_content(struct hd_check *c, const struct hd_jitem *item, uint64_t at)
+{
+    struct hd_jfmt_entry head = item->head;
+    if (!hd_jfmt_is_box(head.entry.payload)) {
+        return HD_OK;
+    }
+    int err = hd_jcrypt_open(&c->crypt, c->opts.secrets, &c->scan.uuid, &head);
+    c->seg->encrypted++;
+    if (err == HD_ENOKEY) {
+        c->seg->locked++;
+        c->seg->missing = c->crypt.missing;
+        return HD_OK;
+    }
+    if (err == HD_ECORRUPT || err == HD_EVERSION) {
+        tell(c,
+             (struct hd_check_finding){.problem = HD_CHECK_CONTENT,
+                                       .index = head.entry.index,
+                                       .offset = at,
+                                       .bytes = item->size},
+             "entry %llu cannot be decrypted: %s", (unsigned long long)head.entry.index,
+             err == HD_ECORRUPT ? "it is not what was encrypted" : hd_err_text(err));
+        return HD_OK;
+    }
+    return err;
+}
+
 static int take_entry(struct hd_check *c, const struct hd_jitem *item, uint64_t *at,
                       uint64_t *index)
 {
     struct hd_slice bytes;
-    int err = HD_OK;
     expect(c, *index, item->head.entry.index);
     count_entry(c->seg, &item->head.entry);
+    int err = check_content(c, item, *at);
+    if (err != HD_OK) {
+        return err;
+    }
     if (c->opts.entry != NULL) {
         err = hd_jscan_view(&c->scan, *at, (size_t)item->size, &bytes);
         err = err == HD_OK ? c->opts.entry(c->opts.ctx, &item->head.entry, bytes) : err;
@@ -383,6 +416,7 @@ static int read_header(struct hd_check *c)
                          header.first == c->seg->first;
     if (c->seg->has_header) {
         memcpy(c->seg->journal, header.uuid.byte, sizeof(c->seg->journal));
+        c->seg->key = header.key;
         c->scan.uuid = header.uuid;
     } else {
         c->scan.uuid = c->uuid;

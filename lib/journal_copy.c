@@ -25,7 +25,7 @@ struct hd_journal_copy {
     char dir[PATH_MAX - 64], part[PATH_MAX - 48];
     int lock_fd, fd; /* fd: of the segment that is being made */
     uint64_t tail;
-    struct hd_jfmt_uuid uuid;
+    struct hd_jfmt_segment header;
     struct hd_jfmt_footer footer;
     struct hd_buf out;
 };
@@ -154,22 +154,34 @@ int hd_journal_copy_file(struct hd_journal_copy *copy, const char *path, uint64_
 int hd_journal_copy_begin(struct hd_journal_copy *copy, const uint8_t journal[16],
                           uint64_t first)
 {
-    struct hd_jfmt_segment header = {.first = first, .created_ns = hd_clock_wall_ns()};
-    memcpy(header.uuid.byte, journal, sizeof(header.uuid.byte));
-    copy->uuid = header.uuid;
+    copy->header =
+        (struct hd_jfmt_segment){.first = first, .created_ns = hd_clock_wall_ns()};
+    memcpy(copy->header.uuid.byte, journal, sizeof(copy->header.uuid.byte));
     hd_jfmt_footer_init(&copy->footer, first, HD_JOURNAL_SEGMENT_BYTES);
-    hd_buf_clear(&copy->out);
-    hd_jfmt_segment_encode(&copy->out, &header);
-    int err = copy->out.err;
-    err = err == HD_OK ? part_create(copy, first) : err;
-    return err == HD_OK ? part_write(copy, hd_buf_slice(&copy->out)) : err;
+    int err = part_create(copy, first);
+    copy->tail = HD_JFMT_SEGMENT_LEN; /* the header is written when all is known */
+    return err;
 }
 
 int hd_journal_copy_entry(struct hd_journal_copy *copy,
                           const struct hd_journal_entry *entry, struct hd_slice bytes)
 {
+    struct hd_jfmt_box box;
+    if (hd_jfmt_is_box(entry->payload) &&
+        hd_jfmt_box_decode(entry->payload, &box) == HD_OK) {
+        copy->header.key = box.key;
+    }
     hd_jfmt_footer_count(&copy->footer, entry, copy->tail);
     return part_write(copy, bytes);
+}
+
+static int header_write(struct hd_journal_copy *copy)
+{
+    hd_buf_clear(&copy->out);
+    hd_jfmt_segment_encode(&copy->out, &copy->header);
+    return copy->out.err != 0
+               ? copy->out.err
+               : hd_io_write(&copy->io, copy->fd, hd_buf_slice(&copy->out), 0);
 }
 
 int hd_journal_copy_end(struct hd_journal_copy *copy)
@@ -181,10 +193,11 @@ int hd_journal_copy_end(struct hd_journal_copy *copy)
         err = err == HD_OK ? copy->io.ops->unlink(copy->io.ctx, path) : err;
         return err == HD_OK ? HD_ENOENT : err;
     }
+    int err = header_write(copy);
     hd_buf_clear(&copy->out);
     hd_jfmt_footer_begin(&copy->out, &copy->footer, 0);
-    hd_jfmt_footer_end(&copy->out, &copy->uuid);
-    int err = copy->out.err;
+    hd_jfmt_footer_end(&copy->out, &copy->header.uuid);
+    err = err == HD_OK ? copy->out.err : err;
     err = err == HD_OK ? part_write(copy, hd_buf_slice(&copy->out)) : err;
     return err == HD_OK ? part_finish(copy) : err;
 }

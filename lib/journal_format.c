@@ -14,6 +14,7 @@
 #include <haidang/num.h>
 
 #define LAYOUT          1U /* of an entry header */
+#define METHOD          1U /* AES-256-GCM, keys by HKDF-SHA256 */
 #define TLV_COUNTS      1U
 #define TLV_TIMES       2U
 #define TLV_ROWS        3U
@@ -39,13 +40,29 @@ static void put_uuid(struct hd_buf *out, const struct hd_jfmt_uuid *uuid)
     hd_buf_bytes(out, uuid->byte, sizeof(uuid->byte));
 }
 
+/* The next bytes, or zeros when they are not there. */
+static void take_bytes(struct hd_bytes *c, uint8_t *to, size_t len)
+{
+    struct hd_slice bytes = hd_bytes_view(c, len);
+    memset(to, 0, len);
+    if (bytes.len == len) {
+        memcpy(to, bytes.ptr, len);
+    }
+}
+
 static void take_uuid(struct hd_bytes *c, struct hd_jfmt_uuid *uuid)
 {
-    struct hd_slice bytes = hd_bytes_view(c, sizeof(uuid->byte));
-    *uuid = (struct hd_jfmt_uuid){{0}};
-    if (bytes.len == sizeof(uuid->byte)) {
-        memcpy(uuid->byte, bytes.ptr, bytes.len);
-    }
+    take_bytes(c, uuid->byte, sizeof(uuid->byte));
+}
+
+static void put_key(struct hd_buf *out, const struct hd_journal_key_id *key)
+{
+    hd_buf_bytes(out, key->byte, sizeof(key->byte));
+}
+
+static void take_key(struct hd_bytes *c, struct hd_journal_key_id *key)
+{
+    take_bytes(c, key->byte, sizeof(key->byte));
 }
 
 static void put_crc(struct hd_buf *out, size_t from)
@@ -80,8 +97,7 @@ void hd_jfmt_segment_encode(struct hd_buf *out, const struct hd_jfmt_segment *se
     hd_buf_le32(out, FRAME_SIZE(HD_JFMT_SEGMENT_LEN));
     hd_buf_bytes(out, SEGMENT_TAG, TAG_LEN);
     hd_buf_le16(out, HD_JFMT_VERSION);
-    hd_buf_le16(out, 0);
-    hd_buf_le32(out, 0);
+    put_key(out, &segment->key);
     put_uuid(out, &segment->uuid);
     hd_buf_le64(out, segment->first);
     hd_buf_le64(out, (uint64_t)segment->created_ns);
@@ -99,7 +115,7 @@ bool hd_jfmt_segment_decode(struct hd_slice in, struct hd_jfmt_segment *segment)
     good = hd_bytes_le32(&c) == FRAME_SIZE(HD_JFMT_SEGMENT_LEN) && good;
     good = hd_slice_eq(hd_bytes_view(&c, TAG_LEN), HD_SLICE(SEGMENT_TAG)) && good;
     good = hd_bytes_le16(&c) == HD_JFMT_VERSION && good;
-    hd_bytes_skip(&c, 6);
+    take_key(&c, &segment->key);
     take_uuid(&c, &segment->uuid);
     segment->first = hd_bytes_le64(&c);
     segment->created_ns = (int64_t)hd_bytes_le64(&c);
@@ -109,10 +125,9 @@ bool hd_jfmt_segment_decode(struct hd_slice in, struct hd_jfmt_segment *segment)
 
 /* ---- entry ---- */
 
-void hd_jfmt_entry_encode(struct hd_buf *out, const struct hd_jfmt_uuid *uuid,
-                          const struct hd_journal_entry *entry, uint64_t committed)
+void hd_jfmt_entry_lead(struct hd_buf *out, const struct hd_journal_entry *entry,
+                        uint64_t committed)
 {
-    size_t from = out->len;
     hd_buf_le32(out, HD_JFMT_MAGIC_ENTRY);
     hd_buf_le32(out, FRAME_SIZE(HD_JFMT_ENTRY_LEN + (uint32_t)entry->meta.len));
     hd_buf_le16(out, LAYOUT);
@@ -126,6 +141,13 @@ void hd_jfmt_entry_encode(struct hd_buf *out, const struct hd_jfmt_uuid *uuid,
     hd_buf_le64(out, (uint64_t)entry->time_max);
     hd_buf_le32(out, entry->count);
     hd_buf_le32(out, entry->raw_len);
+}
+
+void hd_jfmt_entry_encode(struct hd_buf *out, const struct hd_jfmt_uuid *uuid,
+                          const struct hd_journal_entry *entry, uint64_t committed)
+{
+    size_t from = out->len;
+    hd_jfmt_entry_lead(out, entry, committed);
     hd_buf_le32(out, hd_crc32c(0, entry->payload.ptr, entry->payload.len));
     if (out->err != 0) {
         return;
@@ -184,10 +206,50 @@ enum hd_parse hd_jfmt_entry_decode(struct hd_slice in, const struct hd_jfmt_uuid
     out->payload_crc = hd_bytes_le32(&c);
     uint32_t header_crc = hd_bytes_le32(&c);
     e->meta = hd_bytes_view(&c, meta_len);
+    e->stored = len + e->payload.len;
     bool good = layout == LAYOUT && !hd_bytes_failed(&c) && hd_bytes_left(&c) == 0 &&
-                e->payload.len > 0 && e->payload.len <= HD_JOURNAL_PAYLOAD_MAX &&
+                e->payload.len > 0 && e->payload.len <= HD_JFMT_STORED_MAX &&
                 e->index > 0 && entry_header_holds(head, uuid, header_crc);
     return good ? HD_PARSE_OK : HD_PARSE_BAD;
+}
+
+/* ---- encrypted payload ---- */
+
+void hd_jfmt_box_encode(struct hd_buf *out, const struct hd_jfmt_box *box, size_t len)
+{
+    hd_buf_le32(out, HD_JFMT_MAGIC_BOX);
+    hd_buf_le32(out, FRAME_SIZE(HD_JFMT_BOX_LEN + len));
+    hd_buf_le16(out, METHOD);
+    put_key(out, &box->key);
+    hd_buf_bytes(out, box->salt, sizeof(box->salt));
+    hd_buf_bytes(out, box->nonce, sizeof(box->nonce));
+    hd_buf_le32(out, 0);
+}
+
+bool hd_jfmt_is_box(struct hd_slice payload)
+{
+    struct hd_bytes c = hd_bytes(payload);
+    return hd_bytes_le32(&c) == HD_JFMT_MAGIC_BOX;
+}
+
+int hd_jfmt_box_decode(struct hd_slice payload, struct hd_jfmt_box *box)
+{
+    struct hd_bytes c = hd_bytes(payload);
+    if (payload.len <= HD_JFMT_BOX_LEN || hd_bytes_le32(&c) != HD_JFMT_MAGIC_BOX ||
+        hd_bytes_le32(&c) != FRAME_SIZE(payload.len)) {
+        return HD_ECORRUPT;
+    }
+    if (hd_bytes_le16(&c) != METHOD) {
+        return HD_EVERSION;
+    }
+    size_t content_len = payload.len - HD_JFMT_BOX_LEN;
+    take_key(&c, &box->key);
+    take_bytes(&c, box->salt, sizeof(box->salt));
+    take_bytes(&c, box->nonce, sizeof(box->nonce));
+    box->head = hd_slice_head(payload, HD_JFMT_BOX_HEAD);
+    box->content = hd_slice(payload.ptr + HD_JFMT_BOX_HEAD, content_len);
+    box->tag = payload.ptr + HD_JFMT_BOX_HEAD + content_len;
+    return HD_OK;
 }
 
 /* ---- footer ---- */

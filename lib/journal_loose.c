@@ -9,8 +9,6 @@
 
 #include "lib/journal_reader.h"
 
-_Static_assert(HD_JOURNAL_ENTRY_HEAD == HD_JFMT_ENTRY_LEN, "of the format");
-
 /* The scan stands in the segment and knows its journal. HD_ECORRUPT: its header does not
  * verify. */
 static int segment_enter(struct hd_jscan *scan, const char *dir, uint64_t first, int *fd)

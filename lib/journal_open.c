@@ -21,7 +21,9 @@
 struct opening {
     struct hd_journal *j;
     bool has_uuid;
-    bool is_last_headed; /* the header of the last segment verifies */
+    bool is_last_headed;               /* the header of the last segment verifies */
+    struct hd_journal_key_id last_key; /* in it; zero: not encrypted, or nobody says */
+    size_t n_locked;                   /* segments whose key is not there */
 };
 
 static int open_in_dir(const struct hd_journal *j, const char *name, int flags, int *fd)
@@ -66,6 +68,48 @@ static bool header_read(struct hd_journal *j, int fd, struct hd_jfmt_segment *he
            hd_jfmt_segment_decode(hd_slice(bytes, got), header);
 }
 
+static bool has_key(const struct hd_journal *j, const struct hd_journal_key_id *id)
+{
+    return hd_journal_key_id_is_none(id) ||
+           hd_journal_keys_find(j->opts.keys, id) != NULL;
+}
+
+/* A wrong key, or one that was forgotten, is to be seen at the start, and not by who
+ * needs the lines one day. What is older may be given up. */
+static int keys_check(const struct opening *o)
+{
+    const struct hd_journal *j = o->j;
+    if (o->n_locked == 0) {
+        return HD_OK;
+    }
+    if (has_key(j, &o->last_key)) {
+        HD_LOG(WARN, "journal",
+               "segments are encrypted with keys that are not configured",
+               HD_KV_STR("dir", j->opts.dir), HD_KV_UINT("segments", o->n_locked));
+        return HD_OK;
+    }
+    struct hd_journal_key_name name = hd_journal_key_name(&o->last_key);
+    HD_LOG(ERROR, "journal",
+           "the last segment is encrypted with a key that is not configured: give the "
+           "key, or move the journal away",
+           HD_KV_STR("dir", j->opts.dir), HD_KV_STR("key", name.text));
+    return HD_ENOKEY;
+}
+
+/* What is to come is encrypted otherwise than what is there, so it goes elsewhere. */
+static void key_compare(struct opening *o)
+{
+    struct hd_journal *j = o->j;
+    struct hd_journal_key_id wanted = {{0}};
+    if (j->opts.key != NULL) {
+        wanted = hd_journal_key_id(j->opts.key);
+    }
+    j->is_key_old = j->fd >= 0 && !hd_journal_key_id_eq(&wanted, &o->last_key);
+    if (j->is_key_old && j->stats.entries == 0) {
+        hd_io_close(&j->io, &j->fd); /* it is made anew */
+    }
+}
+
 static int segment_seen(void *ctx, const char *name)
 {
     struct opening *o = ctx;
@@ -86,9 +130,12 @@ static int segment_seen(void *ctx, const char *name)
     struct hd_jfmt_segment header;
     o->is_last_headed = header_read(j, fd, &header) && header.first == seg.first;
     seg.created_ns = o->is_last_headed ? header.created_ns : hd_clock_wall_ns();
+    o->last_key = (struct hd_journal_key_id){{0}};
     if (o->is_last_headed) {
         j->uuid = header.uuid;
         o->has_uuid = true;
+        o->last_key = header.key;
+        o->n_locked += has_key(j, &header.key) ? 0 : 1;
     }
     hd_io_close(&j->io, &fd);
     return hd_jseg_add(j, &seg);
@@ -248,11 +295,15 @@ int hd_journal_recover(struct hd_journal *j, struct hd_journal_recovery *recover
     if (err == HD_OK) {
         err = j->io.ops->list(j->io.ctx, j->opts.dir, segment_seen, &o);
     }
+    err = err == HD_OK ? keys_check(&o) : err;
     if (err == HD_OK) {
         err = mark_take(&o);
     }
     if (err == HD_OK && j->n_segs > 0) {
         err = last_recover(&o, recovery);
+    }
+    if (err == HD_OK) {
+        key_compare(&o);
     }
     if (err == HD_OK && !o.has_uuid) {
         err = hd_random(j->uuid.byte, sizeof(j->uuid.byte));

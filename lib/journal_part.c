@@ -88,6 +88,8 @@ int hd_journal_part_entry(struct hd_journal_part *part, uint64_t at, struct hd_b
     struct hd_io io = part_io(part);
     struct hd_jscan scan;
     struct hd_jitem item;
+    struct hd_jcrypt crypt;
+    hd_jcrypt_init(&crypt);
     hd_jscan_init(&scan, &io);
     hd_jscan_file(&scan, part->fd, part->bytes);
     int err = take_header(&scan);
@@ -95,10 +97,15 @@ int hd_journal_part_entry(struct hd_journal_part *part, uint64_t at, struct hd_b
         err = HD_ECORRUPT;
     }
     err = err == HD_OK ? hd_jscan_at(&scan, at, true, &item) : err;
-    if (err == HD_OK) {
-        err = item.kind == HD_JITEM_ENTRY ? copy_entry(&item.head.entry, room, entry)
-                                          : HD_ECORRUPT;
+    if (err == HD_OK && item.kind != HD_JITEM_ENTRY) {
+        err = HD_ECORRUPT;
     }
+    err = err == HD_OK ? hd_jcrypt_open(&crypt, part->keys, &scan.uuid, &item.head) : err;
+    if (err == HD_ENOKEY) {
+        part->missing = crypt.missing;
+    }
+    err = err == HD_OK ? copy_entry(&item.head.entry, room, entry) : err;
+    hd_jcrypt_fini(&crypt);
     hd_jscan_fini(&scan);
     return err;
 }

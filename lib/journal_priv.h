@@ -6,6 +6,7 @@
 #pragma once
 #include <limits.h>
 
+#include "lib/journal_crypt.h"
 #include "lib/journal_cursor.h"
 #include "lib/journal_format.h"
 #include "lib/journal_io.h"
@@ -46,6 +47,8 @@ struct hd_journal {
     struct hd_jfmt_footer stats; /* of the last segment */
     struct hd_buf out;           /* headers, footers, the mark */
     struct hd_jseal seal;
+    struct hd_jcrypt crypt;
+    bool is_key_old;    /* the last segment is not encrypted as new ones are to be */
     int failed;         /* HD_E*: what was appended since the last commit is gone */
     bool is_ragged;     /* bytes of a refused write lie behind the tail */
     bool is_mark_stale; /* publishing failed; tried again with the next commit */

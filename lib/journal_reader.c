@@ -344,11 +344,17 @@ static int segment_end(struct hd_journal_reader *r)
 
 /* An entry that verifies stands at the position. HD_EAGAIN: it is before the one sought.
  */
-static int entry_take(struct hd_journal_reader *r, const struct hd_jitem *item,
+static int entry_take(struct hd_journal_reader *r, struct hd_jitem *item,
                       struct hd_journal_entry *entry)
 {
     if (is_gap(r, item->head.entry.index)) {
         return HD_ENOENT;
+    }
+    if (item->head.entry.payload.ptr != NULL && item->head.entry.index >= r->at.index) {
+        int err = hd_jcrypt_open(&r->crypt, r->keys, &r->scan.uuid, &item->head);
+        if (err != HD_OK) {
+            return err == HD_ECORRUPT ? pass_damage(r) : err;
+        }
     }
     r->at.offset += item->size;
     if (item->head.entry.index < r->at.index) {

@@ -4,6 +4,7 @@
  * saved cursor) and journal_follow.c (waking). Private to lib/. One thread.
  */
 #pragma once
+#include "lib/journal_crypt.h"
 #include "lib/journal_cursor.h"
 #include "lib/journal_scan.h"
 
@@ -22,6 +23,8 @@ struct hd_journal_reader {
     bool is_copy; /* segments without a mark: `mark` was judged from them and stays */
     struct hd_jfmt_uuid uuid; /* of the journal the position is in; zero = not known */
     uint64_t skipped;
+    const struct hd_journal_keys *keys; /* borrowed; NULL: none */
+    struct hd_jcrypt crypt;
     int cursor_fd; /* locked while open */
     bool has_cursor;
     struct hd_jfmt_slot slot; /* as last saved */

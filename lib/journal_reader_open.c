@@ -23,6 +23,7 @@ int hd_journal_reader_open_io(const char *dir, const char *name, const struct hd
         return HD_ENOMEM;
     }
     hd_jscan_init(&r->scan, io);
+    hd_jcrypt_init(&r->crypt);
     r->io = *io;
     r->fd = r->cursor_fd = r->notify_fd = r->watch = -1;
     r->dir = hd_slice_dup(hd_slice(dir, len));
@@ -58,9 +59,21 @@ void hd_journal_reader_close(struct hd_journal_reader *r)
         (void)close(r->notify_fd);
     }
     hd_jscan_fini(&r->scan);
+    hd_jcrypt_fini(&r->crypt);
     free(r->dir);
     free(r->name);
     free(r);
+}
+
+void hd_journal_reader_use_keys(struct hd_journal_reader *r,
+                                const struct hd_journal_keys *keys)
+{
+    r->keys = keys;
+}
+
+struct hd_journal_key_id hd_journal_reader_missing_key(const struct hd_journal_reader *r)
+{
+    return r->crypt.missing;
 }
 
 static int readers_open(const struct hd_journal_reader *r, const char *name, int flags,

@@ -41,7 +41,11 @@ void hd_jseg_resize(struct hd_journal *j, uint64_t bytes)
 
 static int header_write(struct hd_journal *j, int fd, int64_t created_ns)
 {
-    struct hd_jfmt_segment segment = {j->uuid, j->next, created_ns};
+    struct hd_jfmt_segment segment = {
+        .uuid = j->uuid, .first = j->next, .created_ns = created_ns};
+    if (j->opts.key != NULL) {
+        segment.key = hd_journal_key_id(j->opts.key);
+    }
     hd_buf_clear(&j->out);
     hd_jfmt_segment_encode(&j->out, &segment);
     if (j->out.err != 0) {
@@ -87,6 +91,8 @@ int hd_jseg_create(struct hd_journal *j)
     j->tail = HD_JFMT_SEGMENT_LEN;
     j->durable_tail = j->tail;
     j->is_ragged = false;
+    j->is_key_old = false;
+    hd_jcrypt_renew(&j->crypt);
     hd_jfmt_footer_init(&j->stats, j->next, j->opts.segment_bytes);
     if (hd_journal_trim(j) < 0) {
         HD_LOG(WARN, "journal", "retention could not be applied",

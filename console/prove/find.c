@@ -6,8 +6,6 @@
 
 #include <haidang/archive_meta.h>
 
-#define ENTRY_HEAD 80U /* docs/formats/journal.md: an entry before its meta */
-
 struct scan {
     struct con_find *find;
     enum con_chain_journal journal;
@@ -34,7 +32,7 @@ static int take_whole(struct scan *scan, struct hd_journal_reader *reader,
     struct hd_journal_cursor at;
     hd_journal_reader_tell(reader, &at);
     at.index = entry->index;
-    at.offset -= ENTRY_HEAD + entry->meta.len + entry->payload.len;
+    at.offset -= entry->stored;
     const struct con_chain_place place = {at.segment, at.index, at.offset};
     int err = hd_journal_reader_seek(reader, &at);
     err = err == HD_OK ? hd_journal_reader_next(reader, entry) : err;

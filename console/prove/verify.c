@@ -103,8 +103,8 @@ static void check_segment(struct verify *v, struct con_segment *segment)
                  "");
         return;
     }
-    segment->part =
-        (struct hd_journal_part){v->bundle->fd, member->offset, member->bytes};
+    segment->part = (struct hd_journal_part){
+        .fd = v->bundle->fd, .offset = member->offset, .bytes = member->bytes};
     int err = con_segment_check(segment, v->keys.key, v->keys.n, true);
     bool holds = err == HD_OK && con_segment_is_vouched(segment);
     link_add(v, name, holds, err != HD_OK ? hd_err_text(err) : segment_says(v, segment),

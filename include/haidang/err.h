@@ -33,7 +33,8 @@
     X(HD_EUNSUPPORTED, -19, "not supported")                                             \
     X(HD_EBUSY, -20, "in use")                                                           \
     X(HD_ELIMIT, -21, "a configured limit was reached")                                  \
-    X(HD_EBUG, -22, "internal invariant broken; please report")
+    X(HD_EBUG, -22, "internal invariant broken; please report")                          \
+    X(HD_ENOKEY, -23, "encrypted with a key that is not configured")
 
 #define HD_ERR_ENUM(name, value, text) name = value,
 enum hd_err { HD_OK = 0, HD_ERR_MAP(HD_ERR_ENUM) };

@@ -23,6 +23,7 @@ enum hd_check_problem {
     HD_CHECK_KEY,       /* signed with a key that was not given */
     HD_CHECK_SIGNATURE, /* the signature does not verify */
     HD_CHECK_CHAIN,     /* the statement does not follow the one before */
+    HD_CHECK_CONTENT,   /* what is encrypted was changed, though its checksums hold */
     HD_CHECK_PROBLEMS,
 };
 
@@ -44,11 +45,14 @@ struct hd_check_segment {
     int64_t time_min, time_max;
     bool has_header; /* it verifies; `journal` is the UUID in it */
     uint8_t journal[16];
-    bool is_sealed;     /* has a footer */
-    bool has_statement; /* behind it, whether it can be read or not */
-    bool is_stated;     /* it can; it is in `seal` */
-    bool is_vouched;    /* hash and signature hold */
-    unsigned problems;  /* told */
+    bool is_sealed;                   /* has a footer */
+    bool has_statement;               /* behind it, whether it can be read or not */
+    bool is_stated;                   /* it can; it is in `seal` */
+    bool is_vouched;                  /* hash and signature hold */
+    unsigned problems;                /* told */
+    struct hd_journal_key_id key;     /* entries are encrypted with; zero: they are not */
+    uint64_t encrypted, locked;       /* entries; those whose key was not given */
+    struct hd_journal_key_id missing; /* one such key */
     struct hd_seal seal;
     uint8_t statement_sha256[HD_SHA256_LEN]; /* what the next one must name */
 };
@@ -56,6 +60,7 @@ struct hd_check_segment {
 struct hd_check_opts {
     struct hd_sign_key *const *keys; /* public ones; borrowed */
     size_t n_keys;
+    const struct hd_journal_keys *secrets; /* to check what is encrypted; NULL: none */
     const uint8_t *journal; /* UUID, 16 bytes; NULL: as the first header says */
     void (*found)(void *ctx, const struct hd_check_finding *finding);
     /* So many bytes of the segment are done; false: stop (HD_ECLOSED). May be NULL. */

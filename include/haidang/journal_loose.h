@@ -5,8 +5,6 @@
 #pragma once
 #include <haidang/journal.h>
 
-#define HD_JOURNAL_ENTRY_HEAD 80U /* bytes of an entry before its meta and payload */
-
 /* An anonymous reader of a directory that has segments and no mark. How far they hold is
  * judged by what verifies in the last one. HD_ENOENT: there is no such directory, or no
  * segment in it verifies. own: *out, hd_journal_reader_close. */

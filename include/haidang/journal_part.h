@@ -12,6 +12,8 @@
 struct hd_journal_part {
     int fd;
     uint64_t offset, bytes;
+    const struct hd_journal_keys *keys; /* of what is encrypted; borrowed, may be NULL */
+    struct hd_journal_key_id missing;   /* what the last HD_ENOKEY was about */
 };
 
 /* As hd_check_open, but what is checked is always `part` as it stands then; the path
@@ -20,6 +22,7 @@ int hd_check_open_part(const struct hd_check_opts *opts, struct hd_journal_part 
                        struct hd_check **out) HD_MUST_USE;
 
 /* The entry at offset `at` of the segment, against its checksums. Its slices view `room`
- * (cleared first). HD_ECORRUPT: nothing that verifies stands there. */
+ * (cleared first). HD_ECORRUPT: nothing that verifies stands there. HD_ENOKEY: it is
+ * encrypted with a key that is not there. */
 int hd_journal_part_entry(struct hd_journal_part *part, uint64_t at, struct hd_buf *room,
                           struct hd_journal_entry *entry) HD_MUST_USE;

@@ -2,6 +2,8 @@
 #include "tests/crash/memfs.h"
 
 #include <fcntl.h>
+#include <limits.h>
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -67,6 +69,9 @@ struct memfs *memfs_new(uint64_t seed)
     if (fs == NULL) {
         abort();
     }
+    /* what one life gives back is for the next one, and not for the kernel to clear */
+    (void)mallopt(M_MMAP_THRESHOLD, 32 << 20);
+    (void)mallopt(M_TRIM_THRESHOLD, INT_MAX);
     fs->random = seed * UINT64_C(0x9e3779b97f4a7c15) + 1;
     for (int i = 0; i < 8; i++) {
         (void)memfs_random(fs);

@@ -3,7 +3,9 @@
  * Thousands of short random lives of a journal: appends, commits, failing system calls,
  * kills, power cuts, reopenings. A ledger of what was promised judges each: everything
  * that was committed is there exactly once, in order, whole; of what was not, at most a
- * beginning. HD_CRASH_SEED=n replays one life, HD_CRASH_LIVES=n sets how many.
+ * beginning. A share of the lives is encrypted, some change their key with each
+ * opening: no nonce may come twice. HD_CRASH_SEED=n replays one life, HD_CRASH_LIVES=n
+ * sets how many.
  */
 #include "tests/support/support.h"
 
@@ -25,8 +27,13 @@
 #define MAX_ENTRIES 4096U
 #define PAYLOAD_MAX 1500U
 
+#define KEYS        2U
+
 static struct hd_sign_key *seal_key;
 static uint64_t sealed; /* segments whose seals were checked */
+static struct hd_journal_keys *keys;
+static const struct hd_journal_key *key[KEYS];
+static uint64_t boxes; /* entries that were encrypted */
 
 struct ledger {
     uint64_t promised; /* entries 1..promised are committed */
@@ -44,6 +51,9 @@ struct life {
     uint64_t read; /* the named reader consumed entries up to here */
     bool is_failed;
     bool is_rotten; /* damage was done on purpose: some entries may be missing */
+    struct hd_jfmt_box boxes[STEPS]; /* all that were made, whatever became of them */
+    size_t n_boxes;
+    uint64_t openings;
 };
 
 static void lose(const struct life *life, const char *what, uint64_t n)
@@ -105,6 +115,42 @@ static bool is_same(const struct life *life, const struct hd_journal_entry *got)
            got->time_max == want.time_max && got->raw_len == want.raw_len;
 }
 
+/* ---- encryption ---- */
+
+/* A key for the journal that is opened next, or none. */
+static void choose_key(struct life *life, uint64_t opening)
+{
+    uint64_t choice = (life->seed + opening) % (KEYS + 1);
+    life->opts.keys = keys;
+    life->opts.key = NULL;
+    if (life->seed % 8 == 1) {
+        life->opts.key = key[0];
+    } else if (life->seed % 8 == 2 && choice < KEYS) {
+        life->opts.key = key[choice];
+    }
+}
+
+static bool is_same_nonce(const struct hd_jfmt_box *a, const struct hd_jfmt_box *b)
+{
+    return memcmp(a->salt, b->salt, sizeof(a->salt)) == 0 &&
+           memcmp(a->nonce, b->nonce, sizeof(a->nonce)) == 0;
+}
+
+static void see_box(struct life *life)
+{
+    struct hd_jfmt_box *box = &life->boxes[life->n_boxes];
+    if (hd_jfmt_box_decode(hd_buf_slice(&life->j->crypt.out), box) != HD_OK) {
+        return; /* not encrypted, or refused before it was */
+    }
+    for (size_t i = 0; i < life->n_boxes; i++) {
+        if (is_same_nonce(&life->boxes[i], box)) {
+            lose(life, "a nonce came twice", life->ledger.written + 1);
+        }
+    }
+    life->n_boxes++;
+    boxes++;
+}
+
 /* ---- steps ---- */
 
 static void step_append(struct life *life)
@@ -114,7 +160,9 @@ static void step_append(struct life *life)
     }
     uint64_t n = life->ledger.written + 1;
     struct hd_journal_entry entry = make_entry(life, n);
+    hd_buf_clear(&life->j->crypt.out);
     int err = hd_journal_append(life->j, &entry);
+    see_box(life);
     tell(life, "append", err);
     if (err == HD_OK) {
         if (life->is_failed) {
@@ -159,6 +207,7 @@ static struct hd_journal_reader *open_reader(struct life *life, const char *name
     if (err != HD_OK) {
         lose(life, "a reader cannot be opened", (uint64_t)-err);
     }
+    hd_journal_reader_use_keys(r, keys);
     return r;
 }
 
@@ -222,7 +271,7 @@ static void check_seals(struct life *life)
 {
     struct hd_journal_segments list;
     struct hd_check_opts opts = {
-        .keys = &seal_key, .n_keys = 1, .found = find, .ctx = life};
+        .keys = &seal_key, .n_keys = 1, .secrets = keys, .found = find, .ctx = life};
     struct hd_check *check = NULL;
     assert_int_equal(hd_journal_list_io("j", &life->io, &list), HD_OK);
     assert_int_equal(hd_check_open_io(&opts, &life->io, &check), HD_OK);
@@ -247,6 +296,7 @@ static void reopen(struct life *life)
     struct hd_journal_recovery recovery;
     memfs_faults_set(life->fs, &none);
     life->is_failed = false;
+    choose_key(life, life->openings++);
     int err = hd_journal_open_io(&life->opts, &life->io, &life->j, &recovery);
     if (err != HD_OK) {
         lose(life, "the journal cannot be opened", (uint64_t)-err);
@@ -397,6 +447,8 @@ static void test_nothing_promised_is_lost(void **state)
     (void)state;
     run_lives(false);
     assert_true(sealed > 0 || getenv("HD_CRASH_SEED") != NULL);
+    assert_true(boxes > 0 || getenv("HD_CRASH_SEED") != NULL);
+    print_message("%llu entries encrypted, no nonce twice\n", (unsigned long long)boxes);
 }
 
 /* With rot on top: what is still whole is found, nothing wrong is served. */
@@ -420,5 +472,15 @@ int main(void)
     if (hd_sign_key_ensure(path, &seal_key) != HD_OK) {
         return 1;
     }
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    if (hd_journal_keys_new(&keys) != HD_OK ||
+        hd_journal_keys_add(keys, HD_SLICE("the first key, of 32 octets long"),
+                            &key[0]) != HD_OK ||
+        hd_journal_keys_add(keys, HD_SLICE("the other key, of 32 octets long"),
+                            &key[1]) != HD_OK) {
+        return 1;
+    }
+    int failed = cmocka_run_group_tests(tests, NULL, NULL);
+    hd_journal_keys_free(keys);
+    hd_sign_key_free(seal_key);
+    return failed;
 }

@@ -122,8 +122,8 @@ static void an_entry_ends_where_its_lengths_say(void **state)
     hd_journal_reader_tell(r, &at);
     assert_int_equal(hd_journal_reader_next_header(r, &entry), HD_OK);
     hd_journal_reader_tell(r, &behind);
-    assert_int_equal(behind.offset - at.offset,
-                     HD_JOURNAL_ENTRY_HEAD + entry.meta.len + entry.payload.len);
+    assert_int_equal(behind.offset - at.offset, entry.stored);
+    assert_int_equal(entry.stored, 80 + entry.meta.len + entry.payload.len);
     hd_journal_reader_close(r);
 }
 

@@ -40,7 +40,8 @@ static void world_open(struct world *w)
     memcpy(whole + BEFORE, segment, len);
     *w = (struct world){.path = hd_test_path(dir, "bundle")};
     hd_test_spill(w->path, whole, BEFORE + len + AFTER);
-    w->part = (struct hd_journal_part){open(w->path, O_RDONLY), BEFORE, len};
+    w->part = (struct hd_journal_part){
+        .fd = open(w->path, O_RDONLY), .offset = BEFORE, .bytes = len};
     assert_true(w->part.fd >= 0);
     hd_buf_init(&w->room, 0);
     free(whole);
