@@ -4,6 +4,7 @@
  * none (the one in use) is read.
  */
 #include <haidang/json.h>
+#include <haidang/retain.h>
 
 #include <inttypes.h>
 #include <limits.h>
@@ -22,6 +23,10 @@ struct list {
     struct con_show show;
     struct hd_journal_segments segments;
     struct hd_check *check;
+    struct hd_retain *retain; /* NULL: nobody asked */
+    struct hd_batch_reader *batch;
+    struct hd_retain_verdict
+        kept; /* of the segment at hand: the longest of its entries */
     struct hd_buf out;
 };
 
@@ -67,6 +72,14 @@ static void row_json(struct list *l, const struct hd_check_segment *seg, bool is
         hd_json_cstr(&j, "key", hd_buf_cstr(&hex));
         hd_json_time(&j, "sealed", seg->seal.sealed, TIME_DIGITS);
     }
+    if (l->retain != NULL && seg->entries > 0) {
+        if (l->kept.until_ns == HD_RETAIN_FOREVER) {
+            hd_json_cstr(&j, "kept_until", "for ever");
+        } else {
+            hd_json_time(&j, "kept_until", l->kept.until_ns, 0);
+        }
+        hd_json_cstr(&j, "kept_why", l->kept.why);
+    }
     hd_json_end(&j, '}');
     hd_buf_byte(&l->out, '\n');
 }
@@ -91,6 +104,18 @@ static void put_times(struct list *l, const struct hd_check_segment *seg)
     hd_buf_byte(&l->out, ' ');
 }
 
+static void put_kept(struct list *l)
+{
+    hd_buf_str(&l->out, con_show_say(&l->show, "; kept ", "; giữ "));
+    if (l->kept.until_ns == HD_RETAIN_FOREVER) {
+        hd_buf_str(&l->out, con_show_say(&l->show, "for ever", "mãi mãi"));
+    } else {
+        hd_buf_str(&l->out, con_show_say(&l->show, "until ", "đến "));
+        con_show_time(&l->show, l->kept.until_ns, &l->out);
+    }
+    hd_buf_printf(&l->out, ": %s", l->kept.why);
+}
+
 static void row_text(struct list *l, const struct hd_check_segment *seg, bool is_last)
 {
     hd_buf_printf(&l->out, "%*" PRIu64 "  ", SEGMENT_WIDTH, seg->first);
@@ -104,6 +129,9 @@ static void row_text(struct list *l, const struct hd_check_segment *seg, bool is
     if (seg->is_stated) {
         hd_buf_byte(&l->out, ' ');
         hd_buf_hex(&l->out, hd_slice(seg->seal.key_id, KEY_ID_SHOWN));
+    }
+    if (l->retain != NULL && seg->entries > 0) {
+        put_kept(l);
     }
     hd_buf_byte(&l->out, '\n');
 }
@@ -126,13 +154,27 @@ static void ignore(void *ctx, const struct hd_check_finding *finding)
     (void)finding;
 }
 
+static int take_entry(void *ctx, const struct hd_journal_entry *entry,
+                      struct hd_slice bytes)
+{
+    struct list *l = ctx;
+    struct hd_retain_verdict verdict;
+    (void)bytes;
+    hd_retain_entry(l->retain, l->batch, entry, &verdict);
+    if (l->kept.why[0] == '\0' || verdict.until_ns > l->kept.until_ns) {
+        l->kept = verdict;
+    }
+    return HD_OK;
+}
+
 static int look(struct list *l, size_t i, struct hd_check_segment *seg)
 {
     char path[PATH_MAX];
     bool is_last = i + 1 == l->segments.n;
     int err = hd_journal_segment_path(l->dir, l->segments.first[i], path, sizeof(path));
     err = err == HD_OK ? hd_check_peek(l->check, path, seg) : err;
-    if (err == HD_OK && !seg->is_sealed) {
+    l->kept = (struct hd_retain_verdict){.until_ns = 0};
+    if (err == HD_OK && (l->retain != NULL || !seg->is_sealed)) {
         err = hd_check_alone(l->check, path, is_last, is_last ? l->segments.durable : 0,
                              seg);
     }
@@ -171,10 +213,27 @@ static int list_dir(struct list *l, bool is_json)
         return code;
     }
     const struct hd_check_opts opts = {
-        .journal = l->segments.has_journal ? l->segments.journal : NULL, .found = ignore};
+        .journal = l->segments.has_journal ? l->segments.journal : NULL,
+        .found = ignore,
+        .entry = l->retain == NULL ? NULL : take_entry,
+        .ctx = l};
     int err = hd_check_open(&opts, &l->check);
     return err == HD_OK ? list_all(l, is_json)
                         : con_fail(HD_EXIT_RUNTIME, "%s", hd_err_text(err));
+}
+
+static int load_retention(struct list *l, const char *file)
+{
+    struct hd_diags diags = {.emit = hd_diag_print, .ctx = stderr};
+    if (file == NULL) {
+        return HD_EXIT_OK;
+    }
+    if (hd_retain_load(file, &l->retain, &diags) != HD_OK) {
+        return con_fail(HD_EXIT_CONFIG, "%s cannot be used", file);
+    }
+    return hd_batch_reader_new(&l->batch) == HD_OK
+               ? HD_EXIT_OK
+               : con_fail(HD_EXIT_RUNTIME, "%s", hd_err_text(HD_ENOMEM));
 }
 
 int con_run_archive_list(const struct con_args *args)
@@ -183,8 +242,11 @@ int con_run_archive_list(const struct con_args *args)
     int code = HD_EXIT_USAGE;
     hd_buf_init(&l.out, 0);
     if (con_show_init(&l.show, args) == HD_OK) {
-        code = list_dir(&l, con_args_flag(args, "json"));
+        code = load_retention(&l, con_args_value(args, "retention"));
+        code = code == HD_EXIT_OK ? list_dir(&l, con_args_flag(args, "json")) : code;
     }
+    hd_batch_reader_free(l.batch);
+    hd_retain_free(l.retain);
     hd_check_close(l.check);
     free(l.segments.first);
     con_show_fini(&l.show);

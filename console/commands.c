@@ -298,6 +298,9 @@ static const struct con_option archive_verify_options[] = {
 };
 
 static const struct con_option archive_list_options[] = {
+    {"retention", 0, CON_VALUE, "FILE",
+     "rules of retention: until when each is kept, and why (reads the entries)",
+     "@files"},
     {"json", 'j', CON_FLAG, NULL, "one JSON object a segment", NULL},
     SHOW_OPTIONS,
     {0},
@@ -589,8 +592,11 @@ const struct con_command con_commands[] = {
      "liệt kê các đoạn của kho lưu",
      "From what their footers say, without reading the entries. Sealed segments with the "
      "first digits of\n"
-     "the id of the key that signed them. Exit status 6 when the directory cannot be "
-     "read.",
+     "the id of the key that signed them. With --retention FILE (the correlator's "
+     "archive.retention)\n"
+     "everything is read, and each row says until when it is kept and what asks for "
+     "that. Exit status 3\n"
+     "when FILE cannot be used, 6 when the directory cannot be read.",
      archive_list_options, 0, 1, con_run_archive_list},
     {"archive compare", "[DIR] OTHER",
      "tells whether another directory holds all that an archive holds",

@@ -167,6 +167,19 @@ static const struct hd_conf_item intake_items[] = {
     }
 
 static const struct hd_conf_item archive_items[] = {
+    {.key = "retention",
+     .type = HD_CONF_PATH,
+     AT_J(retention),
+     .help = "File that says how long which source, information system and level is kept "
+             "(docs/formats/retention.md); retain_age then does not count. Read anew "
+             "each time."},
+    {.key = "retention_every",
+     .type = HD_CONF_DURATION,
+     AT_J(retention_every),
+     .min = SECOND,
+     .max = DAY,
+     .def = "10m",
+     .help = "So often it is looked whether the oldest file may go."},
     JOURNAL_ITEMS("/var/lib/haidang/correlator/archive", "0", "366d")};
 static const struct hd_conf_item alerts_items[] = {
     JOURNAL_ITEMS("/var/lib/haidang/correlator/alerts", "0", "0s")};

@@ -146,6 +146,13 @@
       "The fullest of the disks they are on, without its reserve")                       \
     X(COR_M_FULL_HOURS, GAUGE, COR_NAME("full_in_hours"),                                \
       "Hours until the first of them is full at the present rate; 0 = not foreseen")     \
+    X(COR_M_REMOVED_ARCHIVE, COUNTER,                                                    \
+      COR_NAME("removed_bytes_total{store=\"archive\"}"),                                \
+      "What retention has removed of the archive")                                       \
+    X(COR_M_REMOVED_ALERTS, COUNTER, COR_NAME("removed_bytes_total{store=\"alerts\"}"),  \
+      "The same of the alert journal")                                                   \
+    X(COR_M_REMOVED_LOSSES, COUNTER, COR_NAME("removed_bytes_total{store=\"losses\"}"),  \
+      "The same of the loss ledger")                                                     \
     X(COR_M_NEAR_FULL, COUNTER, COR_NAME("near_full_total"),                             \
       "Times one of them passed near_full.warning or near_full.alarm")                   \
     X(COR_M_MIRROR_SEGMENTS, COUNTER, COR_NAME("mirror_segments_total"),                 \

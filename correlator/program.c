@@ -18,6 +18,7 @@
 #include <haidang/harden.h>
 #include <haidang/log.h>
 #include <haidang/main.h>
+#include <haidang/retain.h>
 
 #include "correlator/metrics.h"
 #include "correlator/program_core.h"
@@ -89,16 +90,28 @@ static int load_tls(struct cor_program *p, const struct cor_conf *conf,
     return err;
 }
 
+/* It is read anew each time it is used; here it is only said what is wrong with it. */
+static int check_retention(const struct cor_conf *conf, struct hd_diags *diags)
+{
+    struct hd_retain *retain = NULL;
+    int err = conf->archive.retention == NULL
+                  ? HD_OK
+                  : hd_retain_load(conf->archive.retention, &retain, diags);
+    hd_retain_free(retain);
+    return err;
+}
+
 int cor_program_load(struct cor_program *p, const struct cor_conf *conf,
                      struct hd_diags *diags)
 {
     int tls = load_tls(p, conf, diags);
     int rules = cor_load_rules(conf, &p->loaded.set, diags);
     int enrich = cor_load_enrich(conf, &p->loaded.enrich, diags);
+    int retention = check_retention(conf, diags);
     p->rules_loaded_ns = hd_clock_wall_ns();
-    return rules != HD_OK || enrich != HD_OK ? HD_EXIT_CONFIG
-           : tls != HD_OK                    ? HD_EXIT_CERT
-                                             : HD_EXIT_OK;
+    return rules != HD_OK || enrich != HD_OK || retention != HD_OK ? HD_EXIT_CONFIG
+           : tls != HD_OK                                          ? HD_EXIT_CERT
+                                                                   : HD_EXIT_OK;
 }
 
 /* ---- start ---- */
@@ -110,7 +123,8 @@ static struct hd_journal_opts journal_opts(const struct cor_program *p,
                                     .segment_bytes = conf->segment,
                                     .segment_ns = conf->segment_age,
                                     .retain_bytes = conf->retain_bytes,
-                                    .retain_ns = conf->retain_age,
+                                    .retain_ns =
+                                        conf->retention == NULL ? conf->retain_age : 0,
                                     .max_bytes = conf->max_bytes,
                                     .reserve_bytes = conf->reserve,
                                     .retain_unread = conf->retain_unread,
@@ -260,6 +274,24 @@ static struct cor_store_conf store_of(const struct cor_conf_journal *conf,
         .dir = dir, .max_bytes = conf->max_bytes, .reserve_bytes = conf->reserve};
 }
 
+static void on_expired(void *ctx, uint64_t index)
+{
+    struct cor_program *p = ctx;
+    cor_intake_expired(p->intake, index);
+}
+
+static int open_retention(struct cor_program *p)
+{
+    const struct cor_conf_journal *conf = &p->conf->archive;
+    const struct cor_expire_opts opts = {.loop = p->loop,
+                                         .file = conf->retention,
+                                         .dir = conf->dir,
+                                         .every_ns = conf->retention_every,
+                                         .release = on_expired,
+                                         .ctx = p};
+    return conf->retention == NULL ? HD_OK : cor_expire_open(&opts, &p->expire);
+}
+
 static void open_stores(struct cor_program *p)
 {
     const struct cor_conf *conf = p->conf;
@@ -289,7 +321,13 @@ static void look_at_stores(struct cor_program *p)
         [COR_STORE_ARCHIVE] = cor_intake_archive_bytes(p->intake),
         [COR_STORE_ALERTS] = COR_READ(COR_M_ALERTS_BYTES),
         [COR_STORE_LOSSES] = COR_READ(COR_M_LOSSES_BYTES)};
+    COR_GAUGE(COR_M_REMOVED_ARCHIVE, cor_intake_archive_removed(p->intake));
+    const uint64_t removed[COR_STORES] = {
+        [COR_STORE_ARCHIVE] = COR_READ(COR_M_REMOVED_ARCHIVE),
+        [COR_STORE_ALERTS] = COR_READ(COR_M_REMOVED_ALERTS),
+        [COR_STORE_LOSSES] = COR_READ(COR_M_REMOVED_LOSSES)};
     cor_stores_look(&p->stores, bytes, &now);
+    cor_stores_removed(&p->stores, removed);
 }
 
 static void keep_closed(void *ctx)
@@ -470,6 +508,10 @@ int cor_program_start(struct cor_program *p, uv_loop_t *loop, const struct cor_c
     }
     open_stores(p);
     open_timers(p);
+    err = open_retention(p);
+    if (err != HD_OK) {
+        return fail(p, HD_EXIT_RUNTIME, "retention cannot be started", err);
+    }
     err = open_doors(p, why);
     if (err != HD_OK) {
         return fail(p, HD_EXIT_BIND, why, err);
@@ -506,6 +548,8 @@ static void close_all(struct cor_program *p)
         hd_owner_close(&p->owner, (uv_handle_t *)&p->rate_timer);
     }
     cor_keep_close(p->keep);
+    cor_expire_close(p->expire); /* it releases what the intake holds */
+    p->expire = NULL;
     cor_watch_stop(p->watch); /* it looks at the intake and at the state */
     if (p->state != NULL) {
         cor_state_stop(

@@ -14,6 +14,7 @@
 #include "correlator/program.h"
 #include "correlator/sources/watch.h"
 #include "correlator/state/state.h"
+#include "correlator/stores/expire.h"
 #include "correlator/stores/stores.h"
 
 /* Everything that files say; replaced whole. */
@@ -43,8 +44,9 @@ struct cor_program {
     struct cor_detector *detectors[COR_DETECTORS_MAX];
     unsigned n_detectors;
     struct cor_watch *watch;
-    struct cor_stores stores; /* how full they are */
-    char host[256];           /* this one */
+    struct cor_stores stores;  /* how full they are */
+    char host[256];            /* this one */
+    struct cor_expire *expire; /* NULL: retention by age alone */
     struct cor_keep *keep;
     bool has_told; /* the state thread ended with nothing left to be published */
     struct hd_metrics_server *server;

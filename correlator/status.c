@@ -97,6 +97,11 @@ static void find_problems(const struct cor_program *p, struct problems *out)
     }
     cor_stores_problems(&p->stores, say, out);
     cor_keep_problems(p->keep, say, out);
+    err = cor_expire_trouble(p->expire);
+    if (err != HD_OK) {
+        say_f(out, "retention of the archive removes nothing (%s): see the log",
+              hd_err_text(err));
+    }
     cor_status_noisy(p, say, out);
     uint64_t behind_s = lag_ms(p) / 1000;
     if ((int64_t)behind_s > p->conf->detect.lag_alarm / HD_NS_PER_SEC) {

@@ -53,7 +53,8 @@ struct hd_journal {
     bool is_ragged;     /* bytes of a refused write lie behind the tail */
     bool is_mark_stale; /* publishing failed; tried again with the next commit */
     uint64_t budget;    /* bytes that may be appended before the disk is asked again */
-    uint64_t removed_unread;
+    uint64_t released;  /* entries below this index may go */
+    uint64_t removed_bytes, removed_unread;
 };
 
 /* journal_segment.c */
@@ -83,6 +84,11 @@ void hd_jseal_add(struct hd_journal *j, struct hd_slice bytes);
 int hd_jseal_footer(struct hd_journal *j) HD_MUST_USE;
 /* The footer in j->out is durable. */
 void hd_jseal_done(struct hd_journal *j);
+
+/* journal_retain.c */
+/* Entries below this index are past their time, whatever their age: segments that hold no
+ * others go at the next trim. */
+void hd_journal_release(struct hd_journal *j, uint64_t index);
 
 /* journal.c */
 /* fdatasync and mark; on failure the journal is failed. */

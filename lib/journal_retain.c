@@ -17,7 +17,7 @@ static bool is_due(const struct hd_journal *j, int64_t now)
     bool is_over_size = j->opts.retain_bytes > 0 && j->bytes > j->opts.retain_bytes;
     bool is_over_age =
         j->opts.retain_ns > 0 && now - j->segs[1].created_ns > j->opts.retain_ns;
-    return is_over_size || is_over_age;
+    return is_over_size || is_over_age || j->segs[1].first <= j->released;
 }
 
 static int remove_oldest(struct hd_journal *j)
@@ -35,6 +35,7 @@ static int remove_oldest(struct hd_journal *j)
         return err;
     }
     j->bytes -= j->segs[0].bytes;
+    j->removed_bytes += j->segs[0].bytes;
     j->n_segs--;
     memmove(j->segs, j->segs + 1, j->n_segs * sizeof(*j->segs));
     return HD_OK;
@@ -102,6 +103,16 @@ int hd_journal_trim(struct hd_journal *j)
         removed++;
     }
     return removed;
+}
+
+void hd_journal_release(struct hd_journal *j, uint64_t index)
+{
+    j->released = index;
+}
+
+uint64_t hd_journal_removed_bytes(const struct hd_journal *j)
+{
+    return j->removed_bytes;
 }
 
 uint64_t hd_journal_removed_unread(const struct hd_journal *j)

@@ -47,6 +47,7 @@ struct hd_journal_writer {
     pthread_cond_t wake;
     struct list submitted, finished; /* under lock */
     bool is_trim_wanted, is_closing; /* under lock */
+    uint64_t released;               /* under lock */
     bool is_ended;                   /* under lock: the thread touches nothing more */
 
     uint64_t queued; /* loop thread */
@@ -54,7 +55,7 @@ struct hd_journal_writer {
     void (*closed)(void *ctx);
     void *closed_ctx;
 
-    _Atomic uint64_t bytes, syncs, removed_unread;
+    _Atomic uint64_t bytes, syncs, removed_bytes, removed_unread;
 };
 
 static void list_clear(struct list *list)
@@ -135,6 +136,7 @@ static void *disk_thread(void *ctx)
         struct item *group = list_take(&w->submitted);
         bool is_trim = w->is_trim_wanted;
         w->is_trim_wanted = false;
+        hd_journal_release(w->journal, w->released);
         is_end = w->is_closing && group == NULL;
         (void)pthread_mutex_unlock(&w->lock);
 
@@ -145,6 +147,8 @@ static void *disk_thread(void *ctx)
                    HD_KV_STR("dir", w->opts.journal.dir), HD_KV_ERR(err));
         }
         atomic_store_explicit(&w->bytes, hd_journal_bytes(w->journal),
+                              memory_order_relaxed);
+        atomic_store_explicit(&w->removed_bytes, hd_journal_removed_bytes(w->journal),
                               memory_order_relaxed);
         atomic_store_explicit(&w->removed_unread, hd_journal_removed_unread(w->journal),
                               memory_order_relaxed);
@@ -328,6 +332,15 @@ void hd_journal_writer_trim(struct hd_journal_writer *w)
     (void)pthread_mutex_unlock(&w->lock);
 }
 
+void hd_journal_writer_release(struct hd_journal_writer *w, uint64_t index)
+{
+    (void)pthread_mutex_lock(&w->lock);
+    w->released = index;
+    w->is_trim_wanted = true;
+    (void)pthread_cond_signal(&w->wake);
+    (void)pthread_mutex_unlock(&w->lock);
+}
+
 uint64_t hd_journal_writer_queued(const struct hd_journal_writer *w)
 {
     return w->queued;
@@ -341,6 +354,11 @@ uint64_t hd_journal_writer_bytes(const struct hd_journal_writer *w)
 uint64_t hd_journal_writer_syncs(const struct hd_journal_writer *w)
 {
     return atomic_load_explicit(&w->syncs, memory_order_relaxed);
+}
+
+uint64_t hd_journal_writer_removed_bytes(const struct hd_journal_writer *w)
+{
+    return atomic_load_explicit(&w->removed_bytes, memory_order_relaxed);
 }
 
 uint64_t hd_journal_writer_removed_unread(const struct hd_journal_writer *w)

@@ -466,6 +466,13 @@ uint16_t cor_intake_port(const struct cor_intake *in, size_t i)
     return i < in->n_listeners ? hd_listener_port(in->listeners[i].listener) : 0;
 }
 
+void cor_intake_expired(struct cor_intake *in, uint64_t index)
+{
+    if (in->archive != NULL && !in->is_closing) {
+        hd_journal_writer_release(in->archive, index);
+    }
+}
+
 void cor_intake_trim(struct cor_intake *in)
 {
     if (in->archive != NULL && !in->is_closing) {

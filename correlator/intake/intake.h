@@ -52,10 +52,14 @@ void cor_intake_each_connected(const struct cor_intake *intake,
                                             int64_t difference_ns),
                                void *ctx);
 
+/* Entries of the archive below this index are past their time. */
+void cor_intake_expired(struct cor_intake *intake, uint64_t index);
+
 /* ---- for /status and /metrics ---- */
 
-void cor_intake_refresh(struct cor_intake *intake);                 /* gauges */
-uint64_t cor_intake_archive_bytes(const struct cor_intake *intake); /* on disk */
+void cor_intake_refresh(struct cor_intake *intake);                   /* gauges */
+uint64_t cor_intake_archive_bytes(const struct cor_intake *intake);   /* on disk */
+uint64_t cor_intake_archive_removed(const struct cor_intake *intake); /* bytes */
 void cor_intake_status(const struct cor_intake *intake, struct hd_json *json);
 /* Calls `say` for every problem, in words for people. */
 void cor_intake_problems(const struct cor_intake *intake,

@@ -18,6 +18,11 @@ uint64_t cor_intake_archive_bytes(const struct cor_intake *in)
     return in->archive == NULL ? 0 : hd_journal_writer_bytes(in->archive);
 }
 
+uint64_t cor_intake_archive_removed(const struct cor_intake *in)
+{
+    return in->archive == NULL ? 0 : hd_journal_writer_removed_bytes(in->archive);
+}
+
 void cor_intake_refresh(struct cor_intake *in)
 {
     COR_GAUGE(COR_M_AGENTS, in->n_active);

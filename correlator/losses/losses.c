@@ -35,6 +35,12 @@ struct cor_losses {
     struct cor_day day;
 };
 
+static void show_size(const struct cor_losses *l)
+{
+    COR_GAUGE(COR_M_LOSSES_BYTES, hd_journal_bytes(l->journal));
+    COR_GAUGE(COR_M_REMOVED_LOSSES, hd_journal_removed_bytes(l->journal));
+}
+
 /* ---- life ---- */
 
 static void note_known(struct cor_losses *l, const struct hd_loss *loss);
@@ -75,7 +81,7 @@ int cor_losses_open(const struct hd_journal_opts *opts, struct cor_losses **out,
         HD_LOG(WARN, "losses", "the loss ledger's end was torn by a crash and cut",
                HD_KV_UINT("bytes", found.torn_bytes), HD_KV_STR("file", found.torn_file));
     }
-    COR_GAUGE(COR_M_LOSSES_BYTES, hd_journal_bytes(l->journal));
+    show_size(l);
     *out = l;
     return HD_OK;
 }
@@ -288,7 +294,7 @@ int cor_losses_flush(struct cor_losses *l)
     }
     /* A commit that fails takes back what was appended since the last good one. */
     int synced = hd_journal_commit(l->journal);
-    COR_GAUGE(COR_M_LOSSES_BYTES, hd_journal_bytes(l->journal));
+    show_size(l);
     if (synced == HD_OK) {
         hd_buf_consume(&l->text, appended);
     }

@@ -29,6 +29,12 @@ struct cor_publish {
     ZSTD_DCtx *unzstd;
 };
 
+static void show_size(const struct cor_publish *p)
+{
+    COR_GAUGE(COR_M_ALERTS_BYTES, hd_journal_bytes(p->journal));
+    COR_GAUGE(COR_M_REMOVED_ALERTS, hd_journal_removed_bytes(p->journal));
+}
+
 int cor_publish_open(const struct hd_journal_opts *opts, struct cor_publish **out,
                      char why[256])
 {
@@ -55,7 +61,7 @@ int cor_publish_open(const struct hd_journal_opts *opts, struct cor_publish **ou
         HD_LOG(WARN, "publish", "the alert journal's end was torn by a crash and cut",
                HD_KV_UINT("bytes", found.torn_bytes), HD_KV_STR("file", found.torn_file));
     }
-    COR_GAUGE(COR_M_ALERTS_BYTES, hd_journal_bytes(p->journal));
+    show_size(p);
     *out = p;
     return HD_OK;
 }
@@ -255,14 +261,14 @@ int cor_publish_flush(struct cor_publish *p)
     if (synced == HD_OK) {
         drop_head(p, appended);
     }
-    COR_GAUGE(COR_M_ALERTS_BYTES, hd_journal_bytes(p->journal));
+    show_size(p);
     return err != HD_OK ? err : synced;
 }
 
 void cor_publish_trim(struct cor_publish *p)
 {
     int removed = hd_journal_trim(p->journal);
-    COR_GAUGE(COR_M_ALERTS_BYTES, hd_journal_bytes(p->journal));
+    show_size(p);
     if (removed < 0) {
         HD_LOG(WARN, "publish", "the alert journal could not be sealed or shortened",
                HD_KV_STR("dir", p->dir), HD_KV_ERR(removed));

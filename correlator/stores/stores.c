@@ -191,6 +191,18 @@ void cor_stores_look(struct cor_stores *s, const uint64_t bytes[COR_STORES],
     count(s);
 }
 
+void cor_stores_removed(struct cor_stores *s, const uint64_t bytes[COR_STORES])
+{
+    for (unsigned i = 0; i < COR_STORES; i++) {
+        if (bytes[i] > s->removed[i]) {
+            HD_LOG(INFO, "stores", "retention has removed the oldest of a store",
+                   HD_KV_STR("what", names[i]),
+                   HD_KV_UINT("bytes", bytes[i] - s->removed[i]));
+        }
+        s->removed[i] = bytes[i];
+    }
+}
+
 /* ---- showing ---- */
 
 void cor_stores_problems(const struct cor_stores *s,
@@ -228,4 +240,9 @@ void cor_stores_json(const struct cor_stores *s, struct hd_json *j)
         hd_json_end(j, '}');
     }
     hd_json_end(j, ']');
+    hd_json_object(j, "removed_bytes");
+    for (unsigned i = 0; i < COR_STORES; i++) {
+        hd_json_u64(j, names[i], s->removed[i]);
+    }
+    hd_json_end(j, '}');
 }

@@ -49,6 +49,7 @@ struct cor_stores {
     struct cor_stores_opts opts;
     struct cor_store_part parts[COR_STORE_PARTS];
     size_t n;
+    uint64_t removed[COR_STORES]; /* bytes, since the start */
 };
 
 int cor_disk_of(const char *dir, struct cor_disk *out) HD_MUST_USE;
@@ -58,6 +59,9 @@ void cor_stores_init(struct cor_stores *stores, const struct cor_stores_opts *op
 /* bytes: of each journal on disk. */
 void cor_stores_look(struct cor_stores *stores, const uint64_t bytes[COR_STORES],
                      const struct cor_times *now);
+/* What retention has removed so far, in bytes; more than last time is logged. */
+void cor_stores_removed(struct cor_stores *stores, const uint64_t bytes[COR_STORES]);
 void cor_stores_problems(const struct cor_stores *stores,
                          void (*say)(void *ctx, const char *text), void *ctx);
+/* Members "stores" and "removed_bytes". */
 void cor_stores_json(const struct cor_stores *stores, struct hd_json *j);

@@ -78,5 +78,6 @@ int hd_journal_trim(struct hd_journal *j) HD_MUST_USE;
 
 uint64_t hd_journal_next_index(const struct hd_journal *j);
 uint64_t hd_journal_bytes(const struct hd_journal *j); /* all segments on disk */
-/* Entries that retention removed although a named reader had not read them. */
+/* What retention removed: bytes; entries that a named reader had not read. */
+uint64_t hd_journal_removed_bytes(const struct hd_journal *j);
 uint64_t hd_journal_removed_unread(const struct hd_journal *j);

@@ -35,10 +35,14 @@ int hd_journal_writer_submit(struct hd_journal_writer *w,
 /* Asks the thread to apply retention (readers moved on). */
 void hd_journal_writer_trim(struct hd_journal_writer *w);
 
+/* Entries below this index are past their time (hd_journal_release). */
+void hd_journal_writer_release(struct hd_journal_writer *w, uint64_t index);
+
 uint64_t hd_journal_writer_queued(
     const struct hd_journal_writer *w);                              /* bytes in flight */
 uint64_t hd_journal_writer_bytes(const struct hd_journal_writer *w); /* on disk */
 uint64_t hd_journal_writer_syncs(const struct hd_journal_writer *w);
+uint64_t hd_journal_writer_removed_bytes(const struct hd_journal_writer *w);
 /* Entries that retention removed although a named reader had not read them. */
 uint64_t hd_journal_writer_removed_unread(const struct hd_journal_writer *w);
 

@@ -54,7 +54,8 @@ class Samples:
         for name in ("ca.crt", "crl.pem"):
             shutil.copy(self.path("ca", name), self.path("etc/tls", name))
             shutil.copy(self.path("ca", name), self.path("etc/tls", "centre-" + name))
-        shutil.copy(f"{self.source}/packaging/etc/inventory.csv", self.path("etc"))
+        for name in ("inventory.csv", "retention.yml"):
+            shutil.copy(f"{self.source}/packaging/etc/{name}", self.path("etc"))
         self.write("etc/logsources.yml", "- {events: {product: fortigate}, also: {category: firewall}}\n")
         self.write("etc/forwarder.token", "token\n", 0o600)
 

@@ -13,6 +13,8 @@
 
 #include <haidang/clock.h>
 
+#include "lib/journal_priv.h"
+
 #define FIRST "00000000000000000001.zst"
 
 static unsigned count_segments(const char *dir)
@@ -536,6 +538,39 @@ static void test_max_bytes(void **state)
     hd_journal_close(j);
 }
 
+static void test_what_is_released_goes_when_it_was_read(void **state)
+{
+    (void)state;
+    const char *dir = hd_test_tmpdir();
+    struct hd_journal *j = open_small(dir, 1000, 0);
+    struct hd_journal_reader *r = hd_test_reader(dir, "slow");
+    struct hd_journal_reader *any = hd_test_reader(dir, NULL);
+    struct hd_journal_entry entry;
+    struct hd_journal_cursor at;
+    assert_int_equal(hd_journal_reader_next(r, &entry), HD_EAGAIN);
+    hd_test_append(j, 1, 40);
+    unsigned before = count_segments(dir);
+    uint64_t bytes = hd_journal_bytes(j);
+    assert_true(before > 3);
+    hd_journal_release(j, 20);
+    assert_int_equal(hd_journal_trim(j), 0); /* "slow" has read nothing */
+    hd_test_read(r, 1, 40);
+    hd_journal_reader_tell(r, &at);
+    assert_int_equal(hd_journal_reader_save(r, &at, false), HD_OK);
+    int removed = hd_journal_trim(j);
+    assert_true(removed > 0 && count_segments(dir) == before - (unsigned)removed);
+    assert_true(hd_journal_removed_bytes(j) == bytes - hd_journal_bytes(j));
+    /* a segment with an entry that is not released stays whole */
+    assert_int_equal(hd_journal_reader_next(any, &entry), HD_OK);
+    assert_true(entry.index > 1 && entry.index <= 20);
+    hd_journal_release(j, UINT64_MAX);
+    assert_true(hd_journal_trim(j) > 0);
+    assert_int_equal(count_segments(dir), 1);
+    hd_journal_reader_close(any);
+    hd_journal_reader_close(r);
+    hd_journal_close(j);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -554,6 +589,7 @@ int main(void)
         cmocka_unit_test(test_retention_waits_for_readers),
         cmocka_unit_test(test_retention_may_be_told_to_go_on),
         cmocka_unit_test(test_retention_and_sealing_by_age),
+        cmocka_unit_test(test_what_is_released_goes_when_it_was_read),
         cmocka_unit_test(test_max_bytes),
     };
     hd_test_in_memory();
