@@ -167,6 +167,9 @@ void con_show_alert(const struct con_show *show, const json_t *alert, struct hd_
     }
     add_severity(show, hd_alert_int(alert, "severity", 0), out);
     hd_buf_str(out, "  ");
+    if (hd_alert_is_test(alert)) {
+        hd_buf_printf(out, "%s  ", con_show_say(show, "[TEST]", "[THỬ NGHIỆM]"));
+    }
     colour(show, out, "\033[1m");
     hd_utf8_escape(
         out, hd_slice_str(show->is_vietnamese && title_vi[0] != '\0' ? title_vi : title));

@@ -20,6 +20,8 @@
       "Alerts that may not leave the province")                                          \
     X(FWD_M_SEVERITY, COUNTER, FWD_NAME("withheld_severity_total"),                      \
       "Alerts below a destination's severity")                                           \
+    X(FWD_M_TESTS, COUNTER, FWD_NAME("withheld_tests_total"),                            \
+      "Alerts that canaries raised; they are never sent")                                \
     X(FWD_M_KNOWN, COUNTER, FWD_NAME("known_total"),                                     \
       "Alerts read again after a restart and found in the receipts")                     \
     X(FWD_M_CORRUPT, COUNTER, FWD_NAME("corrupt_entries_total"),                         \

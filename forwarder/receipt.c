@@ -40,7 +40,8 @@ struct pending {
     void *ctx;
 };
 
-static const char *const outcomes[] = {"begun", "delivered", "retry", "stopped", "dead"};
+static const char *const outcomes[] = {"begun",   "delivered", "retry",
+                                       "stopped", "dead",      "withheld"};
 
 const char *fwd_outcome_name(enum fwd_outcome outcome)
 {
@@ -117,7 +118,7 @@ static void tail_add(struct fwd_receipts *receipts, struct hd_slice line)
     char key[KEY_MAX];
     if (destination != NULL && alert != NULL && outcome != NULL &&
         tail_key(key, destination, index, alert)) {
-        for (int i = 0; i <= FWD_DEAD; i++) {
+        for (int i = 0; i <= FWD_WITHHELD; i++) {
             if (strcmp(outcome, outcomes[i]) == 0) {
                 (void)json_object_set_new(receipts->tail, key, json_integer(i));
             }

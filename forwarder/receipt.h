@@ -17,13 +17,14 @@ enum fwd_outcome {
     FWD_BEGUN,     /* a request is about to leave */
     FWD_DELIVERED, /* the destination has taken it: final */
     FWD_RETRY,     /* not taken; it will be sent again */
-    FWD_STOPPED, /* refused in a way that a person must look at; sent again afterwards */
-    FWD_DEAD,    /* never to be taken: final, a dead letter */
+    FWD_STOPPED,  /* refused in a way that a person must look at; sent again afterwards */
+    FWD_DEAD,     /* never to be taken: final, a dead letter */
+    FWD_WITHHELD, /* a test, never sent: final */
 };
 const char *fwd_outcome_name(enum fwd_outcome outcome);
 static inline bool fwd_outcome_is_final(enum fwd_outcome outcome)
 {
-    return outcome == FWD_DELIVERED || outcome == FWD_DEAD;
+    return outcome == FWD_DELIVERED || outcome == FWD_DEAD || outcome == FWD_WITHHELD;
 }
 
 struct fwd_receipt {

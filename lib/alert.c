@@ -442,6 +442,12 @@ const json_t *hd_alert_at(const json_t *alert, const char *path)
     return NULL;
 }
 
+bool hd_alert_is_test(const json_t *alert)
+{
+    return strcmp(hd_alert_text(alert, "status"), "test") == 0 ||
+           hd_alert_at(alert, "canary") != NULL;
+}
+
 const char *hd_alert_text(const json_t *alert, const char *path)
 {
     const char *text = json_string_value(hd_alert_at(alert, path));

@@ -81,7 +81,7 @@
     static const struct hd_ashape name = {name##_members, sizeof(name##_members) /       \
                                                               sizeof(name##_members[0])}
 
-static const char *const statuses[] = {"new", "update", NULL};
+static const char *const statuses[] = {"new", "update", "test", NULL};
 static const char *const levels[] = {"informational", "low",      "medium",
                                      "high",          "critical", NULL};
 static const char *const types[] = {"detection", "event_count",      "value_count",
@@ -112,6 +112,8 @@ SHAPE(information_system, NAME_MUST("id"), NAME_MUST("name"), NAME("agency"),
 SHAPE(evidence, AS_MUST("time", HD_ASHAPE_TIME), NAME("agent"), NAME("boot"),
       INT("seq", 0, COUNT_MAX), TEXT("line"), AS("sha256", HD_ASHAPE_SHA256),
       BOOL("truncated"));
+SHAPE(canary, NAME_MUST("id"), NAME_MUST("class"), NAME_MUST("key"),
+      AS_MUST("sent", HD_ASHAPE_TIME), INT_MUST("parts", 1, COUNT_MAX));
 SHAPE(alert, INT_MUST("version", HD_ALERT_VERSION, HD_ALERT_VERSION),
       AS_MUST("id", HD_ASHAPE_UUID), ONE_OF("status", statuses), OBJ_MUST("time", times),
       INT_MUST("count", 1, COUNT_MAX), OBJ_MUST("rule", rule), OBJ("category", category),
@@ -122,7 +124,8 @@ SHAPE(alert, INT_MUST("version", HD_ALERT_VERSION, HD_ALERT_VERSION),
       OBJ("system", information_system),
       OBJS_MUST("evidence", HD_ALERT_EVIDENCE_MAX, evidence), MAP("group"),
       MAY_BE_OF("order", orders), INT("suppressed", 0, COUNT_MAX),
-      INT("throttled", 0, COUNT_MAX), ONE_OF("delivery", deliveries));
+      INT("throttled", 0, COUNT_MAX), OBJ("canary", canary),
+      ONE_OF("delivery", deliveries));
 
 const struct hd_ashape *hd_ashape_alert(void)
 {

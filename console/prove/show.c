@@ -201,6 +201,7 @@ static const char *outcome(const struct page *p, const json_t *receipt)
          "KHÔNG CHUYỂN ĐƯỢC, không gửi lại"},
         {"begun", "sent, no answer recorded yet", "đã gửi, chưa ghi nhận trả lời"},
         {"retry", "not taken yet, to be sent again", "chưa được nhận, sẽ gửi lại"},
+        {"withheld", "a test, withheld", "thử nghiệm, không gửi đi"},
         {"stopped", "refused, a person must look", "bị từ chối, cần người xử lý"},
     };
     for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {

@@ -73,6 +73,7 @@ struct fwd_destination {
 };
 
 static void next_alert(struct fwd_destination *dest);
+static void bury(struct fwd_destination *dest, const char *why);
 static void record(struct fwd_destination *dest);
 static void on_timer(uv_timer_t *timer);
 
@@ -234,6 +235,10 @@ static void on_answer(void *ctx, const struct fwd_http_result *result)
 
 static void send_message(struct fwd_destination *dest)
 {
+    if (hd_fails(!hd_alert_is_test(dest->item.alert))) {
+        bury(dest, "a test is never sent");
+        return;
+    }
     dest->setup->target.fresh = dest->is_fresh;
     int err = fwd_http_send(dest->opts.http, &dest->setup->target,
                             hd_buf_slice(&dest->message), on_answer, dest, &dest->call);
@@ -338,6 +343,10 @@ static void settle(struct fwd_destination *dest)
     case FWD_DEAD:
         on_dead(dest);
         break;
+    case FWD_WITHHELD:
+        FWD_COUNT(FWD_M_TESTS);
+        alert_done(dest);
+        break;
     case FWD_RETRY:
         FWD_COUNT(FWD_M_RETRIED);
         dest->retried++;
@@ -424,35 +433,51 @@ static void record(struct fwd_destination *dest)
 
 /* ---- the next alert ---- */
 
-static void bury(struct fwd_destination *dest, const char *why)
+/* No request will be made. */
+static void end_unsent(struct fwd_destination *dest, enum fwd_outcome outcome,
+                       const char *what, const char *why)
 {
-    dest->outcome = FWD_DEAD;
+    dest->outcome = outcome;
     dest->attempt = 0;
     dest->status = 0;
     dest->took_ms = 0;
     dest->wait_ms = 0;
-    hd_buf_clear(&dest->message);
     hd_buf_clear(&dest->response);
-    (void)snprintf(dest->reason, sizeof(dest->reason),
-                   "cannot be told in this profile: "
-                   "%.200s",
-                   why);
+    (void)snprintf(dest->reason, sizeof(dest->reason), "%s%.200s", what, why);
     record(dest);
+}
+
+static void bury(struct fwd_destination *dest, const char *why)
+{
+    hd_buf_clear(&dest->message);
+    end_unsent(dest, FWD_DEAD, "cannot be told in this profile: ", why);
+}
+
+static bool is_of_province(const struct fwd_destination *dest)
+{
+    return dest->setup->conf->scope == FWD_SCOPE_NATIONAL &&
+           strcmp(hd_alert_text(dest->item.alert, "delivery"), "national") != 0;
+}
+
+static bool is_minor(const struct fwd_destination *dest)
+{
+    return hd_alert_int(dest->item.alert, "severity", 0) < dest->setup->min_severity;
 }
 
 /* True when the alert is not for this destination. */
 static bool is_withheld(struct fwd_destination *dest)
 {
-    const json_t *alert = dest->item.alert;
-    if (alert == NULL) {
+    if (dest->item.alert == NULL) {
         return false; /* what cannot be read is a dead letter everywhere */
     }
-    if (dest->setup->conf->scope == FWD_SCOPE_NATIONAL &&
-        strcmp(hd_alert_text(alert, "delivery"), "national") != 0) {
+    if (hd_alert_is_test(dest->item.alert)) {
+        return false; /* what would have become of it is written down */
+    }
+    if (is_of_province(dest)) {
         FWD_COUNT(FWD_M_PROVINCE);
         return true;
     }
-    if (hd_alert_int(alert, "severity", 0) < dest->setup->min_severity) {
+    if (is_minor(dest)) {
         FWD_COUNT(FWD_M_SEVERITY);
         return true;
     }
@@ -476,10 +501,10 @@ static bool is_known(struct fwd_destination *dest)
     return false;
 }
 
-/* Renders with the setup in force, then the attempt begins. */
-static void attempt(struct fwd_destination *dest)
+/* With the setup in force. `why`: what is wrong. */
+static int render(struct fwd_destination *dest, char why[256])
 {
-    char why[256] = "";
+    why[0] = '\0';
     hd_buf_clear(&dest->response);
     hd_buf_clear(&dest->message);
     int err = fwd_profile_render(dest->setup->profile, dest->item.alert,
@@ -487,10 +512,37 @@ static void attempt(struct fwd_destination *dest)
     if (err == HD_OK) {
         err = hd_sha256(hd_buf_slice(&dest->message), dest->message_sha256);
     }
-    if (err == HD_OK) {
+    if (err != HD_OK && why[0] == '\0') {
+        (void)snprintf(why, 256, "%s", hd_err_text(err));
+    }
+    return err;
+}
+
+/* A canary's way ends here, whatever the profile says: its message is made, since that
+ * may fail, and stays. */
+static void withhold(struct fwd_destination *dest)
+{
+    char why[256];
+    if (render(dest, why) != HD_OK) {
+        hd_buf_clear(&dest->message);
+        end_unsent(dest, FWD_WITHHELD, "test; cannot be told in this profile: ", why);
+    } else if (is_of_province(dest) || is_minor(dest)) {
+        end_unsent(dest, FWD_WITHHELD, "test", "; such alerts do not go here");
+    } else {
+        end_unsent(dest, FWD_WITHHELD, "test", "");
+    }
+}
+
+/* Renders, then the attempt begins. */
+static void attempt(struct fwd_destination *dest)
+{
+    char why[256];
+    if (hd_alert_is_test(dest->item.alert)) {
+        withhold(dest);
+    } else if (render(dest, why) == HD_OK) {
         begin(dest);
     } else {
-        bury(dest, why[0] == '\0' ? hd_err_text(err) : why);
+        bury(dest, why);
     }
 }
 

@@ -7,6 +7,7 @@
  */
 #pragma once
 #include <jansson.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #include <haidang/buf.h>
@@ -35,6 +36,10 @@ int hd_alert_parse(struct hd_slice line, json_t **out, char why[256]) HD_MUST_US
 int hd_alert_check(const json_t *alert, char why[256]) HD_MUST_USE;
 /* Compact, keys in the schema's order, valid UTF-8. */
 int hd_alert_format(const json_t *alert, struct hd_buf *out) HD_MUST_USE;
+
+/* Raised by a canary: not real, and never to be sent to a destination. Either mark alone
+ * is enough. */
+bool hd_alert_is_test(const json_t *alert);
 
 /* Member by dotted path ("source.ip", "rule.tags"); NULL when absent. Borrowed. */
 const json_t *hd_alert_at(const json_t *alert, const char *path);

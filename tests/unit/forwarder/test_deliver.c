@@ -449,6 +449,67 @@ static void test_update_of_an_alert(void **state)
     check_order(1, 2);
 }
 
+static const char *reason_of(const json_t *list, size_t i)
+{
+    return json_string_value(json_object_get(json_array_get(list, i), "reason"));
+}
+
+/* Everything that a profile and a destination can be set to lets it pass; it stays. */
+static void test_tests_never_leave(void **state)
+{
+    (void)state;
+    world_centre(&w, "server", "200", false);
+    world_conf(&w, "    scope: province\n    min_severity: 1\n");
+    world_alert_with(&w, "status", json_string("test"));
+    world_alert_with(&w, "canary",
+                     json_pack("{s:s, s:s, s:s, s:s, s:i}", "id", "00", "class", "udp",
+                               "key", "ab", "sent", "2026-11-21T07:50:37Z", "parts", 1));
+    world_alerts(&w, 1);
+    world_start(&w);
+    world_until(&w, world_has_delivered, 1);
+    world_stop(&w);
+    assert_int_equal(w.n_got, 1);
+    check_order(3, 1);
+    assert_int_equal(HD_METRIC_GET(fwd_metrics, FWD_M_TESTS), 2);
+    assert_string_equal(world_outcomes(&w, "a"), "withheld withheld begun delivered");
+    json_t *list = world_receipts(&w);
+    const json_t *line = json_array_get(list, 0);
+    assert_string_equal(reason_of(list, 0), "test");
+    assert_int_equal(json_integer_value(json_object_get(line, "attempt")), 0);
+    assert_int_equal(json_string_length(json_object_get(line, "request_sha256")), 64);
+    assert_null(json_object_get(line, "status"));
+    json_decref(list);
+    world_start(&w); /* its receipt ends it: it is not looked at again */
+    world_alerts(&w, 1);
+    world_until(&w, world_has_delivered, 2);
+    world_stop(&w);
+    assert_string_equal(world_outcomes(&w, "a"),
+                        "withheld withheld begun delivered begun delivered");
+}
+
+static bool has_withheld(struct world *world, unsigned n)
+{
+    (void)world;
+    return HD_METRIC_GET(fwd_metrics, FWD_M_TESTS) >= n;
+}
+
+/* What would not have gone here says so. */
+static void test_tests_say_what_would_have_been(void **state)
+{
+    (void)state;
+    world_centre(&w, "server", "200", false);
+    world_conf(&w, "    min_severity: 4\n");
+    world_alert_with(&w, "status", json_string("test"));
+    world_start(&w);
+    world_until(&w, has_withheld, 1);
+    world_stop(&w);
+    assert_int_equal(w.n_got, 0);
+    json_t *list = world_receipts(&w);
+    assert_int_equal(json_array_size(list), 1);
+    assert_string_equal(reason_of(list, 0), "test; such alerts do not go here");
+    json_decref(list);
+}
+
 #define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -476,6 +537,8 @@ int main(void)
         CASE(test_put_and_journal_that_comes_late),
         CASE(test_stop_in_flight),
         CASE(test_update_of_an_alert),
+        CASE(test_tests_never_leave),
+        CASE(test_tests_say_what_would_have_been),
     };
     return cmocka_run_group_tests(tests, setup_all, NULL);
 }
