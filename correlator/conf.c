@@ -27,6 +27,7 @@
 #define AT_SUP(field) .offset = offsetof(struct cor_conf_suppress, field)
 #define AT_NOI(field) .offset = offsetof(struct cor_conf_noisy, field)
 #define AT_SRC(field) .offset = offsetof(struct cor_conf_sources, field)
+#define AT_CAN(field) .offset = offsetof(struct cor_conf_canary, field)
 #define AT_ENR(field) .offset = offsetof(struct cor_conf_enrich, field)
 
 static const struct hd_conf_item tls_items[] = {
@@ -506,6 +507,31 @@ static const struct hd_conf_item sources_items[] = {
              "of it is heard for so long, counted from the start. 0 = none is."},
     {0}};
 
+static const struct hd_conf_item canary_items[] = {
+    {.key = "keys",
+     .type = HD_CONF_PATH,
+     AT_CAN(keys),
+     .help = "Directory of public keys (*.pub): a line that one of them has signed is a "
+             "canary, a test of `haidang canary`. Without it no line is. Read at the "
+             "start."},
+    {.key = "window",
+     .type = HD_CONF_DURATION,
+     AT_CAN(window),
+     .min = SECOND,
+     .max = DAY,
+     .def = "5m",
+     .help = "A canary signed longer ago when it comes (or so far in the future) proves "
+             "nothing and raises nothing; it is counted."},
+    {.key = "overdue",
+     .type = HD_CONF_DURATION,
+     AT_CAN(overdue),
+     .min = 0,
+     .max = LONG_TIME,
+     .help = "No canary by a way in for so long, where there have been some, is a "
+             "problem; set it to some more than the time between canaries. 0s = it is "
+             "none."},
+    {0}};
+
 static const struct hd_conf_item enrich_items[] = {
     {.key = "inventory",
      .type = HD_CONF_PATH,
@@ -619,6 +645,11 @@ static const struct hd_conf_item items[] = {
      AT(sources),
      .sub = sources_items,
      .help = "Watching over the sources of lines."},
+    {.key = "canary",
+     .type = HD_CONF_SECTION,
+     AT(canary),
+     .sub = canary_items,
+     .help = "Signed tests that travel as lines do (docs/operations.md)."},
     {.key = "enrich",
      .type = HD_CONF_SECTION,
      AT(enrich),

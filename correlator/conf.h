@@ -64,6 +64,10 @@ struct cor_conf {
         bool alerts;
         int64_t remember, floor, factor, learn, slow, drift, unmonitored;
     } sources;
+    struct cor_conf_canary {
+        char *keys; /* directory; NULL: no line is a canary */
+        int64_t window, overdue;
+    } canary;
     struct cor_conf_enrich {
         char *inventory, *city, *asn;
         int64_t check_every;

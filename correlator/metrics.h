@@ -169,6 +169,20 @@
       "Bytes of these segments")                                                         \
     X(COR_M_MIRROR_BEHIND_S, GAUGE, COR_NAME("mirror_behind_seconds"),                   \
       "How long ago the oldest of them was sealed; 0 when there is none")                \
+    X(COR_M_CANARIES, COUNTER, COR_NAME("canary_lines_total"),                           \
+      "Lines of canaries, their signatures good")                                        \
+    X(COR_M_CANARIES_FORGED, COUNTER, COR_NAME("canary_forged_total"),                   \
+      "Lines that said to be canaries and were not; matched as any other line")          \
+    X(COR_M_CANARIES_STALE, COUNTER, COR_NAME("canary_stale_total"),                     \
+      "Lines of canaries that came too late (or too early) to prove anything")           \
+    X(COR_M_CANARIES_REPEATED, COUNTER, COR_NAME("canary_repeated_total"),               \
+      "Lines of canaries that came again from another place")                            \
+    X(COR_M_TEST_ALERTS, COUNTER, COR_NAME("test_alerts_total"),                         \
+      "Alerts that canaries raised; among those published")                              \
+    X(COR_M_RULES_PROVEN, GAUGE, COR_NAME("rules_proven"),                               \
+      "Rules in force that alert and that a canary has fired")                           \
+    X(COR_M_RULES_UNPROVEN, GAUGE, COR_NAME("rules_unproven"),                           \
+      "Rules in force that alert and that no canary has fired")                          \
     X(COR_M_RULES, GAUGE, COR_NAME("rules"), "Rules in force")                           \
     X(COR_M_RELOADS, COUNTER, COR_NAME("reloads_total"), "Reloads that took effect")     \
     X(COR_M_SWAP_PAUSE, GAUGE, COR_NAME("swap_pause_max_microseconds"),                  \

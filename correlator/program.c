@@ -29,6 +29,7 @@
 #define MEMORY           "detect.state"
 #define LOSSES           "losses"
 #define SOURCES          "sources.json"
+#define CANARIES         "canaries.json"
 #define SEAL_KEY         "seal.key"
 #define STATE_MODE       0750
 
@@ -65,9 +66,11 @@ void cor_program_free(struct cor_program *p)
     }
     hd_tls_free(p->tls);
     hd_sign_key_free(p->seal_key);
+    cor_canary_keys_free(p->canary_keys);
     free(p->snapshot);
     free(p->memory);
     free(p->sources);
+    free(p->canaries);
     free(p);
 }
 
@@ -101,6 +104,15 @@ static int check_retention(const struct cor_conf *conf, struct hd_diags *diags)
     return err;
 }
 
+static int load_canary_keys(struct cor_program *p, const struct cor_conf *conf,
+                            struct hd_diags *diags)
+{
+    return conf->canary.keys == NULL
+               ? HD_OK
+               : cor_canary_keys_load(conf->canary.keys, conf->canary.window, diags,
+                                      &p->canary_keys);
+}
+
 int cor_program_load(struct cor_program *p, const struct cor_conf *conf,
                      struct hd_diags *diags)
 {
@@ -108,9 +120,10 @@ int cor_program_load(struct cor_program *p, const struct cor_conf *conf,
     int rules = cor_load_rules(conf, &p->loaded.set, diags);
     int enrich = cor_load_enrich(conf, &p->loaded.enrich, diags);
     int retention = check_retention(conf, diags);
+    int keys = load_canary_keys(p, conf, diags);
     p->rules_loaded_ns = hd_clock_wall_ns();
     return rules != HD_OK || enrich != HD_OK || retention != HD_OK ? HD_EXIT_CONFIG
-           : tls != HD_OK                                          ? HD_EXIT_CERT
+           : tls != HD_OK || keys != HD_OK                         ? HD_EXIT_CERT
                                                                    : HD_EXIT_OK;
 }
 
@@ -181,7 +194,9 @@ static int open_intake(struct cor_program *p, char why[256])
     p->snapshot = in_state_dir(p, SNAPSHOT);
     p->memory = in_state_dir(p, MEMORY);
     p->sources = in_state_dir(p, SOURCES);
-    if (p->snapshot == NULL || p->memory == NULL || p->sources == NULL) {
+    p->canaries = in_state_dir(p, CANARIES);
+    if (p->snapshot == NULL || p->memory == NULL || p->sources == NULL ||
+        p->canaries == NULL) {
         (void)snprintf(why, 256, "out of memory");
         return HD_ENOMEM;
     }
@@ -216,6 +231,7 @@ static int open_state(struct cor_program *p, char why[256])
                       .rule_max = p->conf->detect.rule_memory,
                       .lateness_ns = p->conf->detect.lateness},
         .snapshot = p->memory,
+        .canaries = p->canaries,
         .archive_dir = p->conf->archive.dir,
         .snapshot_ns = p->conf->detect.snapshot,
         .detectors = (unsigned)p->conf->detect.threads,
@@ -358,7 +374,8 @@ static int open_detectors(struct cor_program *p, char why[256])
 {
     struct cor_detector_opts opts = {.count = (unsigned)p->conf->detect.threads,
                                      .archive_dir = p->conf->archive.dir,
-                                     .warm_up_ns = p->conf->detect.warm_up};
+                                     .warm_up_ns = p->conf->detect.warm_up,
+                                     .canary_keys = p->canary_keys};
     for (; opts.index < opts.count; opts.index++) {
         struct cor_detector *d = NULL;
         opts.has_start = cor_state_resume(p->state, opts.index, &opts.start);

@@ -3,6 +3,7 @@
  * The inside of the correlator as a whole, shared by program.c, reload.c and status.c.
  */
 #pragma once
+#include <haidang/json.h>
 #include <haidang/loop.h>
 #include <haidang/metrics.h>
 #include <haidang/sign.h>
@@ -36,6 +37,7 @@ struct cor_program {
     uv_timer_t rate_timer;
     struct hd_tls *tls;
     struct hd_sign_key *seal_key;
+    struct cor_canary_keys *canary_keys; /* NULL: no line is a canary */
     struct cor_loaded loaded;
     int64_t started_ns, rules_loaded_ns;
     struct cor_losses *losses;
@@ -53,6 +55,7 @@ struct cor_program {
     char *snapshot; /* path of the table of agents */
     char *memory;   /* path of what correlations remember */
     char *sources;  /* path of the inventory of sources */
+    char *canaries; /* path of what canaries have proven */
     uint64_t lines_sampled, detect_rate;
 
     uv_work_t load_work; /* reload.c */
@@ -94,6 +97,14 @@ void cor_status_rules(void *ctx, struct hd_buf *out);
 /* Says which rules are noisy. */
 void cor_status_noisy(const struct cor_program *program,
                       void (*say)(void *ctx, const char *text), void *ctx);
+
+/* ---- status_canary.c ---- */
+
+/* Which rules and ways in are proven: members of /status, metrics, problems. */
+void cor_status_canaries(const struct cor_program *program, struct hd_json *j);
+void cor_status_refresh_canaries(const struct cor_program *program);
+void cor_status_overdue(const struct cor_program *program,
+                        void (*say)(void *ctx, const char *text), void *ctx);
 
 /* ---- status.c ---- */
 

@@ -45,6 +45,7 @@ void cor_status_refresh(void *ctx)
     cor_intake_refresh(p->intake);
     cor_watch_refresh(p->watch);
     cor_keep_refresh(p->keep);
+    cor_status_refresh_canaries(p);
     COR_GAUGE(COR_M_DETECT_LAG, lag_bytes(p));
     COR_GAUGE(COR_M_DETECT_LAG_MS, lag_ms(p));
     COR_GAUGE(COR_M_RULES, rul_set_count(p->loaded.set));
@@ -103,6 +104,7 @@ static void find_problems(const struct cor_program *p, struct problems *out)
               hd_err_text(err));
     }
     cor_status_noisy(p, say, out);
+    cor_status_overdue(p, say, out);
     uint64_t behind_s = lag_ms(p) / 1000;
     if ((int64_t)behind_s > p->conf->detect.lag_alarm / HD_NS_PER_SEC) {
         say_f(out, "detection is %" PRIu64 " s behind", behind_s);
@@ -250,5 +252,6 @@ void cor_status_write(void *ctx, struct hd_buf *out)
     put_detect(p, &j);
     put_losses(p, &j);
     cor_keep_status(p->keep, &j);
+    cor_status_canaries(p, &j);
     hd_json_end(&j, '}');
 }

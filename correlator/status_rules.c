@@ -44,6 +44,9 @@ static void put_rule(struct hd_json *j, const struct rul_rule *rule,
     hd_json_u64(j, "alerts", cor_rule_read(&counts->alerts));
     hd_json_u64(j, "suppressed", cor_rule_read(&counts->suppressed));
     hd_json_u64(j, "throttled", cor_rule_read(&counts->throttled));
+    if (cor_rule_proven_ns(counts) != 0) {
+        hd_json_time(j, "proven", cor_rule_proven_ns(counts), 3);
+    }
     hd_json_bool(j, "noisy", cor_noise_is_noisy(counts, hd_clock_wall_ns()));
     hd_json_u64(j, "timed", timed);
     hd_json_u64(j, "timed_ns", timed_ns);

@@ -77,6 +77,7 @@ static int make_examiner(struct cor_detector *d, struct cor_rules *rules)
                                            .count = d->opts.count,
                                            .archive_dir = d->opts.archive_dir,
                                            .is_stopping = &d->is_stopping,
+                                           .canary_keys = d->opts.canary_keys,
                                            .seen = d->opts.seen,
                                            .deliver = deliver,
                                            .ctx = d};

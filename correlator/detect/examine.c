@@ -26,7 +26,9 @@ struct cor_examiner {
 
     struct cor_hits *out;
     struct cor_origin origin;
-    struct cor_event *copied; /* the record at hand, once a rule has matched */
+    struct cor_gate gate;
+    struct cor_canary *canary; /* the record at hand is one's */
+    struct cor_event *copied;  /* the record at hand, once a rule has matched */
     bool is_warm_up;
     bool gave_up; /* the batch was not examined to its end: its cursor must not be told */
     int64_t now_ns, watermark_ns;
@@ -55,6 +57,7 @@ int cor_examiner_new(const struct cor_examiner_opts *opts, struct cor_tools *too
         return HD_ENOMEM;
     }
     e->opts = *opts;
+    e->gate.keys = opts->canary_keys;
     e->tools = tools;
     int err = make_parts(e);
     if (err != HD_OK) {
@@ -141,6 +144,10 @@ static struct cor_event *copy_event(struct cor_examiner *e, const struct rul_eve
 static void on_hit(void *ctx, const struct rul_rule *rule, const struct rul_event *ev)
 {
     struct cor_examiner *e = ctx;
+    if (e->canary != NULL) {
+        cor_canary_match(e->canary, rule);
+        return;
+    }
     if (!e->is_warm_up) {
         cor_rule_add(&e->tools->rules->counts[rule->index]->hits, 1);
     }
@@ -218,6 +225,56 @@ static void match(struct cor_examiner *e)
                     is_sample ? on_cost : NULL, e);
 }
 
+/* The state thread hears of it also when no rule matches: that it came proves its way in.
+ */
+static void send_canary(struct cor_examiner *e)
+{
+    struct cor_event *event = copy_event(e, e->event);
+    if (e->out != NULL && cor_hits_is_full(e->out)) {
+        send_message(e);
+    }
+    if (event != NULL && obtain_message(e)) {
+        event->canary = e->canary;
+        e->canary = NULL;
+        cor_hits_add(e->out, NULL, event);
+    }
+    free(e->canary);
+    e->canary = NULL;
+    cor_event_unref(e->copied);
+    e->copied = NULL;
+}
+
+/* As if the line inside had come from that source, but for its time, which is long ago.
+ */
+static void examine_canary(struct cor_examiner *e, const struct rul_record *in,
+                           const struct hd_canary *canary)
+{
+    const struct rul_record inside = {in->source, in->recv_ns, canary->message};
+    while (cor_canary_new(canary, &e->canary) != HD_OK) {
+        if (!cor_examiner_wait(e)) {
+            return;
+        }
+    }
+    rul_decode(rul_set_decoders(e->tools->rules->set), e->decode, &inside, e->event);
+    e->event->time_ns = in->recv_ns;
+    match(e);
+    send_canary(e);
+}
+
+/* False: the line is as any other. In a warm-up a canary is passed over. */
+static bool take_canary(struct cor_examiner *e, const struct rul_record *in)
+{
+    struct hd_canary canary;
+    enum cor_gate_verdict verdict =
+        cor_gate_judge(&e->gate, in->line, e->taken_ns, &canary);
+    if (verdict == COR_GATE_STALE) {
+        COR_COUNT(COR_M_CANARIES_STALE, 1);
+    } else if (verdict == COR_GATE_CANARY && !e->is_warm_up) {
+        examine_canary(e, in, &canary);
+    }
+    return verdict != COR_GATE_LINE;
+}
+
 static void examine_record(struct cor_examiner *e, const struct hd_batch_record *record,
                            const struct hd_batch_source *source)
 {
@@ -225,6 +282,9 @@ static void examine_record(struct cor_examiner *e, const struct hd_batch_record 
         .source = source, .recv_ns = record->recv_ns, .line = record->line};
     e->origin.seq = record->seq;
     e->origin.is_truncated = (record->flags & HD_BATCH_TRUNCATED) != 0;
+    if (take_canary(e, &in)) {
+        return;
+    }
     rul_decode(rul_set_decoders(e->tools->rules->set), e->decode, &in, e->event);
     note_time(e, e->event);
     if (cor_lost_is_report(source)) {
@@ -246,6 +306,7 @@ static uint32_t examine_records(struct cor_examiner *e)
     struct hd_batch_record record;
     uint32_t n = 0;
     cor_tally_begin(e->tally);
+    cor_gate_begin_batch(&e->gate);
     while (hd_batch_reader_next(e->batch, &record) == 1) {
         if (record.source < n_sources) {
             examine_record(e, &record, &sources[record.source]);

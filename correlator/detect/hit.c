@@ -63,6 +63,31 @@ int cor_event_rebuild(struct hd_slice position, const struct rul_event_copy *kep
     return err != HD_OK ? err : cor_event_new(&origin, copy, out);
 }
 
+int cor_canary_new(const struct hd_canary *from, struct cor_canary **out)
+{
+    struct cor_canary *c = calloc(1, sizeof(*c));
+    if (c == NULL) {
+        return HD_ENOMEM;
+    }
+    c->class = from->class;
+    c->time_ns = from->time_ns;
+    c->part = from->part;
+    c->parts = from->parts;
+    c->at_ms = from->at_ms;
+    memcpy(c->id, from->id.ptr, HD_CANARY_ID_LEN);
+    memcpy(c->rule, from->rule.ptr, from->rule.len);
+    memcpy(c->key_id, from->key_id, sizeof(c->key_id));
+    *out = c;
+    return HD_OK;
+}
+
+void cor_canary_match(struct cor_canary *canary, const struct rul_rule *rule)
+{
+    if (canary->n_rules < COR_CANARY_RULES_MAX && (rule->alerts || rule->feeds)) {
+        canary->rules[canary->n_rules++] = rule;
+    }
+}
+
 struct cor_event *cor_event_ref(struct cor_event *e)
 {
     e->refs++;
@@ -73,6 +98,7 @@ void cor_event_unref(struct cor_event *e)
 {
     if (e != NULL && --e->refs == 0) {
         free(e->copy);
+        free(e->canary);
         free(e);
     }
 }

@@ -19,7 +19,8 @@ struct cor_rule_counts {
     _Atomic uint64_t timed, timed_ns; /* evaluations that were timed */
     /* state thread */
     _Atomic uint64_t alerts, suppressed, throttled;
-    _Atomic int64_t noisy_ns; /* when it was found noisy last (wall); 0 = never */
+    _Atomic int64_t noisy_ns;  /* when it was found noisy last (wall); 0 = never */
+    _Atomic int64_t proven_ns; /* by a canary, see canary/proofs.h; 0 = never */
     /* state thread alone, see state/noise.h */
     int64_t minute;
     uint64_t hits_in_minute, alerts_in_minute, held_back;

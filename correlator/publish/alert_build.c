@@ -344,6 +344,24 @@ static void put_group(struct maker *m)
     put_object(m, m->alert, "group", group);
 }
 
+/* The mark of a test, beside its status. */
+static void put_canary(struct maker *m)
+{
+    const struct cor_canary *c = m->in->event->canary;
+    if (c == NULL) {
+        return;
+    }
+    json_t *canary = json_object();
+    put_cstr(m, canary, "id", c->id);
+    put_cstr(m, canary, "class", hd_canary_class_name(c->class));
+    hd_buf_clear(&m->text);
+    hd_buf_hex(&m->text, hd_slice(c->key_id, sizeof(c->key_id)));
+    put(m, canary, "key", json_stringn_nocheck((const char *)m->text.ptr, m->text.len));
+    put_time(m, canary, "sent", c->time_ns);
+    put(m, canary, "parts", json_integer(c->parts));
+    put(m, m->alert, "canary", canary);
+}
+
 /* ---- the whole ---- */
 
 static struct cor_subject subject_of(struct maker *m)
@@ -367,7 +385,7 @@ static void fill(struct maker *m)
     bool stays = system != NULL && system->secret;
     put(m, m->alert, "version", json_integer(HD_ALERT_VERSION));
     put_cstr(m, m->alert, "id", m->in->id);
-    put_cstr(m, m->alert, "status", "new");
+    put_cstr(m, m->alert, "status", m->in->event->canary == NULL ? "new" : "test");
     put_times(m);
     put_rule(m);
     put_category(m);
@@ -384,6 +402,7 @@ static void fill(struct maker *m)
     if (m->in->throttled > 0) {
         put(m, m->alert, "throttled", json_integer((json_int_t)m->in->throttled));
     }
+    put_canary(m);
     put_cstr(m, m->alert, "delivery", stays ? "province" : m->in->rule->delivery);
 }
 

@@ -192,6 +192,20 @@ static const struct rul_rule *rule_now(const struct cor_mind *m,
                                    : rul_set_find(m->rules->set, hd_slice_str(rule->id));
 }
 
+static void take_one(struct cor_mind *m, const struct cor_hits *hits,
+                     const struct cor_hit *hit)
+{
+    bool is_of_set = hits->rules == m->rules;
+    if (hit->rule == NULL) {
+        cor_canaries_take(m->canaries, m->rules, hit->event, is_of_set);
+        return;
+    }
+    const struct rul_rule *rule = rule_now(m, hits, hit->rule);
+    if (rule != NULL) {
+        take_hit(m, rule, hit->event, is_of_set);
+    }
+}
+
 void cor_mind_take(struct cor_mind *m, const struct cor_hits *hits)
 {
     cor_losses_add_all(m->losses, hits->losses, m->out.wait_for_memory, m->out.ctx);
@@ -201,10 +215,7 @@ void cor_mind_take(struct cor_mind *m, const struct cor_hits *hits)
     m->is_warm_up = hits->is_warm_up;
     m->now_ns = hd_clock_wall_ns();
     for (uint32_t i = 0; i < hits->n; i++) {
-        const struct rul_rule *rule = rule_now(m, hits, hits->hits[i].rule);
-        if (rule != NULL) {
-            take_hit(m, rule, hits->hits[i].event, hits->rules == m->rules);
-        }
+        take_one(m, hits, &hits->hits[i]);
     }
     m->event = NULL;
 }
@@ -225,6 +236,10 @@ static void seed(void *ctx, const json_t *alert)
         hd_alert_time(alert, "time.last", &time) != HD_OK) {
         return;
     }
+    if (hd_alert_is_test(alert)) {
+        cor_canaries_seed(m->canaries, alert);
+        return; /* it takes no real alert's place */
+    }
     if (m->memory.is_resumed) {
         return;
     }
@@ -244,7 +259,10 @@ static int make_memory(struct cor_mind *m, const struct cor_state_opts *opts)
     memory.correlate.short_ctx = m->out.ctx;
     int err = cor_recent_new(opts->remember, &m->out.recent);
     err = err != HD_OK ? err : cor_memory_init(&memory, m->rules->set, &m->memory);
-    return err != HD_OK ? err : cor_evidence_new(&evidence, &m->evidence);
+    err = err != HD_OK ? err : cor_evidence_new(&evidence, &m->evidence);
+    return err != HD_OK
+               ? err
+               : cor_canaries_new(opts->canaries, m->rules, &m->out, &m->canaries);
 }
 
 int cor_mind_init(struct cor_mind *m, const struct cor_state_opts *opts,
@@ -272,6 +290,7 @@ void cor_mind_fini(struct cor_mind *m)
 {
     cor_memory_fini(&m->memory);
     cor_evidence_free(m->evidence);
+    cor_canaries_free(m->canaries);
     cor_outlet_fini(&m->out);
     cor_rules_unref(m->rules);
 }

@@ -6,6 +6,7 @@
  * the same order bring forth the same alerts. State thread.
  */
 #pragma once
+#include "correlator/canary/canaries.h"
 #include "correlator/detect/hit.h"
 #include "correlator/state/evidence.h"
 #include "correlator/state/memory.h"
@@ -22,6 +23,7 @@ struct cor_mind {
     struct cor_memory memory;
     struct cor_evidence *evidence;
     struct cor_losses *losses; /* borrowed; NULL: nobody wants to know */
+    struct cor_canaries *canaries;
 
     const struct cor_event *event; /* the hit at hand */
     bool is_warm_up;

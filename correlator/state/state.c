@@ -164,6 +164,11 @@ void cor_state_stop(struct cor_state *s)
     (void)uv_async_send(&s->wake_async);
 }
 
+const struct cor_proofs *cor_state_proofs(const struct cor_state *s)
+{
+    return cor_canaries_proofs(s->mind.canaries);
+}
+
 int cor_state_trouble(const struct cor_state *s)
 {
     return atomic_load(&s->trouble);

@@ -6,6 +6,7 @@
  * woken by the rings.
  */
 #pragma once
+#include "correlator/canary/canaries.h"
 #include "correlator/detect/detector.h"
 #include "correlator/enrich/enrich.h"
 #include "correlator/losses/losses.h"
@@ -28,7 +29,8 @@ struct cor_state_opts {
     const char *snapshot;    /* borrowed until the state is freed */
     const char *archive_dir; /* that detectors read; borrowed for the call */
     int64_t snapshot_ns;
-    unsigned detectors; /* how many will be added */
+    const char *canaries; /* file of what they have proven; borrowed; NULL: none */
+    unsigned detectors;   /* how many will be added */
 };
 
 /* Opens the alert journal and reads its newest alerts (blocking). `why`: what failed. */
@@ -56,6 +58,9 @@ void cor_state_stop(struct cor_state *state);
 bool cor_state_join(struct cor_state *state);
 /* Waits for the thread and frees everything. Blocking. */
 void cor_state_free(struct cor_state *state);
+
+/* What canaries have proven. Any thread may ask it. */
+const struct cor_proofs *cor_state_proofs(const struct cor_state *state);
 
 /* The alert journal cannot be written now: HD_E*, else HD_OK. Any thread. */
 int cor_state_trouble(const struct cor_state *state);

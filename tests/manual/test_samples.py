@@ -44,7 +44,7 @@ class Samples:
             shutil.copy(self.path("ca/issued", f"{certificate}.{kind}"), self.path("etc/tls", f"{name}.{kind}"))
 
     def prepare(self):
-        for name in ("etc/tls", "etc/rules", "etc/placeholders", "var/correlator/alerts", "run"):
+        for name in ("etc/tls", "etc/rules", "etc/placeholders", "etc/canary.d", "var/correlator/alerts", "run"):
             os.makedirs(self.path(name))
         self.haidang("ca", "init", "--dir", self.path("ca"))
         self.issue("agent", "web1")
@@ -56,6 +56,9 @@ class Samples:
             shutil.copy(self.path("ca", name), self.path("etc/tls", "centre-" + name))
         for name in ("inventory.csv", "retention.yml"):
             shutil.copy(f"{self.source}/packaging/etc/{name}", self.path("etc"))
+        subprocess.run(["openssl", "genpkey", "-algorithm", "ed25519", "-out", self.path("canary.key")], check=True)
+        subprocess.run(["openssl", "pkey", "-in", self.path("canary.key"), "-pubout", "-out",
+                        self.path("etc/canary.d/canary.pub")], check=True)
         self.write("etc/logsources.yml", "- {events: {product: fortigate}, also: {category: firewall}}\n")
         self.write("etc/forwarder.token", "token\n", 0o600)
 
