@@ -23,6 +23,27 @@
             "directory of decoders (default: as installed)", "@dirs"                     \
     }
 
+#define RULES_OPTIONS                                                                      \
+    DECODERS_OPTION,                                                                       \
+        {"placeholders",                                                                   \
+         'p',                                                                              \
+         CON_VALUE,                                                                        \
+         "DIR",                                                                            \
+         "directory with the values of %placeholders% (default: none)",                    \
+         "@dirs"},                                                                         \
+        {"logsources", 0, CON_VALUE, "FILE", "other names of log sources (default: none)", \
+         "@files"},                                                                        \
+        {"min-level",                                                                      \
+         0,                                                                                \
+         CON_VALUE,                                                                        \
+         "LEVEL",                                                                          \
+         "leave out rules of lower levels",                                                \
+         "informational low medium high critical"},                                        \
+    {                                                                                      \
+        "statuses", 0, CON_VALUE, "WORDS",                                                 \
+            "only rules of these statuses, joined by commas (default: all)", NULL          \
+    }
+
 static const struct con_option tail_options[] = {
     {"dir", 0, CON_VALUE, "DIR", "the correlator's alert journal", "@dirs"},
     {"severity", 's', CON_VALUE, "LEVEL", "at least: low, medium, high, critical",
@@ -58,6 +79,42 @@ static const struct con_option losses_options[] = {
     {0},
 };
 
+static const struct con_option canary_options[] = {
+    {"key", 'k', CON_VALUE, "FILE",
+     "Ed25519 key to sign with; made when missing, FILE.pub is for canary.keys of the "
+     "correlator (default: /etc/haidang/canary.key)",
+     "@files"},
+    {"udp", 0, CON_LIST, "HOST:PORT", "by this UDP listener of an agent; repeatable",
+     NULL},
+    {"tcp", 0, CON_LIST, "HOST:PORT", "by this TCP listener", NULL},
+    {"tls", 0, CON_LIST, "HOST:PORT", "by this TLS listener", NULL},
+    {"file", 0, CON_LIST, "FILE",
+     "by a line at the end of this file, which an agent reads", "@files"},
+    {"ca", 0, CON_VALUE, "FILE",
+     "of --tls: the authority to believe (default: the system's)", "@files"},
+    {"cert", 0, CON_VALUE, "FILE", "of --tls: our certificate", "@files"},
+    {"cert-key", 0, CON_VALUE, "FILE", "of --tls: its private key", "@files"},
+    {"rule", 'r', CON_LIST, "ID", "try this rule (id or name); repeatable", NULL},
+    {"all", 'a', CON_FLAG, NULL, "try every rule that has an example", NULL},
+    {"oldest", 'o', CON_VALUE, "N",
+     "try the N rules that were proven longest ago, or never, as the correlator says "
+     "(default: 1)",
+     NULL},
+    {"timeout", 't', CON_VALUE, "DURATION",
+     "a canary that has not arrived by then has failed (default: 30s)", NULL},
+    {"archive", 0, CON_VALUE, "DIR", "the correlator's archive", "@dirs"},
+    {"alerts", 0, CON_VALUE, "DIR", "the correlator's alert journal", "@dirs"},
+    {"receipts", 0, CON_VALUE, "DIR", "the forwarder's receipts", "@dirs"},
+    {"no-receipts", 0, CON_FLAG, NULL,
+     "the forwarder is elsewhere, or there is none: end at the alert", NULL},
+    {"run-dir", 0, CON_VALUE, "DIR",
+     "directory of the programs' sockets (default: /run/haidang)", "@dirs"},
+    RULES_OPTIONS,
+    {"json", 'j', CON_FLAG, NULL, "a JSON object for each canary, one a line", NULL},
+    SHOW_OPTIONS,
+    {0},
+};
+
 static const struct con_option sources_options[] = {
     {"run-dir", 0, CON_VALUE, "DIR",
      "directory of the programs' sockets (default: /run/haidang)", "@dirs"},
@@ -73,8 +130,9 @@ static const struct con_option status_options[] = {
      "directory of the programs' sockets (default: /run/haidang)", "@dirs"},
     {"rules", 'r', CON_FLAG, NULL, "what each rule of the correlator does and costs",
      NULL},
-    {"sort", 0, CON_VALUE, "COLUMN", "of --rules: largest first by (default: hits)",
-     "hits alerts suppressed filtered throttled cost_ns cost_ms"},
+    {"sort", 0, CON_VALUE, "COLUMN",
+     "of --rules: largest first by (default: hits); proven: longest ago first",
+     "hits alerts suppressed filtered throttled cost_ns cost_ms proven"},
     {"top", 0, CON_VALUE, "N", "of --rules: so many (default: 20)", NULL},
     {"json", 'j', CON_FLAG, NULL, "what the programs say, as one JSON object", NULL},
     SHOW_OPTIONS,
@@ -90,27 +148,6 @@ static const struct con_option decode_options[] = {
      "time zone of times without one (default: Asia/Ho_Chi_Minh)", NULL},
     {0},
 };
-
-#define RULES_OPTIONS                                                                      \
-    DECODERS_OPTION,                                                                       \
-        {"placeholders",                                                                   \
-         'p',                                                                              \
-         CON_VALUE,                                                                        \
-         "DIR",                                                                            \
-         "directory with the values of %placeholders% (default: none)",                    \
-         "@dirs"},                                                                         \
-        {"logsources", 0, CON_VALUE, "FILE", "other names of log sources (default: none)", \
-         "@files"},                                                                        \
-        {"min-level",                                                                      \
-         0,                                                                                \
-         CON_VALUE,                                                                        \
-         "LEVEL",                                                                          \
-         "leave out rules of lower levels",                                                \
-         "informational low medium high critical"},                                        \
-    {                                                                                      \
-        "statuses", 0, CON_VALUE, "WORDS",                                                 \
-            "only rules of these statuses, joined by commas (default: all)", NULL          \
-    }
 
 static const struct con_option backtest_options[] = {
     {"since", 0, CON_VALUE, "TIME",
@@ -419,6 +456,21 @@ const struct con_command con_commands[] = {
      "be read;\n"
      "2: wrong usage; 6: the ledger is not there or not readable.",
      losses_options, 0, 0, con_run_losses},
+    {"canary", "[PATH...]",
+     "sends signed tests by each way in, and traces them to the forwarder",
+     "gửi dòng thử có ký qua từng đường vào và theo dấu đến bộ chuyển tiếp",
+     "A canary is the example of a rule in a signed wrapper, sent as any line is. It is "
+     "followed\n"
+     "into the archive, to its alert, which is marked as a test, and to the receipt that "
+     "says that\n"
+     "it was withheld. Rules come from PATH (files or directories; default: those "
+     "installed). To be\n"
+     "run where the correlator's journals are. docs/operations.md has how to set it up.\n"
+     "\n"
+     "Exit status 0: all arrived in time; 1: some did not, they are named; 2: wrong "
+     "usage; 3: no\n"
+     "rule to try; 4: the key cannot be used; 6: a journal cannot be read.",
+     canary_options, 0, 1000, con_run_canary},
     {"search", "PATTERN [DIR]", "finds lines in the archive, as grep does",
      "tìm dòng trong kho lưu, như grep",
      "PATTERN is a regular expression (as of PCRE2), sought in each line as it was "

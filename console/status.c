@@ -103,6 +103,30 @@ static void show_losses(const struct con_show *show, json_t *losses, struct hd_b
     hd_buf_printf(out, "; %s: haidang losses\n", con_show_say(show, "see", "xem"));
 }
 
+/* When a canary came last, by each way in. */
+static void show_canaries(const struct con_show *show, const json_t *canaries,
+                          struct hd_buf *out)
+{
+    const char *class;
+    json_t *time;
+    json_t *last = json_object_get(canaries, "last");
+    if (json_object_size(last) == 0) {
+        return; /* of an older correlator, or there were none */
+    }
+    hd_buf_printf(
+        out, "  %s %lld / %lld",
+        con_show_say(show, "rules proven by canaries:", "luật đã được thử thành công:"),
+        (long long)number(canaries, "rules_proven"),
+        (long long)(number(canaries, "rules_proven") +
+                    number(canaries, "rules_unproven")));
+    json_object_foreach(last, class, time)
+    {
+        hd_buf_printf(out, ", %s ", class);
+        hd_utf8_escape(out, hd_slice_str(json_string_value(time)));
+    }
+    hd_buf_byte(out, '\n');
+}
+
 static void show_correlator(const struct con_show *show, const json_t *status,
                             struct hd_buf *out)
 {
@@ -118,6 +142,7 @@ static void show_correlator(const struct con_show *show, const json_t *status,
     add_size(out, number(status, "detect.lag_bytes"));
     hd_buf_byte(out, '\n');
     show_losses(show, json_object_get(status, "losses"), out);
+    show_canaries(show, json_object_get(status, "canaries"), out);
     json_array_foreach(json_object_get(status, "agents"), i, agent)
     {
         hd_buf_str(out,

@@ -12,7 +12,9 @@
 
 #include "console/ask.h"
 
-#define TOP_DEFAULT 20U
+#define TOP_DEFAULT  20U
+#define PROVEN       "proven"
+#define PROVEN_WIDTH 19 /* of a time */
 
 /* What --sort may name; the first is the default. */
 static const char *const columns[] = {"hits",      "alerts",  "suppressed", "filtered",
@@ -34,8 +36,16 @@ static int by_value(const void *a, const void *b)
     return x->at < y->at ? -1 : 1;
 }
 
+/* 0: never. */
+static int64_t proven_ns(const json_t *rule)
+{
+    int64_t ns = 0;
+    return hd_alert_time(rule, PROVEN, &ns) == HD_OK ? ns : 0;
+}
+
 json_t *con_status_rules_sorted(const json_t *answer, const char *by, size_t top)
 {
+    bool by_proof = strcmp(by, PROVEN) == 0;
     json_t *all = json_object_get(answer, "rules");
     size_t n = json_array_size(all);
     struct row *rows = calloc(n + 1, sizeof(*rows));
@@ -47,7 +57,8 @@ json_t *con_status_rules_sorted(const json_t *answer, const char *by, size_t top
     }
     for (size_t i = 0; i < n; i++) {
         json_t *rule = json_array_get(all, i);
-        rows[i] = (struct row){rule, hd_alert_int(rule, by, 0), i};
+        rows[i] = (struct row){
+            rule, by_proof ? -proven_ns(rule) : hd_alert_int(rule, by, 0), i};
     }
     qsort(rows, n, sizeof(*rows), by_value);
     for (size_t i = 0; i < n && i < top; i++) {
@@ -64,9 +75,9 @@ void con_status_rules_text(const struct con_show *show, const json_t *rules,
     json_t *rule;
     hd_buf_str(out, con_show_say(show,
                                  "      hits     alerts suppressed   filtered  throttled "
-                                 " cost ns    cost ms  rule\n",
+                                 " cost ns    cost ms  proven alive         rule\n",
                                  "      khớp   cảnh báo    lặp lại     bộ lọc   hạn chế "
-                                 "     ns      tổng ms  luật\n"));
+                                 "     ns      tổng ms  thử thành công       luật\n"));
     json_array_foreach(rules, i, rule)
     {
         const char *vi = hd_alert_text(rule, "title_vi");
@@ -78,6 +89,12 @@ void con_status_rules_text(const struct con_show *show, const json_t *rules,
                           hd_alert_int(rule, columns[k], 0));
         }
         hd_buf_byte(out, ' ');
+        if (proven_ns(rule) != 0) {
+            con_show_time(show, proven_ns(rule), out);
+        } else {
+            hd_buf_printf(out, "%*s", PROVEN_WIDTH, "-");
+        }
+        hd_buf_str(out, "  ");
         hd_utf8_escape(out, hd_slice_str(is_vi ? vi : hd_alert_text(rule, "title")));
         if (json_is_true(json_object_get(rule, "noisy"))) {
             hd_buf_str(out, con_show_say(show, "  ! noisy", "  ! quá ồn"));
@@ -93,7 +110,7 @@ static const char *column_of(const char *word)
             return columns[i];
         }
     }
-    return word == NULL ? columns[0] : NULL;
+    return word == NULL ? columns[0] : strcmp(word, PROVEN) == 0 ? PROVEN : NULL;
 }
 
 static int print(const struct con_args *args, const struct con_show *show,
@@ -121,7 +138,7 @@ static int show_rules(const struct con_args *args, const struct con_show *show)
                        hd_num_u32(hd_slice_str(top_text), UINT32_MAX, &top) != HD_OK)) {
         return con_fail(HD_EXIT_USAGE,
                         "--top is a number, --sort one of hits, alerts, "
-                        "suppressed, filtered, throttled, cost_ns, cost_ms");
+                        "suppressed, filtered, throttled, cost_ns, cost_ms, proven");
     }
     json_t *answer = con_ask_correlator(args, "/rules");
     if (answer == NULL) {

@@ -10,6 +10,7 @@
 #include <haidang/clock.h>
 
 #include "rules/correlate/correlate.h"
+#include "rules/examples.h"
 #include "rules/snapshot.h"
 
 #define START_NS (INT64_C(1767225600) * HD_NS_PER_SEC) /* 2026-01-01 */
@@ -124,6 +125,20 @@ static bool test_correlation(struct run *run, const struct rul_example *ex,
         return false;
     }
     return true;
+}
+
+bool rul_example_find(const struct rul_set *set, const struct rul_rule *rule,
+                      struct rul_example_lines *out)
+{
+    const struct rul_example *ex = set->examples[rule->index];
+    while (ex != NULL && (!ex->must_match || strcmp(ex->format, "auto") != 0)) {
+        ex = ex->next;
+    }
+    if (ex != NULL) {
+        *out =
+            (struct rul_example_lines){ex->lines, ex->n_lines, ex->repeat, ex->every_ns};
+    }
+    return ex != NULL;
 }
 
 static unsigned test_rules(struct run *run, struct rul_set *set, unsigned *examples)

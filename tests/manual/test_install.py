@@ -29,7 +29,7 @@ class Installation:
             self.say(f"{who} names {path}, which is not installed")
 
     def units(self):
-        for program in ("agent", "correlator", "forwarder"):
+        for program in ("agent", "correlator", "forwarder", "canary"):
             path = f"{self.prefix}/lib/systemd/system/haidang-{program}.service"
             for command in re.findall(r"^Exec\w*=(/\S+/haidang\S*)", self.read(path), re.M):
                 self.expect(command, path)

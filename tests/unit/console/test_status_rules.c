@@ -9,10 +9,12 @@ static json_t *answer(void)
 {
     json_error_t error;
     json_t *all = json_loads("{\"rules\":["
-                             "{\"title\":\"one\",\"hits\":5,\"cost_ns\":10},"
+                             "{\"title\":\"one\",\"hits\":5,\"cost_ns\":10,"
+                             "\"proven\":\"2026-11-21T10:00:00.000Z\"},"
                              "{\"title\":\"two\",\"hits\":7,\"cost_ns\":900,"
                              "\"title_vi\":\"hai\",\"noisy\":true},"
-                             "{\"title\":\"three\",\"hits\":5,\"cost_ns\":20},"
+                             "{\"title\":\"three\",\"hits\":5,\"cost_ns\":20,"
+                             "\"proven\":\"2026-11-20T10:00:00.000Z\"},"
                              "{\"title\":\"b\\u0007ell\"}]}",
                              0, &error);
     assert_non_null(all);
@@ -40,6 +42,9 @@ static void sorts_by_any_column(void **state)
     expect_order("hits", 100, hits, 4);
     expect_order("hits", 1, hits, 1);
     expect_order("cost_ns", 3, costs, 3);
+    /* never first, then longest ago */
+    static const char *const proven[] = {"two", "b\aell", "three", "one"};
+    expect_order("proven", 100, proven, 4);
 }
 
 static void shows_a_line_a_rule(void **state)
@@ -48,11 +53,13 @@ static void shows_a_line_a_rule(void **state)
     struct hd_buf out;
     json_t *all = answer();
     hd_buf_init(&out, 0);
-    con_status_rules_text(&(struct con_show){.is_vietnamese = true},
-                          json_object_get(all, "rules"), &out);
+    struct con_show show = {.is_vietnamese = true};
+    assert_int_equal(hd_zone_open("UTC", &show.zone), HD_OK);
+    con_status_rules_text(&show, json_object_get(all, "rules"), &out);
+    con_show_fini(&show);
     const char *text = hd_buf_cstr(&out);
-    assert_non_null(strstr(text, " hai  ! quá ồn\n"));
-    assert_non_null(strstr(text, " one\n"));
+    assert_non_null(strstr(text, " -  hai  ! quá ồn\n"));
+    assert_non_null(strstr(text, " 2026-11-21 10:00:00  one\n"));
     assert_null(strchr(text, '\a')); /* escaped */
     hd_buf_fini(&out);
     json_decref(all);
