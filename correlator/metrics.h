@@ -52,6 +52,8 @@
     X(COR_M_FULL, COUNTER, COR_NAME("archive_refusals_total"),                           \
       "Batches the archive did not take; their agents were told to back off")            \
     X(COR_M_ARCHIVE_BYTES, GAUGE, COR_NAME("archive_bytes"), "Archive on disk")          \
+    X(COR_M_ARCHIVE_QUEUE_LIMIT, GAUGE, COR_NAME("archive_queue_limit_bytes"),           \
+      "Beyond this agents have to wait, in turns")                                       \
     X(COR_M_ARCHIVE_QUEUE, GAUGE, COR_NAME("archive_queue_bytes"),                       \
       "Handed to the archive and not yet durable")                                       \
     X(COR_M_ARCHIVE_SYNCS, COUNTER, COR_NAME("archive_syncs_total"), "Syncs to disk")    \

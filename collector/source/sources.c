@@ -1,12 +1,26 @@
-/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * After a pause sources take turns: one is resumed, has an iteration of the loop for
+ * itself, then the next one, until all read again or the sink is full. The next pause
+ * ends with the source that was to come then. Were all resumed together, the one that the
+ * loop serves first, say a file that is written to without end, would fill the sink each
+ * time, and the others would never be read.
+ */
 #include "collector/source/sources.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
+#include <haidang/loop.h>
+
 struct col_sources {
+    struct hd_owner owner;
+    uv_idle_t step; /* runs while sources wait for their turns */
     struct col_source *list[COL_SOURCES_MAX];
     size_t n, open;
+    size_t turn;     /* whose it is */
+    size_t waiting;  /* still paused */
+    bool has_turn;   /* the one before is being served */
     size_t draining; /* not yet drained */
     bool is_paused, is_closing;
     struct col_source_stats
@@ -54,18 +68,33 @@ static int open_one(struct col_sources *s, const struct col_source_env *env,
     return HD_OK;
 }
 
+static void sources_freed(void *ctx)
+{
+    struct col_sources *s = ctx;
+    void (*closed)(void *) = s->closed;
+    void *closed_ctx = s->closed_ctx;
+    free(s);
+    if (closed != NULL) {
+        closed(closed_ctx);
+    }
+}
+
 int col_sources_open(const struct col_source_env *env, const struct col_conf *conf,
                      struct col_sources **out, char why[256])
 {
     struct col_sources *s = calloc(1, sizeof(*s));
-    int err = s == NULL ? HD_ENOMEM : HD_OK;
+    if (s == NULL) {
+        return HD_ENOMEM;
+    }
+    hd_owner_init(&s->owner, sources_freed, s);
+    (void)uv_idle_init(env->loop, &s->step);
+    hd_owner_add(&s->owner, (uv_handle_t *)&s->step);
+    int err = HD_OK;
     for (size_t i = 0; err == HD_OK && i < conf->n_sources; i++) {
         err = open_one(s, env, &conf->sources[i], why);
     }
     if (err != HD_OK) {
-        if (s != NULL) {
-            col_sources_close(s, NULL, NULL);
-        }
+        col_sources_close(s, NULL, NULL);
         return err;
     }
     *out = s;
@@ -75,17 +104,41 @@ int col_sources_open(const struct col_source_env *env, const struct col_conf *co
 void col_sources_pause(struct col_sources *s)
 {
     s->is_paused = true;
+    (void)uv_idle_stop(&s->step);
     for (size_t i = 0; i < s->n; i++) {
         s->list[i]->ops->pause(s->list[i]);
     }
 }
 
-/* A source that resumes may fill the sink at once: then the others stay paused. */
+static void resume_next(struct col_sources *s)
+{
+    struct col_source *source = s->list[s->turn];
+    s->turn = (s->turn + 1) % s->n;
+    s->waiting--;
+    s->has_turn = true;
+    source->ops->resume(source); /* it may fill the sink at once */
+}
+
+/* In the iteration in which a source was resumed sockets are not read any more. */
+static void on_step(uv_idle_t *idle)
+{
+    struct col_sources *s = HD_CONTAINER(idle, struct col_sources, step);
+    if (s->has_turn) {
+        s->has_turn = false;
+    } else if (s->waiting > 0) {
+        resume_next(s);
+    } else {
+        (void)uv_idle_stop(idle);
+    }
+}
+
 void col_sources_resume(struct col_sources *s)
 {
     s->is_paused = false;
-    for (size_t i = 0; i < s->n && !s->is_paused; i++) {
-        s->list[i]->ops->resume(s->list[i]);
+    s->waiting = s->n;
+    if (s->n > 0) {
+        (void)uv_idle_start(&s->step, on_step);
+        resume_next(s);
     }
 }
 
@@ -122,12 +175,8 @@ void col_sources_drain(struct col_sources *s, void (*drained)(void *ctx), void *
 
 static void finish_close(struct col_sources *s)
 {
-    void (*closed)(void *) = s->closed;
-    void *ctx = s->closed_ctx;
-    free(s);
-    if (closed != NULL) {
-        closed(ctx);
-    }
+    hd_owner_close(&s->owner, (uv_handle_t *)&s->step);
+    hd_owner_finish(&s->owner);
 }
 
 static void one_closed(void *ctx)
@@ -143,6 +192,7 @@ void col_sources_close(struct col_sources *s, void (*closed)(void *ctx), void *c
     size_t n = s->n;
     col_sources_stats(s, &s->last);
     s->is_closing = true;
+    (void)uv_idle_stop(&s->step);
     s->closed = closed;
     s->closed_ctx = ctx;
     if (n == 0) {

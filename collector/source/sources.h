@@ -16,6 +16,7 @@ struct col_sources;
 int col_sources_open(const struct col_source_env *env, const struct col_conf *conf,
                      struct col_sources **out, char why[256]) HD_MUST_USE;
 void col_sources_pause(struct col_sources *s);
+/* One after the other, in turns; a pause may come before all are. */
 void col_sources_resume(struct col_sources *s);
 void col_sources_reload(struct col_sources *s);
 /* Before col_sources_close: those whose senders can be asked to end take what is on its

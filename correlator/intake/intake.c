@@ -51,14 +51,16 @@ void cor_intake_wait(struct cor_intake *in, struct cor_session *s)
     }
 }
 
-/* In order of waiting, until the first for whom there is still no room. */
+/* In order of waiting, until the first for whom there is still no room. Who got some and
+ * has to wait again is the last. */
 static void wake_waiting(struct cor_intake *in)
 {
     struct cor_session *s;
     while (!in->is_closing && (s = TAILQ_FIRST(&in->waiting)) != NULL) {
+        size_t before = s->in.len;
         TAILQ_REMOVE(&in->waiting, s, waiting);
         s->is_waiting = false;
-        if (!cor_session_go_on(s)) {
+        if (!cor_session_go_on(s) && s->in.len == before) {
             TAILQ_REMOVE(&in->waiting, s, waiting);
             TAILQ_INSERT_HEAD(&in->waiting, s, waiting);
             return;
@@ -190,6 +192,8 @@ static void on_durable(void *ctx, int err, uint64_t index, void *token)
     struct cor_intake *in = ctx;
     struct cor_span *span = token;
     struct cor_agent *agent = span->owner;
+    cor_pace_done(&in->pace, span->bytes, span->since_ms, uv_now(in->opts.loop));
+    (void)uv_prepare_start(&in->acks_due, flush_acks); /* others may go on */
     if (err != HD_OK) {
         COR_COUNT(COR_M_FULL, 1);
         archive_failed(in, err);
@@ -430,6 +434,7 @@ int cor_intake_open(const struct cor_intake_opts *opts, struct cor_intake **out,
     TAILQ_INIT(&in->waiting);
     TAILQ_INIT(&in->acks);
     hd_buf_init(&in->scratch, SCRATCH_MAX);
+    cor_pace_init(&in->pace, opts->memory);
     cor_admit_init(&in->admit, opts->handshakes_max, opts->handshakes_per_second,
                    uv_now(opts->loop));
     init_handles(in);

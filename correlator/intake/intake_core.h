@@ -13,6 +13,7 @@
 #include "correlator/intake/admit.h"
 #include "correlator/intake/agents.h"
 #include "correlator/intake/intake.h"
+#include "correlator/intake/pace.h"
 
 enum cor_session_state {
     COR_SESSION_TLS,
@@ -57,6 +58,7 @@ struct cor_intake {
     uv_prepare_t acks_due;
     struct cor_agents agents;
     struct cor_admit admit;
+    struct cor_pace pace;           /* of what is on its way to the archive */
     struct cor_addresses addresses; /* in their handshakes */
     struct cor_listener listeners[COR_INTAKE_LISTEN_MAX];
     size_t n_listeners;

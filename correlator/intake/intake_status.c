@@ -35,6 +35,7 @@ void cor_intake_refresh(struct cor_intake *in)
     COR_COUNT(COR_M_ARCHIVE_SYNCS, syncs - in->syncs_seen);
     in->syncs_seen = syncs;
     COR_GAUGE(COR_M_ARCHIVE_BYTES, hd_journal_writer_bytes(in->archive));
+    COR_GAUGE(COR_M_ARCHIVE_QUEUE_LIMIT, in->pace.limit);
     COR_GAUGE(COR_M_ARCHIVE_QUEUE, hd_journal_writer_queued(in->archive));
 }
 

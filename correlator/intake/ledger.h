@@ -21,6 +21,7 @@ struct cor_span {
     void *owner; /* the agent's row */
     uint64_t first, last;
     uint32_t count, bytes, raw_len;
+    uint64_t since_ms; /* when it went to the archive */
     bool is_durable;
     bool skips; /* what is missing before it will never come */
 };

@@ -271,7 +271,9 @@ static int submit(struct cor_session *s, const struct hd_wire_batch *b,
 static int archive(struct cor_session *s, const struct hd_wire_batch *b)
 {
     struct cor_ledger *ledger = &s->agent->ledger;
+    struct cor_pace *pace = &s->intake->pace;
     const struct cor_span batch = {.owner = s->agent,
+                                   .since_ms = uv_now(s->intake->opts.loop),
                                    .first = b->first,
                                    .last = b->last,
                                    .count = b->count,
@@ -281,13 +283,18 @@ static int archive(struct cor_session *s, const struct hd_wire_batch *b)
     uint64_t missing = 0;
     /* What an agent that comes from another correlator sent there is not missing. */
     bool is_first = ledger->durable == 0 && ledger->head == NULL;
-    int err = cor_ledger_take(ledger, &batch, &span, &missing);
-    if (err != HD_OK) {
-        return err;
+    if (!cor_pace_take(pace, batch.bytes)) {
+        return HD_EFULL;
     }
-    err = submit(s, b, span);
+    int err = cor_ledger_take(ledger, &batch, &span, &missing);
+    if (err == HD_OK) {
+        err = submit(s, b, span);
+        if (err != HD_OK) {
+            cor_ledger_failed(ledger, span);
+        }
+    }
     if (err != HD_OK) {
-        cor_ledger_failed(ledger, span);
+        cor_pace_done(pace, batch.bytes, batch.since_ms, batch.since_ms);
         return err;
     }
     if (missing > 0 && !is_first) {

@@ -80,7 +80,7 @@ class Chain:
     def configure(self):
         world, keys = self.world, self.keys
         world.write("agent.yml", install.agent_config(
-            world, install.file_source(world.path("logs", "app.log*")) + keys.get("sources", ""),
+            world, install.file_source(world.path("logs", "app.log*"), extra=keys.get("file", "")) + keys.get("sources", ""),
             uplink="  retry_first: 10ms\n  retry_max: 100ms" + keys.get("uplink", ""),
             extra="batch_time: 20ms\nspool_reserve: 0\n" + keys.get("agent", "")))
         world.write("correlator.yml", install.correlator_config(

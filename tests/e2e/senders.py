@@ -68,6 +68,7 @@ class Stream(Sender):
     def __init__(self, kind, port, context=None, rate=500):
         super().__init__(kind, rate)
         self.port, self.context, self.out, self.connections = port, context, None, 0
+        self.wants_end = False  # of this connection, by whoever uses it
 
     def connect(self):
         out = socket.create_connection(("127.0.0.1", self.port), timeout=ANSWER)
@@ -75,8 +76,9 @@ class Stream(Sender):
         self.connections += 1
 
     def send(self, lines):
-        if self.out is not None and select.select([self.out], [], [], 0)[0]:
+        if self.out is not None and (self.wants_end or select.select([self.out], [], [], 0)[0]):
             self.end()
+            self.wants_end = False
         if self.out is None:
             self.connect()
         self.out.sendall("".join(f"{len(line)} {line}" for line in lines).encode())

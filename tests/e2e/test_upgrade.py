@@ -66,11 +66,11 @@ class Prober:
         self.thread.join()
 
 
-def make_chain(world):
-    world.peer_env()  # says that it is skipped, before anything was started
+def make_chain(world, keys=None):
+    """A chain whose agent listens for syslog, and all of whose sockets are held."""
     world.ports.update(udp=find_port(socket.SOCK_DGRAM), tcp=find_port(), tls=find_port())
-    chain = Chain(world, {"sources": "\n".join(install.syslog_source(world, f"syslog-{kind}", world.ports[kind])
-                                               for kind in ("udp", "tcp", "tls"))})
+    chain = Chain(world, dict(keys or {}, sources="\n".join(
+        install.syslog_source(world, f"syslog-{kind}", world.ports[kind]) for kind in ("udp", "tcp", "tls"))))
     run = world.run_dir
     chain.held = {
         "agent": held.Sockets(status=held.unix(f"{run}/agent.sock"), udp=held.udp(world.ports["udp"], BUFFER),
@@ -146,6 +146,7 @@ def check_numbers(world, running):
 
 def test_each_program_exchanged():
     with World() as world:
+        world.peer_env()  # says that it is skipped, before anything was started
         chain = make_chain(world)
         binaries = {name: other_binary(world, name) for name in PROGRAMS}
         chain.start_all()

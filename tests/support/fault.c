@@ -9,7 +9,9 @@
  *   HD_FAULT_TRACE=FILE    every call that could be named, a line each: CALL PATH
  *   HD_FAULT_READ_ONLY=FILE    while it exists, nothing below HD_FAULT_BELOW=DIR can be
  *                          changed (a file system with open files cannot be remounted)
- *   HD_FAULT_CLOCK=FILE    holds the seconds (int64) by which the wall clock is wrong
+ *   HD_FAULT_DISK=BYTES    a second are all that a disk takes below HD_FAULT_BELOW: a
+ * sync lasts as long as what it carries needs HD_FAULT_CLOCK=FILE    holds the seconds
+ * (int64) by which the wall clock is wrong
  */
 #include <dlfcn.h>
 #include <errno.h>
@@ -56,6 +58,7 @@ static struct {
     const char *fired, *trace, *read_only, *below;
     const volatile int64_t *clock_error_s;
     unsigned nth, times;
+    unsigned disk; /* bytes a second; 0 = as fast as it is */
     enum action action;
     atomic_uint seen;
 } fault;
@@ -96,6 +99,7 @@ __attribute__((constructor)) static void read_orders(void)
     fault.trace = getenv("HD_FAULT_TRACE");
     fault.read_only = getenv("HD_FAULT_READ_ONLY");
     fault.below = getenv("HD_FAULT_BELOW");
+    fault.disk = number(getenv("HD_FAULT_DISK"));
     if (getenv("HD_FAULT_CLOCK") != NULL) {
         map_clock(getenv("HD_FAULT_CLOCK"));
     }
@@ -349,9 +353,28 @@ ssize_t recv(int fd, void *to, size_t len, int flags)
     return is_error(action) ? -1 : done(action, REAL(recv)(fd, to, len, flags));
 }
 
+/* The disk is as slow as was ordered; one file after the other, as a disk would. */
+static void be_slow(int fd)
+{
+    char link[64], path[PATH_MAX];
+    if (fault.disk == 0 || fault.below == NULL || fd < 0 || fd >= FDS) {
+        return;
+    }
+    (void)snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+    ssize_t n = readlink(link, path, sizeof(path) - 1);
+    path[n < 0 ? 0 : n] = '\0';
+    if (strncmp(path, fault.below, strlen(fault.below)) == 0) {
+        uint64_t us = (uint64_t)(dirty[fd].to - dirty[fd].from) * 1000000 / fault.disk;
+        const struct timespec wait = {(time_t)(us / 1000000),
+                                      (long)(us % 1000000) * 1000};
+        (void)nanosleep(&wait, NULL);
+    }
+}
+
 static int sync_with(const char *name, int fd)
 {
     enum action action = meet_fd("sync", fd);
+    be_slow(fd);
     if (action == ACTION_LOSE) {
         lose(fd);
     }
