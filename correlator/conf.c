@@ -21,6 +21,7 @@
 #define AT_IN(field)  .offset = offsetof(struct cor_conf_intake, field)
 #define AT_J(field)   .offset = offsetof(struct cor_conf_journal, field)
 #define AT_NF(field)  .offset = offsetof(struct cor_conf_near_full, field)
+#define AT_TST(field) .offset = offsetof(struct cor_conf_timestamps, field)
 #define AT_MIR(field) .offset = offsetof(struct cor_conf_mirror, field)
 #define AT_RUL(field) .offset = offsetof(struct cor_conf_rules, field)
 #define AT_DET(field) .offset = offsetof(struct cor_conf_detect, field)
@@ -205,6 +206,32 @@ static const struct hd_conf_item near_full_items[] = {
      .def = "90",
      .unit = "percent",
      .help = "The same, graver; more than `warning`. 0 = not."},
+    {0}};
+
+static const struct hd_conf_item timestamps_items[] = {
+    {.key = "enabled",
+     .type = HD_CONF_BOOL,
+     AT_TST(enabled),
+     .def = "no",
+     .help =
+         "Write requests for time stamps (RFC 3161) of what is sealed into `stamps` of "
+         "each journal's directory; the forwarder brings them to the authority."},
+    {.key = "every",
+     .type = HD_CONF_DURATION,
+     AT_TST(every),
+     .min = 0,
+     .max = LONG_TIME,
+     .def = "0s",
+     .help =
+         "One for the newest file sealed within so long: the seals are a chain, and a "
+         "stamp covers all files before. 0s = one for each file."},
+    {.key = "alarm",
+     .type = HD_CONF_DURATION,
+     AT_TST(alarm),
+     .min = SECOND,
+     .max = LONG_TIME,
+     .def = "1d",
+     .help = "A request that has no reply after so long is reported as a problem."},
     {0}};
 
 static const struct hd_conf_item mirror_items[] = {
@@ -615,6 +642,11 @@ static const struct hd_conf_item items[] = {
      AT(near_full),
      .sub = near_full_items,
      .help = "Archive, alerts and losses, and the disks they are on."},
+    {.key = "timestamps",
+     .type = HD_CONF_SECTION,
+     AT(timestamps),
+     .sub = timestamps_items,
+     .help = "Time stamps of an authority on what is sealed."},
     {.key = "mirror",
      .type = HD_CONF_SECTION,
      AT(mirror),

@@ -35,6 +35,10 @@ struct cor_conf {
     struct cor_conf_near_full {
         int64_t warning, alarm; /* percent; 0 = off */
     } near_full;
+    struct cor_conf_timestamps {
+        bool enabled;
+        int64_t every, alarm;
+    } timestamps;
     struct cor_conf_mirror {
         char *dir; /* NULL: there is none */
         bool same_disk;

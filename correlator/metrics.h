@@ -157,6 +157,10 @@
       "The same of the loss ledger")                                                     \
     X(COR_M_NEAR_FULL, COUNTER, COR_NAME("near_full_total"),                             \
       "Times one of them passed near_full.warning or near_full.alarm")                   \
+    X(COR_M_STAMPS_REQUESTED, COUNTER, COR_NAME("timestamps_requested_total"),           \
+      "Requests for time stamps written")                                                \
+    X(COR_M_STAMPS_PENDING, GAUGE, COR_NAME("timestamps_pending"),                       \
+      "Requests for time stamps that the forwarder has not brought a reply to")          \
     X(COR_M_MIRROR_SEGMENTS, COUNTER, COR_NAME("mirror_segments_total"),                 \
       "Segments copied to the mirror, read back and verified")                           \
     X(COR_M_MIRROR_BYTES, COUNTER, COR_NAME("mirror_bytes_total"),                       \

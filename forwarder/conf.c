@@ -13,6 +13,7 @@
 #define AT_DST(member) .offset = offsetof(struct fwd_conf_destination, member)
 #define AT_TLS(member) .offset = offsetof(struct fwd_conf_tls, member)
 #define AT_RCP(member) .offset = offsetof(struct fwd_conf_receipts, member)
+#define AT_TST(member) .offset = offsetof(struct fwd_conf_timestamp, member)
 #define AT_SET(member) .offset = offsetof(struct fwd_setting, member)
 #define SECONDS(n)     ((n)*HD_NS_PER_SEC)
 
@@ -214,6 +215,69 @@ static const struct hd_conf_item receipts_items[] = {
      .help = "Keep so much of the disk free; sending stops below."},
     {0}};
 
+static const struct hd_conf_item timestamp_items[] = {
+    {.key = "url",
+     .type = HD_CONF_STRING,
+     AT_TST(url),
+     .min = 8,
+     .max = 1024,
+     .help =
+         "The time-stamping authority (RFC 3161): https://... or http://...; what it "
+         "gets is a hash, and what it answers is signed. None given: no time stamps."},
+    {.key = "ca",
+     .type = HD_CONF_PATH,
+     AT_TST(ca),
+     .help =
+         "Certificates (PEM) that the authority's must come from. Mandatory with url."},
+    {.key = "policy",
+     .type = HD_CONF_STRING,
+     AT_TST(policy),
+     .min = 3,
+     .max = 127,
+     .help = "Object identifier of the policy that stamps must name; none given: any."},
+    {.key = "tls_ca",
+     .type = HD_CONF_PATH,
+     AT_TST(tls_ca),
+     .help = "For an https:// url: CA certificates of the server; without it the "
+             "system's."},
+    {.key = "dirs",
+     .type = HD_CONF_STRINGS,
+     AT_TST(dirs),
+     .count_offset = offsetof(struct fwd_conf_timestamp, n_dirs),
+     .def = "/var/lib/haidang/correlator/archive/stamps, "
+            "/var/lib/haidang/correlator/alerts/stamps, "
+            "/var/lib/haidang/correlator/losses/stamps",
+     .help = "Where the correlator puts its requests; the stamps are put beside them."},
+    {.key = "timeout",
+     .type = HD_CONF_DURATION,
+     AT_TST(timeout),
+     .min = HD_NS_PER_MS,
+     .max = SECONDS(600),
+     .def = "30s",
+     .help = "Until the answer is complete."},
+    {.key = "retry_first",
+     .type = HD_CONF_DURATION,
+     AT_TST(retry_first),
+     .min = HD_NS_PER_MS,
+     .max = SECONDS(3600),
+     .def = "5s",
+     .help = "First wait after a failure; doubles with each, with jitter."},
+    {.key = "retry_max",
+     .type = HD_CONF_DURATION,
+     AT_TST(retry_max),
+     .min = HD_NS_PER_MS,
+     .max = SECONDS(86400),
+     .def = "10m",
+     .help = "Longest wait after a failure."},
+    {.key = "alarm",
+     .type = HD_CONF_DURATION,
+     AT_TST(alarm),
+     .min = 0,
+     .max = SECONDS(86400LL * 366),
+     .def = "1h",
+     .help = "No stamp could be had for so long: that is reported as a problem."},
+    {0}};
+
 static const struct hd_conf_item items[] = {
     HD_LOG_CONF_ITEM(struct fwd_conf, log),
     {.key = "alerts",
@@ -251,6 +315,11 @@ static const struct hd_conf_item items[] = {
      AT(receipts),
      .sub = receipts_items,
      .help = "What became of each alert, kept for audits."},
+    {.key = "timestamp",
+     .type = HD_CONF_SECTION,
+     AT(timestamp),
+     .sub = timestamp_items,
+     .help = "Time stamps for what the correlator seals."},
     {.key = "destinations",
      .type = HD_CONF_LIST,
      AT(destinations),
@@ -273,12 +342,32 @@ static bool is_reader_name(const char *name)
     return true;
 }
 
+static void check_timestamp(const struct fwd_conf_timestamp *conf, const char *path,
+                            struct hd_diags *diags)
+{
+    if (conf->url == NULL) {
+        return;
+    }
+    if (strncmp(conf->url, "https://", 8) != 0 && strncmp(conf->url, "http://", 7) != 0) {
+        hd_diag_error(diags, path, 0, 0,
+                      "timestamp.url: %s is neither https:// nor http://", conf->url);
+    }
+    if (conf->ca == NULL) {
+        hd_diag_error(diags, path, 0, 0,
+                      "timestamp.ca is missing: whose stamps are believed");
+    }
+    if (conf->n_dirs == 0) {
+        hd_diag_error(diags, path, 0, 0, "timestamp.dirs: there is none");
+    }
+}
+
 static void check(const void *given, const char *path, struct hd_diags *diags)
 {
     const struct fwd_conf *conf = given;
     if (conf->n_destinations == 0) {
         hd_diag_error(diags, path, 0, 0, "destinations: there is none");
     }
+    check_timestamp(&conf->timestamp, path, diags);
     for (size_t i = 0; i < conf->n_destinations; i++) {
         const struct fwd_conf_destination *dest = &conf->destinations[i];
         if (!is_reader_name(dest->name)) {

@@ -40,6 +40,14 @@ struct fwd_conf_receipts {
     uint64_t max_bytes, reserve;
 };
 
+struct fwd_conf_timestamp {
+    char *url; /* NULL: there is no authority */
+    char *ca, *tls_ca, *policy;
+    char **dirs;
+    size_t n_dirs;
+    int64_t timeout, retry_first, retry_max, alarm;
+};
+
 struct fwd_conf {
     struct hd_log_conf log;
     char *alerts, *state_dir, *status;
@@ -47,6 +55,7 @@ struct fwd_conf {
     char **accept_unofficial_profile;
     size_t n_accept_unofficial_profile;
     struct fwd_conf_receipts receipts;
+    struct fwd_conf_timestamp timestamp;
     struct fwd_conf_destination *destinations;
     size_t n_destinations;
 };

@@ -19,6 +19,7 @@
 #include "forwarder/deliver/destination.h"
 #include "forwarder/metrics.h"
 #include "forwarder/setup.h"
+#include "forwarder/stamps.h"
 
 #define MODULE     "forwarder"
 #define STATE_MODE 0750
@@ -29,6 +30,7 @@ struct fwd_program {
     struct hd_sign_key *seal_key;
     struct fwd_receipts *receipts;
     struct fwd_http *http;
+    struct fwd_stamps *stamps; /* NULL: there is no authority */
     struct hd_metrics_server *server;
     struct fwd_destination **destinations;
     size_t n_destinations;
@@ -68,6 +70,10 @@ int fwd_program_check(const struct fwd_conf *conf, struct hd_diags *diags)
     }
     int code = load_setups(conf, diags, setups);
     free_setups(setups, conf->n_destinations);
+    if (conf->timestamp.url != NULL) {
+        int stamps = fwd_stamps_check(&conf->timestamp, diags);
+        code = code == HD_EXIT_OK ? stamps : code;
+    }
     return code;
 }
 
@@ -89,10 +95,17 @@ static void refresh(void *ctx)
     HD_METRIC_SET(fwd_metrics, FWD_M_STOPPED_NOW, stopped);
     HD_METRIC_SET(fwd_metrics, FWD_M_RECEIPT_BYTES,
                   fwd_receipts_bytes(program->receipts));
+    if (program->stamps != NULL) {
+        fwd_stamps_refresh(program->stamps);
+    }
 }
 
 static bool has_problem(const struct fwd_program *program)
 {
+    char text[384];
+    if (program->stamps != NULL && fwd_stamps_problem(program->stamps, text)) {
+        return true;
+    }
     for (size_t i = 0; i < program->n_destinations; i++) {
         if (fwd_destination_problem(program->destinations[i])[0] != '\0') {
             return true;
@@ -115,6 +128,10 @@ static void put_problems(const struct fwd_program *program, struct hd_json *j)
             hd_json_cstr(j, NULL, text);
         }
     }
+    char text[384];
+    if (program->stamps != NULL && fwd_stamps_problem(program->stamps, text)) {
+        hd_json_cstr(j, NULL, text);
+    }
     hd_json_end(j, ']');
 }
 
@@ -135,6 +152,9 @@ static void status(void *ctx, struct hd_buf *out)
         fwd_destination_status(program->destinations[i], out);
     }
     hd_buf_byte(out, ']');
+    if (program->stamps != NULL) {
+        fwd_stamps_status(program->stamps, &j);
+    }
     hd_json_end(&j, '}');
 }
 
@@ -234,6 +254,26 @@ static int open_destinations(struct fwd_program *program, struct fwd_setup **set
     return HD_EXIT_OK;
 }
 
+static int open_stamps(struct fwd_program *program, char why[256])
+{
+    const struct fwd_stamps_opts opts = {.loop = program->loop,
+                                         .http = program->http,
+                                         .conf = &program->conf->timestamp,
+                                         .freed = part_gone,
+                                         .ctx = program};
+    if (opts.conf->url == NULL) {
+        return HD_EXIT_OK;
+    }
+    int err = fwd_stamps_open(&opts, &program->stamps);
+    if (err != HD_OK) {
+        (void)snprintf(why, 256, "timestamp.ca %.180s: %s", opts.conf->ca,
+                       hd_err_text(err));
+        return HD_EXIT_CERT;
+    }
+    program->n_open++;
+    return HD_EXIT_OK;
+}
+
 static int open_status(struct fwd_program *program, char why[256])
 {
     const struct hd_metrics_server_opts opts = {.listen = program->conf->status,
@@ -264,6 +304,7 @@ static int open_all(struct fwd_program *program, struct fwd_setup **setups, char
     if (code == HD_EXIT_OK) {
         code = open_destinations(program, setups, why);
     }
+    code = code == HD_EXIT_OK ? open_stamps(program, why) : code;
     return code == HD_EXIT_OK ? open_status(program, why) : code;
 }
 
@@ -320,6 +361,9 @@ void fwd_program_reload(struct fwd_program *program)
                    HD_KV_STR("destination", conf->name));
         }
     }
+    if (program->stamps != NULL) {
+        fwd_stamps_reload(program->stamps);
+    }
 }
 
 /* ---- stop ---- */
@@ -331,6 +375,9 @@ void fwd_program_stop(struct fwd_program *program)
     }
     for (size_t i = 0; i < program->n_destinations; i++) {
         fwd_destination_close(program->destinations[i]);
+    }
+    if (program->stamps != NULL) {
+        fwd_stamps_close(program->stamps);
     }
     if (program->http != NULL) {
         fwd_http_close(program->http);

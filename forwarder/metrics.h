@@ -30,6 +30,14 @@
       "Times that alerts were removed before they were read")                            \
     X(FWD_M_RECEIPT_ERRORS, COUNTER, FWD_NAME("receipt_errors_total"),                   \
       "Receipts that could not be written at once")                                      \
+    X(FWD_M_STAMPED, COUNTER, FWD_NAME("timestamps_total"),                              \
+      "Time stamps verified and stored")                                                 \
+    X(FWD_M_STAMPS_FAILED, COUNTER, FWD_NAME("timestamp_failures_total"),                \
+      "Times that no time stamp could be had")                                           \
+    X(FWD_M_STAMPS_PENDING, GAUGE, FWD_NAME("timestamps_pending"),                       \
+      "Requests for time stamps without a reply")                                        \
+    X(FWD_M_STAMPS_FAILING, GAUGE, FWD_NAME("timestamps_failing_seconds"),               \
+      "Since when no time stamp could be had; 0 = all well")                             \
     X(FWD_M_PENDING, GAUGE, FWD_NAME("pending"),                                         \
       "Alerts not yet sent, all destinations")                                           \
     X(FWD_M_FAILING, GAUGE, FWD_NAME("failing_seconds"),                                 \

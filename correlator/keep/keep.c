@@ -6,6 +6,7 @@
 #include "correlator/keep/keep.h"
 
 #include <inttypes.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -14,6 +15,7 @@
 #include <haidang/slice.h>
 
 #include "correlator/keep/mirror.h"
+#include "correlator/keep/stamper.h"
 #include "correlator/metrics.h"
 
 #define WHY_MAX 512U
@@ -22,10 +24,12 @@
 struct job {
     char *dir;
     const char *name;
-    struct cor_mirror mirror;      /* of the work */
-    struct cor_mirror_state state; /* as it was when the work was done */
-    int64_t again_ns;              /* the mirror rests until then; monotonic */
-    bool is_due;                   /* for the work that begins */
+    struct cor_stamper stamper; /* of the work, as is the mirror */
+    struct cor_mirror mirror;
+    struct cor_stamper_state stamps; /* as it was when the work was done */
+    struct cor_mirror_state state;
+    int64_t again_ns; /* the mirror rests until then; monotonic */
+    bool is_due;      /* the mirror, in the work that begins */
 };
 
 struct cor_keep {
@@ -35,12 +39,18 @@ struct cor_keep {
     uv_timer_t timer;
     uv_work_t work;
     atomic_bool stop;
+    bool is_look;          /* the work looks at everything anew */
     bool is_busy, is_gone; /* gone: the timer */
 };
 
 static bool has_mirror(const struct cor_keep *keep)
 {
     return keep->opts.conf->mirror.dir != NULL;
+}
+
+static bool has_stamps(const struct cor_keep *keep)
+{
+    return keep->opts.conf->timestamps.enabled;
 }
 
 /* ---- life ---- */
@@ -60,6 +70,8 @@ static int open_job(struct cor_keep *keep, unsigned i)
     struct job *job = &keep->jobs[i];
     job->name = journal->name;
     job->dir = hd_slice_dup(hd_slice_str(journal->dir));
+    job->stamper = (struct cor_stamper){.dir = job->dir,
+                                        .every_ns = keep->opts.conf->timestamps.every};
     const struct cor_mirror_opts opts = {.name = job->name,
                                          .from = job->dir,
                                          .base = conf->dir,
@@ -128,8 +140,12 @@ static void work(uv_work_t *request)
 {
     struct cor_keep *keep = HD_CONTAINER(request, struct cor_keep, work);
     for (unsigned i = 0; i < COR_KEEP_JOURNALS && !atomic_load(&keep->stop); i++) {
-        if (keep->jobs[i].is_due) {
-            cor_mirror_step(&keep->jobs[i].mirror);
+        struct job *job = &keep->jobs[i];
+        if (keep->is_look && has_stamps(keep)) {
+            cor_stamper_step(&job->stamper);
+        }
+        if (job->is_due) {
+            cor_mirror_step(&job->mirror);
         }
     }
 }
@@ -145,6 +161,12 @@ static void count(const struct cor_mirror_state *was, const struct cor_mirror_st
 static bool take_result(struct cor_keep *keep, struct job *job)
 {
     const struct cor_mirror_state *state = &job->mirror.state;
+    COR_COUNT(COR_M_STAMPS_REQUESTED,
+              job->stamper.state.requested - job->stamps.requested);
+    job->stamps = job->stamper.state;
+    if (!job->is_due) {
+        return false;
+    }
     if (state->failed > job->state.failed && !state->is_more) {
         job->again_ns = hd_clock_mono_ns() + keep->opts.conf->mirror.retry;
     }
@@ -162,9 +184,7 @@ static void done(uv_work_t *request, int status)
     (void)status; /* nobody cancels it */
     keep->is_busy = false;
     for (unsigned i = 0; i < COR_KEEP_JOURNALS; i++) {
-        if (keep->jobs[i].is_due) {
-            is_more |= take_result(keep, &keep->jobs[i]);
-        }
+        is_more |= take_result(keep, &keep->jobs[i]);
     }
     if (is_more && hd_owner_is_open(&keep->owner)) {
         begin(keep, true);
@@ -176,7 +196,8 @@ static void done(uv_work_t *request, int status)
 static void begin(struct cor_keep *keep, bool is_on)
 {
     int64_t now_ns = hd_clock_mono_ns();
-    bool is_any = false;
+    bool is_any = !is_on && has_stamps(keep);
+    keep->is_look = !is_on;
     for (unsigned i = 0; i < COR_KEEP_JOURNALS; i++) {
         struct job *job = &keep->jobs[i];
         job->is_due =
@@ -198,7 +219,7 @@ static void on_look(uv_timer_t *timer)
 void cor_keep_run(struct cor_keep *keep)
 {
     uint64_t retry_ms = (uint64_t)(keep->opts.conf->mirror.retry / HD_NS_PER_MS);
-    if (has_mirror(keep)) {
+    if (has_mirror(keep) || has_stamps(keep)) {
         (void)uv_timer_start(&keep->timer, on_look, 0,
                              retry_ms < LOOK_MS ? retry_ms : LOOK_MS);
     }
@@ -206,31 +227,31 @@ void cor_keep_run(struct cor_keep *keep)
 
 /* ---- telling ---- */
 
-static uint64_t age_s(const struct cor_mirror_state *state)
+static uint64_t age_s(int64_t since_ns)
 {
-    int64_t age_ns = hd_clock_wall_ns() - state->oldest_ns;
-    return state->oldest_ns == 0 || age_ns < 0 ? 0 : (uint64_t)(age_ns / HD_NS_PER_SEC);
+    int64_t age_ns = hd_clock_wall_ns() - since_ns;
+    return since_ns == 0 || age_ns < 0 ? 0 : (uint64_t)(age_ns / HD_NS_PER_SEC);
 }
 
 void cor_keep_refresh(const struct cor_keep *keep)
 {
-    uint64_t segments = 0, bytes = 0, worst_s = 0;
+    uint64_t segments = 0, bytes = 0, worst_s = 0, pending = 0;
     for (unsigned i = 0; i < COR_KEEP_JOURNALS; i++) {
         const struct cor_mirror_state *state = &keep->jobs[i].state;
+        uint64_t one_s = age_s(state->oldest_ns);
         segments += state->behind;
         bytes += state->behind_bytes;
-        worst_s = age_s(state) > worst_s ? age_s(state) : worst_s;
+        worst_s = one_s > worst_s ? one_s : worst_s;
+        pending += keep->jobs[i].stamps.pending;
     }
     COR_GAUGE(COR_M_MIRROR_BEHIND, segments);
     COR_GAUGE(COR_M_MIRROR_BEHIND_BYTES, bytes);
     COR_GAUGE(COR_M_MIRROR_BEHIND_S, worst_s);
+    COR_GAUGE(COR_M_STAMPS_PENDING, pending);
 }
 
-void cor_keep_status(const struct cor_keep *keep, struct hd_json *j)
+static void put_mirror(const struct cor_keep *keep, struct hd_json *j)
 {
-    if (!has_mirror(keep)) {
-        return;
-    }
     hd_json_object(j, "mirror");
     hd_json_cstr(j, "dir", keep->opts.conf->mirror.dir);
     hd_json_array(j, "journals");
@@ -240,7 +261,7 @@ void cor_keep_status(const struct cor_keep *keep, struct hd_json *j)
         hd_json_cstr(j, "journal", keep->jobs[i].name);
         hd_json_u64(j, "behind", state->behind);
         hd_json_u64(j, "behind_bytes", state->behind_bytes);
-        hd_json_u64(j, "behind_s", age_s(state));
+        hd_json_u64(j, "behind_s", age_s(state->oldest_ns));
         hd_json_u64(j, "copied", state->placed);
         hd_json_u64(j, "removed", state->removed);
         hd_json_cstr(j, "problem", state->why);
@@ -250,24 +271,83 @@ void cor_keep_status(const struct cor_keep *keep, struct hd_json *j)
     hd_json_end(j, '}');
 }
 
+static void put_stamps(const struct cor_keep *keep, struct hd_json *j)
+{
+    hd_json_array(j, "timestamps");
+    for (unsigned i = 0; i < COR_KEEP_JOURNALS; i++) {
+        const struct cor_stamper_state *stamps = &keep->jobs[i].stamps;
+        hd_json_object(j, NULL);
+        hd_json_cstr(j, "journal", keep->jobs[i].name);
+        hd_json_u64(j, "requested", stamps->requested);
+        hd_json_u64(j, "pending", stamps->pending);
+        hd_json_u64(j, "pending_s", age_s(stamps->oldest_ns));
+        hd_json_cstr(j, "problem", stamps->why);
+        hd_json_end(j, '}');
+    }
+    hd_json_end(j, ']');
+}
+
+void cor_keep_status(const struct cor_keep *keep, struct hd_json *j)
+{
+    if (has_mirror(keep)) {
+        put_mirror(keep, j);
+    }
+    if (has_stamps(keep)) {
+        put_stamps(keep, j);
+    }
+}
+
+struct told {
+    void (*say)(void *ctx, const char *text);
+    void *ctx;
+};
+
+static void say_f(const struct told *told, const char *fmt, ...) HD_PRINTF(2, 3);
+static void say_f(const struct told *told, const char *fmt, ...)
+{
+    char text[WHY_MAX];
+    va_list args;
+    va_start(args, fmt);
+    (void)vsnprintf(text, sizeof(text), fmt, args);
+    va_end(args);
+    told->say(told->ctx, text);
+}
+
+static void mirror_problem(const struct cor_keep *keep, const struct job *job,
+                           const struct told *told)
+{
+    const struct cor_mirror_state *state = &job->state;
+    uint64_t since_s = age_s(state->oldest_ns);
+    if (state->why[0] != '\0') {
+        say_f(told, "the mirror of %s: %s", job->name, state->why);
+    } else if (since_s > (uint64_t)(keep->opts.conf->mirror.alarm / HD_NS_PER_SEC)) {
+        say_f(told,
+              "the mirror of %s is behind: %" PRIu64 " segments, %" PRIu64
+              " MiB, the oldest was sealed %" PRIu64 " s ago",
+              job->name, state->behind, state->behind_bytes >> 20, since_s);
+    }
+}
+
+static void stamps_problem(const struct cor_keep *keep, const struct job *job,
+                           const struct told *told)
+{
+    uint64_t since_s = age_s(job->stamps.oldest_ns);
+    if (job->stamps.why[0] != '\0') {
+        say_f(told, "requests for time stamps of %s: %s", job->name, job->stamps.why);
+    } else if (since_s > (uint64_t)(keep->opts.conf->timestamps.alarm / HD_NS_PER_SEC)) {
+        say_f(told,
+              "%" PRIu64 " requests for time stamps of %s have no reply, the oldest for "
+              "%" PRIu64 " s: see the forwarder",
+              job->stamps.pending, job->name, since_s);
+    }
+}
+
 void cor_keep_problems(const struct cor_keep *keep,
                        void (*say)(void *ctx, const char *text), void *ctx)
 {
-    uint64_t alarm_s = (uint64_t)(keep->opts.conf->mirror.alarm / HD_NS_PER_SEC);
+    const struct told told = {say, ctx};
     for (unsigned i = 0; i < COR_KEEP_JOURNALS; i++) {
-        const struct cor_mirror_state *state = &keep->jobs[i].state;
-        char text[WHY_MAX];
-        if (state->why[0] != '\0') {
-            (void)snprintf(text, sizeof(text), "the mirror of %s: %s", keep->jobs[i].name,
-                           state->why);
-            say(ctx, text);
-        } else if (age_s(state) > alarm_s) {
-            (void)snprintf(text, sizeof(text),
-                           "the mirror of %s is behind: %" PRIu64 " segments, %" PRIu64
-                           " MiB, the oldest was sealed %" PRIu64 " s ago",
-                           keep->jobs[i].name, state->behind, state->behind_bytes >> 20,
-                           age_s(state));
-            say(ctx, text);
-        }
+        mirror_problem(keep, &keep->jobs[i], &told);
+        stamps_problem(keep, &keep->jobs[i], &told);
     }
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What is done with segments after they were sealed: a second copy of them in the mirror.
- * The work is done aside, one segment at a time, so that an end never waits for long and
- * intake never. Loop thread.
+ * What is done with segments after they were sealed: requests for time stamps, a second
+ * copy in the mirror. The work is done aside, one segment at a time, so that an end never
+ * waits for long and intake never. Loop thread.
  */
 #pragma once
 #include <uv.h>

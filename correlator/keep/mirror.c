@@ -15,11 +15,13 @@
 #include <haidang/fs.h>
 #include <haidang/journal_copy.h>
 #include <haidang/log.h>
+#include <haidang/stamp.h>
 
-#define MODULE   "mirror"
-#define DIR_MODE 0750
-#define NONE     SIZE_MAX
-#define STEP     ((size_t)256 << 10)
+#define MODULE    "mirror"
+#define DIR_MODE  0750
+#define FILE_MODE 0640
+#define NONE      SIZE_MAX
+#define STEP      ((size_t)256 << 10)
 
 struct step {
     struct cor_mirror *m;
@@ -308,6 +310,7 @@ static void copy_next(struct step *s)
     m->state.is_more = err == HD_OK || err == HD_ECORRUPT || err == HD_ENOENT;
     m->after = m->state.is_more ? first : m->after;
     if (err == HD_OK) {
+        m->stamps_seen = (struct timespec){0}; /* it may be a new disk */
         m->state.placed++;
         m->state.placed_bytes += s->seg.bytes;
         m->state.behind--;
@@ -315,6 +318,55 @@ static void copy_next(struct step *s)
         return; /* retention was faster; or we were asked to stop */
     } else if (!s->is_bad) {
         hinder(m, "segment %020" PRIu64 " to %s: %s", first, m->to, hd_err_text(err));
+    }
+}
+
+/* ---- time stamps ---- */
+
+static int copy_stamp(void *ctx, const char *name)
+{
+    const struct step *s = ctx;
+    char from[PATH_MAX], to[PATH_MAX];
+    struct hd_buf reply;
+    uint64_t first = 0;
+    if (!hd_stamp_name_parse(name, HD_STAMP_REPLY_END, &first)) {
+        return HD_OK;
+    }
+    int err =
+        hd_stamp_path(s->m->opts.from, first, HD_STAMP_REPLY_END, from, sizeof(from));
+    err = err == HD_OK
+              ? hd_stamp_path(s->m->to, first, HD_STAMP_REPLY_END, to, sizeof(to))
+              : err;
+    if (err != HD_OK || access(to, F_OK) == 0) {
+        return err;
+    }
+    hd_buf_init(&reply, HD_STAMP_MAX + 1);
+    err = hd_fs_read(from, HD_STAMP_MAX, &reply);
+    err = err == HD_OK ? hd_fs_write_atomic(to, hd_buf_slice(&reply), FILE_MODE) : err;
+    hd_buf_fini(&reply);
+    return err;
+}
+
+static void copy_stamps(struct step *s)
+{
+    struct cor_mirror *m = s->m;
+    char from[PATH_MAX], to[PATH_MAX];
+    struct stat st;
+    int len = snprintf(from, sizeof(from), "%s/" HD_STAMP_DIR, m->opts.from);
+    if (len < 0 || (size_t)len >= sizeof(from) || stat(from, &st) != 0 ||
+        memcmp(&st.st_mtim, &m->stamps_seen, sizeof(st.st_mtim)) == 0) {
+        return;
+    }
+    len = snprintf(to, sizeof(to), "%s/" HD_STAMP_DIR, m->to);
+    int err =
+        len > 0 && (size_t)len < sizeof(to) ? hd_fs_mkdirs(to, DIR_MODE) : HD_EINVAL;
+    err = err == HD_OK ? hd_fs_each(from, copy_stamp, s) : err;
+    /* what was changed just now may change again within the same tick of its clock */
+    bool is_settled = hd_clock_wall_ns() / HD_NS_PER_SEC > st.st_mtim.tv_sec + 1;
+    if (err == HD_OK && is_settled) {
+        m->stamps_seen = st.st_mtim;
+    } else if (err != HD_OK) {
+        hinder(m, "the time stamps of %s: %s", m->opts.from, hd_err_text(err));
     }
 }
 
@@ -344,6 +396,7 @@ static void end_round(struct step *s)
 {
     struct cor_mirror *m = s->m;
     check_newest(s);
+    copy_stamps(s);
     remove_old(s);
     (void)snprintf(m->state.why, sizeof(m->state.why), "%s", m->found);
 }

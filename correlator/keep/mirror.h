@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * A second copy of a journal's sealed segments in another directory (docs/operations.md,
- * "A second copy"). What is missing is told by the two directories; nothing else is
- * remembered. A copy gets its name when it was read back from its disk and verified.
- * Blocking; one thread an object.
+ * A second copy of a journal's sealed segments and their time stamps in another directory
+ * (docs/operations.md, "A second copy"). What is missing is told by the two directories;
+ * nothing else is remembered. A copy gets its name when it was read back from its disk
+ * and verified. Blocking; one thread an object.
  */
 #pragma once
 #include <limits.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <time.h>
 
 #include <haidang/sign.h>
 
@@ -37,9 +38,10 @@ struct cor_mirror {
     struct cor_mirror_opts opts; /* what it points to is borrowed */
     struct cor_mirror_state state;
     char to[PATH_MAX];
-    uint64_t after;             /* segments up to this one were tried in this round */
-    uint64_t held;              /* the newest segment that it was seen to hold */
-    char found[COR_MIRROR_WHY]; /* the first thing that hindered in this round */
+    uint64_t after;              /* segments up to this one were tried in this round */
+    struct timespec stamps_seen; /* all stamps that were there then are in the mirror */
+    uint64_t held;               /* the newest segment that it was seen to hold */
+    char found[COR_MIRROR_WHY];  /* the first thing that hindered in this round */
 };
 
 /* HD_EINVAL: the path is too long. */

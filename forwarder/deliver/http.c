@@ -266,7 +266,7 @@ static size_t on_response(char *data, size_t size, size_t n, void *ctx)
 {
     struct fwd_http_call *call = ctx;
     size_t len = size * n;
-    size_t room = FWD_RESPONSE_KEEP - call->response.len;
+    size_t room = call->response.max - call->response.len;
     hd_buf_bytes(&call->response, data, len < room ? len : room);
     call->response_len += len;
     return call->response_len > RESPONSE_MAX ? 0 : len;
@@ -298,7 +298,7 @@ static bool add_header(struct fwd_http_call *call, const char *name, const char 
 static CURLcode set_security(CURL *easy, const struct fwd_http_target *target)
 {
     CURLcode code = CURLE_OK;
-    SET(CURLOPT_PROTOCOLS_STR, "https");
+    SET(CURLOPT_PROTOCOLS_STR, target->is_plain_allowed ? "https,http" : "https");
     SET(CURLOPT_REDIR_PROTOCOLS_STR, "https");
     SET(CURLOPT_FOLLOWLOCATION, 0L);
     SET(CURLOPT_PROXY, ""); /* not even one that the environment names */
@@ -390,7 +390,8 @@ int fwd_http_send(struct fwd_http *http, const struct fwd_http_target *target,
     }
     http->calls = call;
     hd_buf_init(&call->body, 0);
-    hd_buf_init(&call->response, FWD_RESPONSE_KEEP + 1);
+    hd_buf_init(&call->response,
+                target->response_max > 0 ? target->response_max : FWD_RESPONSE_KEEP);
     int err = call_setup(call, target, body);
     if (err != HD_OK) {
         call_free(call);

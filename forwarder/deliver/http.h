@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * HTTPS requests: libcurl's multi interface on a libuv loop. Nothing but https is spoken,
- * redirects are not followed, proxies of the environment are ignored, the server's
- * certificate and name are always verified; there is no switch for any of that. Loop
- * thread only.
+ * HTTPS requests: libcurl's multi interface on a libuv loop. Nothing but https is spoken
+ * (but where a target's answers are signed themselves, is_plain_allowed), redirects are
+ * not followed, proxies of the environment are ignored, the server's certificate and name
+ * are always verified; there is no switch for any of that. Loop thread only.
  */
 #pragma once
 #include <stdint.h>
@@ -29,8 +29,10 @@ struct fwd_http_target {
     const char *pin; /* "sha256//BASE64" of the server's public key; NULL = no */
     const char *source_address; /* NULL = any */
     uint64_t connect_timeout_ms;
-    uint64_t timeout_ms; /* of the whole request */
-    bool fresh;          /* do not use an open connection again (files have changed) */
+    uint64_t timeout_ms;   /* of the whole request */
+    size_t response_max;   /* bytes of the answer that are kept; 0 = FWD_RESPONSE_KEEP */
+    bool is_plain_allowed; /* http:// too: the answer is not believed for its way */
+    bool fresh;            /* do not use an open connection again (files have changed) */
 };
 
 struct fwd_http_result {

@@ -65,6 +65,11 @@ TABLE = [
     Row("correlator", "sync", "*/mirror/archive", LOAD),
     *whole_file("correlator", "mirror/archive/mark", LOAD),
 
+    *whole_file("correlator", "correlator/archive/stamps/0*.tsq", LOAD),
+    Row("correlator", "sync", "*/correlator/archive/stamps", LOAD),
+    *whole_file("forwarder", "correlator/archive/stamps/0*.tsr", LOAD),
+    Row("forwarder", "sync", "*/correlator/archive/stamps", LOAD),
+
     *journal("forwarder", "forwarder/receipts", LOAD),
     *reader("forwarder", "correlator/alerts/readers/forwarder-ncsc", LOAD),
     Row("forwarder", "read", "*/correlator/alerts/0*.zst", LOAD),
@@ -77,7 +82,9 @@ TABLE = [
 # statements about what was lost, which are no one's only trace of it.
 HARMLESS = [
     *(Row("correlator", call, f"*/mirror/{directory}", LOAD) for call in ("create", "unlink", "write", "sync", "rename")
-      for directory in ("alerts/*", "losses/*", "alerts", "losses", "*/lock", "*/.part/*")),
+      for directory in ("alerts/*", "losses/*", "alerts", "losses", "*/lock", "*/.part/*", "*/stamps", "*/stamps/*")),
+    *(Row(program, call, f"*/correlator/{directory}/stamps*", LOAD) for program in ("correlator", "forwarder")
+      for directory in ("alerts", "losses") for call in ("create", "write", "sync", "rename")),
     *(Row(program, "sync", pattern, START) for program in ("agent", "correlator", "forwarder")
       for pattern in ("*/readers*", f"*/{program}")),
     *(Row(program, call, pattern, START) for program in ("agent", "correlator", "forwarder")

@@ -9,11 +9,15 @@ import os
 import random
 import signal
 import subprocess
+import sys
 import threading
 
 import points
 from chain import Chain
-from world import BUILD, PATIENCE, Failure, World, main, skip, wait_until
+from world import BUILD, PATIENCE, SOURCE, Failure, World, main, skip, wait_until
+
+sys.path.insert(0, os.path.join(SOURCE, "tests", "support"))
+import tsa  # noqa: E402
 
 SCHEDULES = int(os.environ.get("HD_SCHEDULES", "40"))
 SEED = int(os.environ.get("HD_SEED", "1"))
@@ -23,14 +27,27 @@ BACKLOG = 1000  # lines: more come when so few are waiting
 CHANGES = ("create", "write", "sync", "rename", "unlink", "truncate", "connect")
 KEYS = {"agent": "spool_segment: 1MiB\n", "archive": "  segment_age: 200ms\n", "alerts": "  segment_age: 200ms\n",
         "receipts": "  segment_age: 200ms\n", "detect": ", warm_up: 0s",
-        "correlator": "mirror: {dir: mirror, same_disk: yes, retry: 100ms}\n"}
+        "correlator": "timestamps: {enabled: yes}\nmirror: {dir: mirror, same_disk: yes, retry: 100ms}\n"}
+
+
+def stamped_chain(world):
+    """With a time-stamping authority."""
+    authority = tsa.Authority(world.path("tsa"))
+    stamps = f"""
+timestamp:
+  url: {authority.serve()}
+  ca: {authority.path("ca.crt")}
+  dirs: [{world.path("correlator", "archive", "stamps")}]
+  retry_first: 10ms
+"""
+    return Chain(world, dict(KEYS, receipts=KEYS["receipts"] + stamps))
 
 
 class Accidents:
     """A chain whose programs meet one fault after another."""
 
     def __init__(self, world, chance):
-        self.chain, self.chance, self.world = Chain(world, KEYS), chance, world
+        self.chain, self.chance, self.world = stamped_chain(world), chance, world
         self.met = self.refused = 0
 
     @property
@@ -191,7 +208,7 @@ def test_table():
     """Whatever the programs do to a disk or a peer is in the table: nothing new can come untested."""
     need_library()
     with World() as world:
-        chain = Chain(world, KEYS)
+        chain = stamped_chain(world)
         for _ in range(2):
             for name in ("correlator", "forwarder", "agent"):
                 chain.start(name, dict(os.environ, LD_PRELOAD=LIBRARY, HD_FAULT_TRACE=world.path(f"{name}.trace")))

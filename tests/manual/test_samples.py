@@ -59,6 +59,8 @@ class Samples:
         subprocess.run(["openssl", "genpkey", "-algorithm", "ed25519", "-out", self.path("canary.key")], check=True)
         subprocess.run(["openssl", "pkey", "-in", self.path("canary.key"), "-pubout", "-out",
                         self.path("etc/canary.d/canary.pub")], check=True)
+        for name in ("tsa-ca.crt", "web-ca.crt"):
+            shutil.copy(self.path("ca", "ca.crt"), self.path("etc/tls", name))
         self.write("etc/logsources.yml", "- {events: {product: fortigate}, also: {category: firewall}}\n")
         self.write("etc/forwarder.token", "token\n", 0o600)
 

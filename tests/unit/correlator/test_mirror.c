@@ -15,6 +15,7 @@
 #include <haidang/clock.h>
 #include <haidang/fs.h>
 #include <haidang/journal_check.h>
+#include <haidang/stamp.h>
 
 #include "correlator/keep/mirror.h"
 
@@ -351,6 +352,26 @@ static void what_the_archive_removed_stays(void **state)
     world_close(&w);
 }
 
+static void stamps_come_along(void **state)
+{
+    (void)state;
+    struct world w;
+    char from[600], to[600], dir[512];
+    world_open(&w);
+    (void)snprintf(dir, sizeof(dir), "%s/stamps", w.from);
+    assert_int_equal(hd_fs_mkdirs(dir, 0750), HD_OK);
+    assert_int_equal(hd_stamp_path(w.from, 1, ".tsr", from, sizeof(from)), HD_OK);
+    assert_int_equal(hd_stamp_path(w.to, 1, ".tsr", to, sizeof(to)), HD_OK);
+    assert_int_equal(hd_fs_write_atomic(from, HD_SLICE("reply"), 0640), HD_OK);
+    (void)run_round(&w);
+    (void)run_round(&w);
+    assert_true(is_same(from, to));
+    assert_int_equal(unlink(to), 0); /* and again, when it was lost there */
+    (void)run_round(&w);
+    assert_true(is_same(from, to));
+    world_close(&w);
+}
+
 static void a_half_copy_of_an_earlier_life_goes(void **state)
 {
     (void)state;
@@ -394,6 +415,7 @@ int main(void)
         cmocka_unit_test(another_segment_of_the_name_is_told),
         cmocka_unit_test(it_has_a_retention_of_its_own),
         cmocka_unit_test(what_the_archive_removed_stays),
+        cmocka_unit_test(stamps_come_along),
         cmocka_unit_test(a_half_copy_of_an_earlier_life_goes),
         cmocka_unit_test(a_stop_leaves_nothing_half),
     };
