@@ -240,6 +240,11 @@ static const char *const advice[HD_CHECK_PROBLEMS][2] = {
          "the checksums right",
          "người không có khóa đã sửa phần mã hóa rồi sửa lại mã kiểm cho "
          "khớp"},
+    [HD_CHECK_STAMP] =
+        {"the time stamp beside the segment is of something else, or not of an authority "
+         "that --tsa-ca names; the segment itself is judged above",
+         "dấu thời gian bên cạnh đoạn này thuộc về nội dung khác, hoặc không do cơ quan "
+         "nêu ở --tsa-ca cấp; bản thân đoạn đã được đánh giá ở trên"},
 };
 
 void con_archive_advise(const struct con_archive_tell *tell, struct hd_buf *out)

@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "console/archive.h"
+#include "console/archive_stamps.h"
 #include "console/archive_sums.h"
 #include "console/interrupt.h"
 #include "console/out.h"
@@ -80,6 +81,7 @@ static int place(struct move *m, const char *path)
         return HD_OK;
     }
     err = hd_journal_copy_place(m->copy, first);
+    err = err == HD_OK ? con_archive_stamp_copy(m->from, m->to, first) : err;
     if (err == HD_OK) {
         m->placed++;
         m->entries += m->seg.entries;
@@ -95,6 +97,7 @@ static int compare(struct move *m, const char *path, const char *there)
     int err = con_archive_same(path, there, &is_same);
     if (err == HD_OK && is_same) {
         m->present++;
+        err = con_archive_stamp_copy(m->from, m->to, m->seg.first);
     } else if (err == HD_OK) {
         refuse(m, HD_CHECK_HASH,
                "another file of that name is there already, with other content; it was "

@@ -3,6 +3,7 @@
 
 #include <haidang/fs.h>
 #include <haidang/hash.h>
+#include <haidang/stamp.h>
 
 #include <errno.h>
 #include <fcntl.h>
@@ -76,11 +77,29 @@ static int add(struct sums *s, const char *name)
     return err;
 }
 
-static int add_key(void *ctx, const char *name)
+struct beside {
+    struct sums *sums;
+    const char *dir, *end;
+};
+
+static int add_beside(void *ctx, const char *name)
 {
-    char path[NAME_MAX + 8];
-    (void)snprintf(path, sizeof(path), "keys/%s", name);
-    return hd_slice_ends(hd_slice_str(name), HD_SLICE(".pub")) ? add(ctx, path) : HD_OK;
+    const struct beside *beside = ctx;
+    char path[NAME_MAX + 16];
+    (void)snprintf(path, sizeof(path), "%s/%s", beside->dir, name);
+    return hd_slice_ends(hd_slice_str(name), hd_slice_str(beside->end))
+               ? add(beside->sums, path)
+               : HD_OK;
+}
+
+/* The files of a directory below, where there is one. */
+static int add_dir(struct sums *s, const char *dir, const char *end)
+{
+    struct beside beside = {s, dir, end};
+    char path[PATH_MAX];
+    (void)snprintf(path, sizeof(path), "%s/%s", s->dir, dir);
+    int err = hd_fs_each(path, add_beside, &beside);
+    return err == HD_ENOENT ? HD_OK : err;
 }
 
 int con_archive_sums(const char *dir, const struct hd_journal_segments *list)
@@ -94,11 +113,8 @@ int con_archive_sums(const char *dir, const struct hd_journal_segments *list)
         (void)snprintf(name, sizeof(name), "%020" PRIu64 ".zst", list->first[i]);
         err = add(&s, name);
     }
-    (void)snprintf(path, sizeof(path), "%s/keys", dir);
-    if (err == HD_OK) {
-        err = hd_fs_each(path, add_key, &s);
-        err = err == HD_ENOENT ? HD_OK : err;
-    }
+    err = err == HD_OK ? add_dir(&s, "keys", ".pub") : err;
+    err = err == HD_OK ? add_dir(&s, HD_STAMP_DIR, HD_STAMP_REPLY_END) : err;
     (void)snprintf(path, sizeof(path), "%s/" CON_ARCHIVE_SUMS, dir);
     err = err == HD_OK ? s.out.err : err;
     err = err == HD_OK ? hd_fs_write_atomic(path, hd_buf_slice(&s.out), SUMS_MODE) : err;

@@ -13,6 +13,7 @@
 
 #include "console/archive.h"
 #include "console/archive_scan.h"
+#include "console/archive_stamps.h"
 #include "console/out.h"
 #include "console/progress.h"
 
@@ -39,6 +40,7 @@ struct verify {
     unsigned jobs;
     struct hd_buf out;
     struct sum sum;
+    struct con_archive_stamps stamps;
 };
 
 /* ---- what the scan says ---- */
@@ -51,9 +53,21 @@ static void on_problem(void *ctx, const struct hd_check_finding *finding,
     con_archive_problem(&v->tell, v->dir, finding, key_id);
 }
 
+static void check_stamp(struct verify *v, const struct hd_check_segment *seg)
+{
+    char why[HD_STAMP_WHY] = "";
+    const struct hd_check_finding finding = {
+        .problem = HD_CHECK_STAMP, .segment = seg->first, .text = why};
+    if (seg->is_stated &&
+        con_archive_stamps_check(&v->stamps, v->dir, seg, why) != HD_OK) {
+        on_problem(v, &finding, seg->seal.key_id);
+    }
+}
+
 static void on_segment(void *ctx, const struct hd_check_segment *seg)
 {
     struct verify *v = ctx;
+    check_stamp(v, seg);
     bool is_first = v->sum.entries == 0;
     if (seg->entries > 0) {
         v->sum.time_min =
@@ -103,6 +117,12 @@ static void summary_json(struct verify *v)
     if (v->sum.entries > 0) {
         hd_json_time(&j, "earliest", v->sum.time_min, TIME_DIGITS);
         hd_json_time(&j, "latest", v->sum.time_max, TIME_DIGITS);
+    }
+    hd_json_u64(&j, "stamps", v->stamps.found);
+    hd_json_u64(&j, "stamps_hold", v->stamps.hold);
+    if (v->stamps.newest > 0) {
+        hd_json_u64(&j, "stamped_segment", v->stamps.newest);
+        hd_json_time(&j, "stamped", v->stamps.newest_ns, 0);
     }
     hd_json_u64(&j, "tail_entries", v->sum.tail_entries);
     hd_json_u64(&j, "removed_meanwhile", v->sum.removed);
@@ -158,6 +178,28 @@ static void say_sizes(struct verify *v)
     }
 }
 
+static void say_stamps(struct verify *v)
+{
+    const struct con_archive_stamps *stamps = &v->stamps;
+    if (stamps->found == 0) {
+        return;
+    }
+    hd_buf_printf(&v->out, "  %s %" PRIu64, say(v, "time stamps", "số dấu thời gian:"),
+                  stamps->found);
+    if (stamps->ca == NULL) {
+        hd_buf_str(&v->out,
+                   say(v, ", not checked: name the authority with --tsa-ca",
+                       ", chưa kiểm tra: hãy nêu cơ quan cấp dấu bằng --tsa-ca"));
+    }
+    if (stamps->newest > 0) {
+        hd_buf_printf(&v->out, "%s%020" PRIu64 ".zst%s",
+                      say(v, "; all up to ", "; mọi đoạn đến "), stamps->newest,
+                      say(v, " was there at ", " đã tồn tại lúc "));
+        con_show_time(&v->show, stamps->newest_ns, &v->out);
+    }
+    hd_buf_byte(&v->out, '\n');
+}
+
 static void say_verdict(struct verify *v)
 {
     if (v->tell.problems > 0) {
@@ -180,6 +222,7 @@ static int report(struct verify *v)
         hd_buf_printf(&v->out, "%s\n", v->dir);
         say_segments(v);
         say_sizes(v);
+        say_stamps(v);
         say_verdict(v);
     }
     int code = con_out_print(&v->out);
@@ -222,6 +265,7 @@ static int verify_dir(struct verify *v, const char *dir)
 {
     v->dir = dir;
     v->sum = (struct sum){0};
+    v->stamps = (struct con_archive_stamps){.ca = v->stamps.ca};
     v->tell = (struct con_archive_tell){
         .show = &v->show, .is_json = v->tell.is_json, .out = &v->out};
     int code = con_archive_list(dir, &v->list);
@@ -273,8 +317,10 @@ int con_run_archive_verify(const struct con_args *args)
     hd_buf_init(&v.out, 0);
     if (con_show_init(&v.show, args) == HD_OK && jobs_of(args, &v.jobs) == HD_OK) {
         code = con_archive_keys_load(&v.keys, args);
+        code = code == HD_EXIT_OK ? con_archive_stamps_open(&v.stamps, args) : code;
         code = code == HD_EXIT_OK ? verify_all(&v, args) : code;
     }
+    con_archive_stamps_close(&v.stamps);
     con_archive_keys_free(&v.keys);
     con_show_fini(&v.show);
     hd_buf_fini(&v.out);

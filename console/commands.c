@@ -325,8 +325,17 @@ static const struct con_option rules_test_options[] = {
         "keys", 0, CON_VALUE, "DIR", "every *.pub in this directory", "@dirs"            \
     }
 
+#define TSA_OPTION                                                                       \
+    {                                                                                    \
+        "tsa-ca", 0, CON_VALUE, "FILE",                                                  \
+            "certificates (PEM) of the time-stamping authority; without it time stamps " \
+            "are not checked",                                                           \
+            "@files"                                                                     \
+    }
+
 static const struct con_option archive_verify_options[] = {
     KEY_OPTIONS,
+    TSA_OPTION,
     {"jobs", 0, CON_VALUE, "N", "threads (default: one a processor, at most 8)", NULL},
     {"json", 'j', CON_FLAG, NULL, "problems as JSON, one a line, and then the outcome",
      NULL},
@@ -402,6 +411,7 @@ static const struct con_option prove_options[] = {
 
 static const struct con_option verify_options[] = {
     KEY_OPTIONS,
+    TSA_OPTION,
     {"request", 'r', CON_VALUE, "FILE",
      "the body of a message that a destination got: a receipt must state its SHA-256",
      "@files"},
@@ -632,7 +642,10 @@ const struct con_command con_commands[] = {
      "(default: the\n"
      "correlator's archive). Every entry against its checksum, every sealed segment "
      "against its\n"
-     "SHA-256 and signature, and the chain from segment to segment. One line a problem: "
+     "SHA-256 and signature, and the chain from segment to segment; with --tsa-ca each "
+     "time "
+     "stamp beside\n"
+     "a segment (DIR/stamps) against its seal and the authority. One line a problem: "
      "file, entry,\n"
      "offset, what is wrong. Needs the public keys alone, talks to no program, changes "
      "nothing.\n"

@@ -40,7 +40,7 @@ const char *hd_check_problem_name(enum hd_check_problem problem)
 {
     static const char *const names[HD_CHECK_PROBLEMS] = {
         "header", "damage", "missing",   "unsealed", "unstated", "statement",
-        "hash",   "key",    "signature", "chain",    "content",
+        "hash",   "key",    "signature", "chain",    "content",  "stamp",
     };
     return problem < HD_CHECK_PROBLEMS ? names[problem] : "unknown";
 }

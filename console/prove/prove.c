@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "console/archive.h"
+#include "console/archive_stamps.h"
 #include "console/out.h"
 #include "console/prove/bundle.h"
 #include "console/prove/find.h"
@@ -221,7 +222,12 @@ static int open_segment(struct prove *p, struct con_segment *segment)
         return err;
     }
     segment->part.bytes = durable > 0 ? durable : (uint64_t)st.st_size;
-    return con_segment_check(segment, p->keys.key, p->keys.n, is_last);
+    err = con_segment_check(segment, p->keys.key, p->keys.n, is_last);
+    if (err == HD_OK && segment->state.is_stated) {
+        err = con_archive_stamp_read(dir, segment->first, &segment->stamp);
+        err = err == HD_ENOENT ? HD_OK : err;
+    }
+    return err;
 }
 
 static int check_segments(struct prove *p)
@@ -256,6 +262,10 @@ static int write_bundle(const struct prove *p, const char *path)
             if (s->seal[0] != '\0') {
                 con_segment_name(s, "seal", name);
                 con_bundle_add(&writer, name, hd_slice_str(s->seal));
+            }
+            if (s->stamp.len > 0) {
+                con_segment_name(s, "tsr", name);
+                con_bundle_add(&writer, name, hd_buf_slice(&s->stamp));
             }
         }
         err = con_bundle_end(&writer);
@@ -377,7 +387,7 @@ static void prove_free(struct prove *p)
             (void)close(p->segments->item[i].part.fd);
         }
     }
-    free(p->segments);
+    con_segments_free(p->segments);
     con_chain_reader_fini(&p->find.reader);
     con_chain_fini(&p->chain);
     con_archive_keys_free(&p->keys);

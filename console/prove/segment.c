@@ -4,6 +4,7 @@
 #include <haidang/clock.h>
 
 #include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define SEALED_FRAC 9
@@ -38,6 +39,14 @@ void con_segments_of(struct con_segments *segments, const struct con_chain *chai
             add(segments, (enum con_chain_journal)j, con_chain_number(entry, "segment"));
         }
     }
+}
+
+void con_segments_free(struct con_segments *segments)
+{
+    for (size_t i = 0; segments != NULL && i < segments->n; i++) {
+        hd_buf_fini(&segments->item[i].stamp);
+    }
+    free(segments);
 }
 
 const struct con_segment *con_segments_find(const struct con_segments *segments,
@@ -126,6 +135,14 @@ static int put_seal(json_t *object, const struct hd_seal *seal)
     return bad;
 }
 
+static int put_stamp(json_t *object, const struct con_segment *segment)
+{
+    uint8_t digest[HD_SHA256_LEN];
+    return hd_sha256(hd_buf_slice(&segment->stamp), digest) == HD_OK
+               ? put_hex(object, "stamp_sha256", hd_slice(digest, sizeof(digest)))
+               : -1;
+}
+
 int con_segment_describe(const struct con_segment *segment, json_t *out)
 {
     json_t *object = json_object();
@@ -139,6 +156,9 @@ int con_segment_describe(const struct con_segment *segment, json_t *out)
         json_object_set_new(object, "is_sealed", json_boolean(segment->state.is_sealed));
     if (segment->state.is_stated) {
         bad |= put_seal(object, &segment->state.seal);
+    }
+    if (segment->stamp.len > 0) {
+        bad |= put_stamp(object, segment);
     }
     if (bad != 0) {
         json_decref(object);

@@ -5,6 +5,7 @@
  */
 #pragma once
 #include <haidang/journal_part.h>
+#include <haidang/stamp.h>
 
 #include "console/prove/chain.h"
 
@@ -19,6 +20,7 @@ struct con_segment {
     struct hd_check_segment state;
     char seal[HD_SEAL_MAX + 1]; /* statement with signature; "" = none */
     char problem[256];          /* the first one; "" = none */
+    struct hd_buf stamp;        /* its time stamp, as DER; empty = none. own: _free */
     bool is_key_known;          /* false: the signature could not be checked */
 };
 
@@ -29,6 +31,7 @@ struct con_segments {
 
 /* The segments that the chain's entries name, by journal and number, nothing else set. */
 void con_segments_of(struct con_segments *segments, const struct con_chain *chain);
+void con_segments_free(struct con_segments *segments);
 const struct con_segment *con_segments_find(const struct con_segments *segments,
                                             enum con_chain_journal journal,
                                             uint64_t first);

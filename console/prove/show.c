@@ -104,6 +104,11 @@ void con_prove_seal(const struct con_prove_view *view, const struct con_segment 
         hd_buf_printf(out, "%s%020" PRIu64 ".zst", say(&p, "; follows ", "; nối tiếp "),
                       seal->previous);
     }
+    int64_t stamped_ns = 0;
+    if (hd_stamp_time(hd_buf_slice(&segment->stamp), &stamped_ns) == HD_OK) {
+        hd_buf_str(out, say(&p, "; time stamp of ", "; dấu thời gian "));
+        con_show_time(view->show, stamped_ns, out);
+    }
 }
 
 static void place(const struct page *p, enum con_chain_journal journal,

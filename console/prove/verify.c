@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "console/archive.h"
+#include "console/archive_stamps.h"
 #include "console/out.h"
 #include "console/prove/bundle.h"
 #include "console/prove/manifest.h"
@@ -30,6 +31,7 @@ struct verify {
     struct con_chain_reader reader;
     struct con_segments *segments;
     struct con_archive_keys keys;
+    struct con_archive_stamps stamps;
     struct con_prove_view view;
     struct hd_buf manifest;
     json_t *links; /* [{"link","holds","why"}] */
@@ -76,6 +78,39 @@ static void check_seal_file(struct verify *v, const struct con_segment *segment)
     }
 }
 
+/* A stamp is of the statement; without the authority's certificate it is only shown. */
+static void check_stamp(struct verify *v, struct con_segment *segment)
+{
+    char name[CON_SEGMENT_NAME], why[HD_STAMP_WHY] = "";
+    struct hd_buf text;
+    int64_t time_ns = 0;
+    con_segment_name(segment, "tsr", name);
+    const struct con_bundle_member *member = con_bundle_find(v->bundle, name);
+    if (member == NULL) {
+        return;
+    }
+    hd_buf_init(&text, 0);
+    int err = con_bundle_read(v->bundle, member, HD_STAMP_MAX, &segment->stamp);
+    if (err == HD_OK && v->stamps.ca != NULL) {
+        err = hd_stamp_verify(v->stamps.ca, segment->state.statement_sha256,
+                              hd_buf_slice(&segment->stamp), &time_ns, why);
+    } else if (err == HD_OK) {
+        err = hd_stamp_time(hd_buf_slice(&segment->stamp), &time_ns);
+    }
+    if (err == HD_OK) {
+        con_show_time(v->view.show, time_ns, &text);
+    }
+    link_add(
+        v, name, err == HD_OK,
+        err != HD_OK ? (why[0] != '\0' ? why : hd_err_text(err))
+        : v->stamps.ca == NULL
+            ? say(v, "a time stamp, not checked (--tsa-ca); it says",
+                  "dấu thời gian, chưa kiểm tra (--tsa-ca); ghi là")
+            : say(v, "the authority saw its seal at", "cơ quan đã thấy niêm phong lúc"),
+        hd_buf_cstr(&text));
+    hd_buf_fini(&text);
+}
+
 static const char *segment_says(const struct verify *v, const struct con_segment *segment)
 {
     if (segment->problem[0] != '\0') {
@@ -111,6 +146,7 @@ static void check_segment(struct verify *v, struct con_segment *segment)
              "");
     if (segment->seal[0] != '\0') {
         check_seal_file(v, segment);
+        check_stamp(v, segment);
     }
     if (con_segment_describe(segment, v->chain.segments) != HD_OK) {
         v->has_failed = true;
@@ -367,6 +403,7 @@ static int check_manifest(struct verify *v)
     size_t files = 1 + v->segments->n;
     for (size_t i = 0; i < v->segments->n; i++) {
         files += v->segments->item[i].seal[0] != '\0';
+        files += v->segments->item[i].stamp.len > 0;
     }
     json_decref(v->chain.subject);
     v->chain.subject = json_incref(v->said.subject);
@@ -512,7 +549,8 @@ static int verify_init(struct verify *v, const struct con_show *show)
 static void verify_fini(struct verify *v)
 {
     free(v->bundle);
-    free(v->segments);
+    con_segments_free(v->segments);
+    con_archive_stamps_close(&v->stamps);
     json_decref(v->links);
     hd_buf_fini(&v->manifest);
     con_chain_fini(&v->said);
@@ -530,8 +568,9 @@ int con_run_verify(const struct con_args *args)
         return HD_EXIT_USAGE;
     }
     int code = verify_init(&v, &show) == HD_OK
-                   ? con_archive_keys_load(&v.keys, args)
+                   ? con_archive_stamps_open(&v.stamps, args)
                    : con_fail(HD_EXIT_RUNTIME, "%s", hd_err_text(HD_ENOMEM));
+    code = code == HD_EXIT_OK ? con_archive_keys_load(&v.keys, args) : code;
     if (code == HD_EXIT_OK && v.keys.n == 0) {
         code = con_fail(HD_EXIT_USAGE, "verify: --key is missing: the public keys of the "
                                        "nodes whose segments are in the bundle");

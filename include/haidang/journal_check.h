@@ -24,6 +24,7 @@ enum hd_check_problem {
     HD_CHECK_SIGNATURE, /* the signature does not verify */
     HD_CHECK_CHAIN,     /* the statement does not follow the one before */
     HD_CHECK_CONTENT,   /* what is encrypted was changed, though its checksums hold */
+    HD_CHECK_STAMP,     /* its time stamp does not hold; told by who reads stamps */
     HD_CHECK_PROBLEMS,
 };
 

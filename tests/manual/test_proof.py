@@ -13,6 +13,9 @@ import tempfile
 import unittest
 
 SOURCE, BUILD = sys.argv[1:3]
+sys.path.insert(0, f"{SOURCE}/tests/support")
+import tsa  # noqa: E402
+
 ENTRIES, LINES, SEGMENT = 30, 25, 4096
 
 
@@ -30,10 +33,25 @@ class Proof(unittest.TestCase):
         self.files = sorted(glob.glob(f"{self.dir}/archive/*.zst"))
         self.names = [os.path.basename(path) for path in self.files]
         self.assertGreater(len(self.files), 4)
+        self.stamp(self.files[-2])
 
     def make(self, archive, key):
         subprocess.run([f"{BUILD}/tests/support/make_archive", f"{self.dir}/{archive}", f"{self.dir}/{key}",
                         "1", str(ENTRIES), str(LINES), str(SEGMENT)], check=True)
+
+    def stamp(self, path):
+        """What the correlator asks for and the forwarder brings."""
+        authority = tsa.Authority(f"{self.dir}/authority")
+        shutil.copy(authority.path("ca.crt"), f"{self.dir}/tsa-ca.crt")
+        os.mkdir(f"{self.dir}/archive/stamps")
+        reply = authority.reply(authority.query(hashlib.sha256(self.statement(path)).hexdigest()))
+        with open(f"{self.dir}/archive/stamps/{os.path.basename(path)[:-4]}.tsr", "wb") as file:
+            file.write(reply)
+
+    def statement(self, path):
+        with open(path, "rb") as file:
+            whole = file.read()
+        return whole[whole.rindex(b"\nhaidang-seal 1\n") + 1:whole.rindex(b"signature ")]
 
     def run_page(self):
         """What each block of the page prints, all of them run by one shell."""
@@ -43,8 +61,9 @@ class Proof(unittest.TestCase):
         return run.stdout.split("@@@\n")[1:]
 
     def check(self):
-        """What the last block, which looks at all segments, complains of."""
-        run = subprocess.run(["sh", "-eu"], input=blocks()[-1], cwd=self.dir, capture_output=True, text=True, check=True)
+        """What the block that looks at all segments complains of."""
+        block = next(b for b in blocks() if "check.sh" in b)
+        run = subprocess.run(["sh", "-eu"], input=block, cwd=self.dir, capture_output=True, text=True, check=True)
         *problems, last = run.stdout.splitlines()
         self.assertTrue(last.startswith("last sealed: "))
         return problems
@@ -57,7 +76,8 @@ class Proof(unittest.TestCase):
             file.write(bytes([byte ^ 1]))
 
     def test_a_whole_archive(self):
-        key, text, seal, signature, hashes, records, chain = self.run_page()
+        key, text, seal, signature, hashes, records, chain, stamp = self.run_page()
+        self.assertRegex(stamp, r"^Verification: OK\n[A-Z][a-z]{2} .* GMT\n$")
         self.assertIn(f"key {key.split()[0]}\n", seal)
         self.assertIn("entry 1 line 0: Failed password", text)
         self.assertTrue(seal.startswith("haidang-seal 1\n"))
@@ -88,6 +108,11 @@ class Proof(unittest.TestCase):
         os.remove(self.files[2])
         self.assertEqual(self.check(), [f"{self.names[3]}: does not follow {self.names[1]}",
                                         f"{self.names[-1]} has no seal"])
+
+    def test_a_stamp_of_something_else_is_seen(self):
+        os.rename(f"{self.dir}/archive/stamps/{self.names[-2][:-4]}.tsr",
+                  f"{self.dir}/archive/stamps/{self.names[0][:-4]}.tsr")
+        self.assertIn("message imprint mismatch", self.run_page()[-1])
 
     def test_what_somebody_else_made_is_seen(self):
         self.make("other", "other.key")
