@@ -113,6 +113,8 @@
       "Detections that the correlations counting them did not get: memory was short")    \
     X(COR_M_FORGOTTEN, COUNTER, COR_NAME("correlation_forgotten_total"),                 \
       "Correlations that started anew: they, or rules they count, have changed")         \
+    X(COR_M_KEPT, COUNTER, COR_NAME("correlation_kept_total"),                           \
+      "Correlations that have changed and kept what they remember")                      \
     X(COR_M_SNAPSHOTS, COUNTER, COR_NAME("snapshots_total"),                             \
       "Times that what correlations remember was saved")                                 \
     X(COR_M_SNAPSHOTS_FAILED, COUNTER, COR_NAME("snapshots_failed_total"),               \

@@ -9,6 +9,7 @@
 #include <haidang/json.h>
 
 #include "correlator/program_core.h"
+#include "rules/correlate/correlate.h"
 #include "rules/filter.h"
 
 #define NOISY_SAID 5U /* rules named; the others are counted */
@@ -27,6 +28,22 @@ static uint64_t *filtered_of(const struct rul_set *set)
         rul_set_each_held_back(set, i, add_held_back, filtered);
     }
     return filtered;
+}
+
+/* Keys of enum rul_heir: the console says them in words. */
+static const char *const heirs[RUL_HEIRS] = {
+    [RUL_HEIR_KEPT] = "kept",         [RUL_HEIR_TYPE] = "type",
+    [RUL_HEIR_WINDOW] = "window",     [RUL_HEIR_GROUP] = "group-by",
+    [RUL_HEIR_COUNTED] = "counted",   [RUL_HEIR_CONDITION] = "condition",
+    [RUL_HEIR_TIMESPAN] = "timespan", [RUL_HEIR_GONE] = "gone",
+};
+
+static void put_heir(struct hd_json *j, const struct cor_rule_counts *counts)
+{
+    uint32_t heir = atomic_load_explicit(&counts->heir, memory_order_relaxed);
+    if (heir > 0 && heir <= RUL_HEIRS) {
+        hd_json_cstr(j, "changed", heirs[heir - 1]);
+    }
 }
 
 static void put_rule(struct hd_json *j, const struct rul_rule *rule,
@@ -48,6 +65,7 @@ static void put_rule(struct hd_json *j, const struct rul_rule *rule,
         hd_json_time(j, "proven", cor_rule_proven_ns(counts), 3);
     }
     hd_json_bool(j, "noisy", cor_noise_is_noisy(counts, hd_clock_wall_ns()));
+    put_heir(j, counts);
     hd_json_u64(j, "timed", timed);
     hd_json_u64(j, "timed_ns", timed_ns);
     hd_json_u64(j, "cost_ns", timed == 0 ? 0 : timed_ns / timed);

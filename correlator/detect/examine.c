@@ -31,7 +31,7 @@ struct cor_examiner {
     struct cor_event *copied;  /* the record at hand, once a rule has matched */
     bool is_warm_up;
     bool gave_up; /* the batch was not examined to its end: its cursor must not be told */
-    int64_t now_ns, watermark_ns;
+    int64_t watermark_ns;
     int64_t taken_ns; /* when the entry at hand came to us */
     uint64_t n_hits, n_events;
     uint64_t matched; /* events so far */
@@ -118,6 +118,7 @@ static void send_message(struct cor_examiner *e)
     e->out = NULL;
     out->generation = e->tools->generation;
     out->is_warm_up = e->is_warm_up;
+    out->taken_ns = e->taken_ns;
     out->watermark_ns = e->watermark_ns;
     e->opts.deliver(e->opts.ctx, out);
 }
@@ -127,6 +128,17 @@ static int make_copy(struct cor_examiner *e, const struct rul_event *ev)
     struct rul_event_copy *copy = NULL;
     int err = rul_event_copy(ev, &copy);
     return err != HD_OK ? err : cor_event_new(&e->origin, copy, &e->copied);
+}
+
+/* A full message goes. What the state thread has then is touched no more: who matches the
+ * record at hand as well gets another copy of it. */
+static void make_room(struct cor_examiner *e)
+{
+    if (e->out != NULL && cor_hits_is_full(e->out)) {
+        cor_event_unref(e->copied);
+        e->copied = NULL;
+        send_message(e);
+    }
 }
 
 /* The record's copy for the state thread, made once however many rules match. NULL: there
@@ -155,10 +167,8 @@ static void on_hit(void *ctx, const struct rul_rule *rule, const struct rul_even
         return;
     }
     e->n_hits++;
+    make_room(e);
     struct cor_event *event = copy_event(e, ev);
-    if (e->out != NULL && cor_hits_is_full(e->out)) {
-        send_message(e);
-    }
     if (event != NULL && obtain_message(e)) {
         cor_hits_add(e->out, rule, event);
     }
@@ -171,9 +181,7 @@ void cor_examiner_lose(struct cor_examiner *e, const struct hd_loss *loss)
     if (e->is_warm_up) {
         return; /* it was told when it was examined first */
     }
-    if (e->out != NULL && cor_hits_is_full(e->out)) {
-        send_message(e);
-    }
+    make_room(e);
     while (obtain_message(e) && cor_hits_add_loss(e->out, loss) != HD_OK) {
         if (!cor_examiner_wait(e)) {
             return;
@@ -200,11 +208,12 @@ static void take_report(struct cor_examiner *e, const struct hd_batch_record *re
 /* ---- records ---- */
 
 /* Neither a line with a time in the future nor an agent whose clock is ahead may move the
- * watermark past now: everybody else's hits would be too late. */
+ * watermark past the time at which the batch came: everybody else's hits would be too
+ * late. (Not past now: when the batch is examined again, now is later.) */
 static void note_time(struct cor_examiner *e, const struct rul_event *ev)
 {
     int64_t time = ev->time_ns < ev->recv_ns ? ev->time_ns : ev->recv_ns;
-    time = time < e->now_ns ? time : e->now_ns;
+    time = time < e->taken_ns ? time : e->taken_ns;
     e->watermark_ns = time > e->watermark_ns ? time : e->watermark_ns;
 }
 
@@ -426,7 +435,6 @@ void cor_examine(struct cor_examiner *e, const struct hd_journal_entry *entry)
         return;
     }
     e->origin = (struct cor_origin){.agent = meta.agent, .boot = meta.boot};
-    e->now_ns = hd_clock_wall_ns();
     uint32_t got = examine_records(e);
     count_batch(e, entry->count, got);
     if (got < entry->count && !e->gave_up) {

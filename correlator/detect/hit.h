@@ -78,6 +78,7 @@ struct cor_hits {
     bool is_warm_up; /* before the cursor: feeds correlations, publishes nothing */
     bool has_cursor; /* the batch ends here */
     struct hd_journal_cursor cursor; /* behind the batch */
+    int64_t taken_ns;                /* when the batch came to us */
     int64_t watermark_ns;            /* largest event time so far; 0 = none */
     uint32_t n_losses;
     struct cor_loss *losses, **losses_end; /* what the detector came across; own */

@@ -21,6 +21,8 @@ struct cor_rule_counts {
     _Atomic uint64_t alerts, suppressed, throttled;
     _Atomic int64_t noisy_ns;  /* when it was found noisy last (wall); 0 = never */
     _Atomic int64_t proven_ns; /* by a canary, see canary/proofs.h; 0 = never */
+    _Atomic uint32_t heir;     /* what it remembers since its meaning has changed: enum
+                                  rul_heir and one more; 0 = it has not changed */
     /* state thread alone, see state/noise.h */
     int64_t minute;
     uint64_t hits_in_minute, alerts_in_minute, held_back;

@@ -165,8 +165,10 @@ static void take_message(struct cor_feed *f, struct cor_hits *hits)
 {
     struct cor_state *s = f->state;
     cor_mind_take(&s->mind, hits);
-    f->watermark_ns = hits->watermark_ns;
-    advance(s);
+    if (cor_mind_moves_time(hits)) {
+        f->watermark_ns = hits->watermark_ns;
+        advance(s);
+    }
     f->is_inside = !hits->has_cursor && !hits->is_warm_up;
     if (hits->has_cursor) {
         f->cursor = hits->cursor;

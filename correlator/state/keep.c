@@ -41,12 +41,11 @@ static void not_saved(struct cor_state *s, int err)
 void cor_state_keep(struct cor_state *s)
 {
     struct cor_cursors cursors;
-    const struct cor_memory *memory = &s->mind.memory;
     if (can_save(s, &cursors) && cor_losses_settle(s->mind.losses) == HD_OK) {
         s->wants_save = s->is_changed = false; /* until it has failed */
         cor_canaries_save(s->mind.canaries, s->mind.rules);
-        int err =
-            cor_saver_begin(s->saver, &cursors, memory->suppress, memory->correlator);
+        const struct cor_remembered what = cor_mind_remembered(&s->mind);
+        int err = cor_saver_begin(s->saver, &cursors, &what);
         if (err != HD_OK) {
             not_saved(s, err);
         }

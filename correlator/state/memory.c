@@ -5,13 +5,34 @@
 
 #include "correlator/metrics.h"
 
-/* Tables that remember nothing yet. */
-static int make_tables(const struct cor_memory_opts *opts, struct rul_set *set,
-                       struct cor_memory *m)
+/* A correlation has changed, by a reload or while no process ran. */
+static void on_heir(void *ctx, const struct rul_heritage *heritage)
 {
+    const struct cor_memory *m = ctx;
+    const struct rul_rule *rule = rul_set_find(m->rules->set, heritage->id);
+    if (rule != NULL) {
+        atomic_store_explicit(&m->rules->counts[rule->index]->heir, heritage->heir + 1U,
+                              memory_order_relaxed);
+    }
+    if (heritage->heir == RUL_HEIR_KEPT) {
+        HD_LOG(INFO, "state", "a correlation has changed and goes on with its groups",
+               HD_KV_SLICE("rule", heritage->id), HD_KV_UINT("groups", heritage->groups));
+    } else {
+        HD_LOG(WARN, "state", "a correlation begins anew",
+               HD_KV_SLICE("rule", heritage->id), HD_KV_UINT("groups", heritage->groups),
+               HD_KV_STR("why", rul_heir_text(heritage->heir)));
+    }
+}
+
+/* Tables that remember nothing yet. */
+static int make_tables(const struct cor_memory_opts *opts, struct cor_memory *m)
+{
+    struct rul_correlator_opts correlate = opts->correlate;
+    correlate.on_heir = on_heir;
+    correlate.heir_ctx = m;
     int err = rul_suppress_new(&opts->suppress, &m->suppress);
-    err = err != HD_OK ? err : rul_correlator_new(&opts->correlate, &m->correlator);
-    return err != HD_OK ? err : rul_correlator_use(m->correlator, set);
+    err = err != HD_OK ? err : rul_correlator_new(&correlate, &m->correlator);
+    return err != HD_OK ? err : rul_correlator_use(m->correlator, m->rules->set);
 }
 
 void cor_memory_fini(struct cor_memory *m)
@@ -28,7 +49,7 @@ static const char *why_not(int err)
     case HD_ECORRUPT:
         return "it is damaged";
     case HD_EVERSION:
-        return "another version of this program wrote it";
+        return "a later version of this program wrote it";
     case HD_EINVAL:
         return "it belongs to another archive or another number of detectors";
     default:
@@ -36,33 +57,29 @@ static const char *why_not(int err)
     }
 }
 
-static void tell_forgotten(const struct cor_memory *m)
+/* There is no snapshot. When none was ever taken the whole archive will be examined, as
+ * if it were for the first time, by a memory as empty as it was then. */
+static int without_snapshot(const struct cor_memory_opts *opts, struct cor_memory *m)
 {
-    struct rul_correlator_stats stats;
-    rul_correlator_stats(m->correlator, &stats);
-    if (stats.forgotten > 0) {
-        HD_LOG(WARN, "state",
-               "correlations whose rules have changed since start anew; the others go on",
-               HD_KV_UINT("anew", stats.forgotten));
-    }
+    m->is_resumed = cor_snapshot_is_first(opts->archive_dir, &m->resume);
+    return HD_OK;
 }
 
-int cor_memory_init(const struct cor_memory_opts *opts, struct rul_set *set,
+int cor_memory_init(const struct cor_memory_opts *opts, const struct cor_rules *rules,
                     struct cor_memory *m)
 {
-    *m = (struct cor_memory){.resume.n = opts->detectors};
-    int err = make_tables(opts, set, m);
+    *m = (struct cor_memory){.resume.n = opts->detectors, .rules = rules};
+    int err = make_tables(opts, m);
     if (err != HD_OK || opts->snapshot == NULL) {
         return err;
     }
-    err = cor_snapshot_read(opts->snapshot, opts->archive_dir, m->suppress, m->correlator,
-                            &m->resume);
+    const struct cor_remembered into = {m->suppress, m->correlator, rules};
+    err = cor_snapshot_read(opts->snapshot, opts->archive_dir, &into, &m->resume);
     if (err == HD_ENOENT || err == HD_ENOMEM) {
-        return err == HD_ENOENT ? HD_OK : err;
+        return err == HD_ENOENT ? without_snapshot(opts, m) : err;
     }
     m->is_resumed = err == HD_OK;
     if (err == HD_OK) {
-        tell_forgotten(m);
         return HD_OK;
     }
     COR_COUNT(COR_M_SNAPSHOTS_REFUSED, 1);
@@ -72,23 +89,13 @@ int cor_memory_init(const struct cor_memory_opts *opts, struct rul_set *set,
            HD_KV_STR("file", opts->snapshot), HD_KV_STR("why", why_not(err)),
            HD_KV_ERR(err));
     cor_memory_fini(m);
-    return make_tables(opts, set, m);
+    return make_tables(opts, m);
 }
 
-static void tell_one(void *ctx, const struct rul_rule *rule, uint32_t groups)
+int cor_memory_use(struct cor_memory *m, const struct cor_rules *rules)
 {
-    (void)ctx;
-    HD_LOG(
-        WARN, "state",
-        "a correlation starts anew: it, or a rule that it counts, means something else "
-        "now",
-        HD_KV_STR("rule", rule->id), HD_KV_UINT("groups", groups));
-}
-
-int cor_memory_use(struct cor_memory *m, struct rul_set *set)
-{
-    rul_correlator_each_forgotten(m->correlator, set, tell_one, NULL);
-    return rul_correlator_use(m->correlator, set);
+    m->rules = rules;
+    return rul_correlator_use(m->correlator, rules->set);
 }
 
 void cor_memory_count(struct cor_memory *m, struct cor_losses *losses)
@@ -104,6 +111,7 @@ void cor_memory_count(struct cor_memory *m, struct cor_losses *losses)
     COR_GAUGE(COR_M_CAPPED, stats.capped);
     COR_GAUGE(COR_M_UNTOLD, stats.lost);
     COR_GAUGE(COR_M_FORGOTTEN, stats.forgotten);
+    COR_GAUGE(COR_M_KEPT, stats.kept);
     COR_GAUGE(COR_M_SUPPRESS_EVICTED, rul_suppress_evicted(m->suppress));
     cor_losses_note(losses, HD_LOSS_GROUPS, HD_SLICE_EMPTY, stats.evicted - m->evicted);
     m->evicted = stats.evicted;

@@ -19,16 +19,19 @@ struct cor_memory_opts {
 struct cor_memory {
     struct rul_suppress *suppress;
     struct rul_correlator *correlator;
-    struct cor_cursors resume; /* where the detectors have to begin, if: */
-    bool is_resumed;           /* something was taken over */
-    uint64_t evicted;          /* groups of which the ledger was told */
+    struct cor_cursors resume;     /* where the detectors have to begin, if: */
+    bool is_resumed;               /* something was taken over */
+    uint64_t evicted;              /* groups of which the ledger was told */
+    const struct cor_rules *rules; /* that are being taken up */
 };
 
-/* Damaged, strange or too new a snapshot: as if there were none. */
-int cor_memory_init(const struct cor_memory_opts *opts, struct rul_set *set,
+/* Damaged, strange or too new a snapshot: as if there were none. *out stays where it is.
+ */
+int cor_memory_init(const struct cor_memory_opts *opts, const struct cor_rules *rules,
                     struct cor_memory *out) HD_MUST_USE;
 void cor_memory_fini(struct cor_memory *memory);
 /* Metrics; what was forgotten for want of memory goes to the ledger of losses. */
 void cor_memory_count(struct cor_memory *memory, struct cor_losses *losses);
-/* Takes up another set. */
-int cor_memory_use(struct cor_memory *memory, struct rul_set *set) HD_MUST_USE;
+/* Takes up the set of these rules. What becomes of rules that have changed is said, in
+ * the log and in their counts. */
+int cor_memory_use(struct cor_memory *memory, const struct cor_rules *rules) HD_MUST_USE;

@@ -41,9 +41,9 @@ static void add_evidence(struct cor_mind *m, struct cor_alert_input *in,
     in->n_evidence = n;
 }
 
-/* A rule has fired: is it news? */
+/* A rule has fired, by an event received then: is it news? */
 static void consider(struct cor_mind *m, const struct rul_rule *rule,
-                     const struct rul_detection *detection)
+                     const struct rul_detection *detection, int64_t recv_ns)
 {
     const struct cor_event *lines[HD_ALERT_EVIDENCE_MAX];
     char id[37];
@@ -51,8 +51,7 @@ static void consider(struct cor_mind *m, const struct rul_rule *rule,
         .id = id, .rule = rule, .event = m->event, .detection = detection};
     int64_t time = detection == NULL ? m->event->copy->time_ns : detection->last_ns;
     uint64_t key = cor_alert_key_of_input(m->memory.suppress, &in);
-    cor_noise_hit(&m->noise, rule, counts_of(m, rule), m->event->copy->recv_ns,
-                  m->now_ns);
+    cor_noise_hit(&m->noise, rule, counts_of(m, rule), recv_ns, m->taken_ns);
     /* Most of a flood ends here, before anything dear. */
     if (rul_suppress_repeat(m->memory.suppress, key, rule->severity, time)) {
         cor_noise_repeat(counts_of(m, rule));
@@ -64,16 +63,17 @@ static void consider(struct cor_mind *m, const struct rul_rule *rule,
     if (cor_noise_holds(&m->noise, counts_of(m, rule))) {
         return;
     }
-    /* Before the look at ids: a replay has to leave the table as it was left. */
+    /* Before the look at ids: a replay has to leave the tables as they were left. */
     if (!rul_suppress_pass(m->memory.suppress, key, rule->severity, time, &in.repeats)) {
         cor_noise_repeat(counts_of(m, rule));
         return;
     }
+    in.throttled = cor_noise_pass(counts_of(m, rule));
     if (cor_recent_has(m->out.recent, id)) {
         COR_COUNT(COR_M_REPLAYED, 1);
         return;
     }
-    in.throttled = cor_noise_publish(counts_of(m, rule));
+    cor_rule_add(&counts_of(m, rule)->alerts, 1);
     add_evidence(m, &in, lines);
     cor_outlet_publish(&m->out, &in);
 }
@@ -118,7 +118,7 @@ static void on_detection(void *ctx, const struct rul_detection *detection,
         m->event = rebuilt = rebuild(m, detection, last);
     }
     if (m->event != NULL) {
-        consider(m, detection->rule, detection);
+        consider(m, detection->rule, detection, last->recv_ns);
     } else {
         COR_COUNT(COR_M_INVALID, 1);
         HD_LOG(WARN, "state", "a detection was lost: none of its events is kept",
@@ -158,16 +158,16 @@ static void take_hit(struct cor_mind *m, const struct rul_rule *rule,
         correlate(m, rule, event);
     }
     if (rule->alerts && !m->is_warm_up) {
-        consider(m, rule, NULL);
+        consider(m, rule, NULL, event->copy->recv_ns);
     }
 }
 
 static void take_up_set(struct cor_mind *m, const struct cor_hits *hits)
 {
     int64_t began_ns = hd_clock_mono_ns();
-    int err = cor_memory_use(&m->memory, hits->rules->set);
+    int err = cor_memory_use(&m->memory, hits->rules);
     while (err == HD_ENOMEM && wait_for_memory(m)) {
-        err = cor_memory_use(&m->memory, hits->rules->set);
+        err = cor_memory_use(&m->memory, hits->rules);
     }
     if (err != HD_OK) {
         HD_LOG(ERROR, "state",
@@ -213,15 +213,28 @@ void cor_mind_take(struct cor_mind *m, const struct cor_hits *hits)
         take_up_set(m, hits);
     }
     m->is_warm_up = hits->is_warm_up;
-    m->now_ns = hd_clock_wall_ns();
+    m->taken_ns = hits->taken_ns;
     for (uint32_t i = 0; i < hits->n; i++) {
         take_one(m, hits, &hits->hits[i]);
     }
     m->event = NULL;
 }
 
+bool cor_mind_moves_time(const struct cor_hits *hits)
+{
+    return hits->watermark_ns != 0 && (hits->has_cursor || hits->is_warm_up);
+}
+
+struct cor_remembered cor_mind_remembered(const struct cor_mind *m)
+{
+    return (struct cor_remembered){m->memory.suppress, m->memory.correlator, m->rules};
+}
+
 void cor_mind_advance(struct cor_mind *m, int64_t watermark_ns)
 {
+    if (m->is_warm_up && m->memory.is_resumed) {
+        return; /* what ends in it was told by the process before */
+    }
     rul_correlator_advance(m->memory.correlator, watermark_ns);
     rul_correlator_close(m->memory.correlator, on_detection, m);
 }
@@ -255,10 +268,11 @@ static int make_memory(struct cor_mind *m, const struct cor_state_opts *opts)
                                      .archive_dir = opts->archive_dir,
                                      .detectors = opts->detectors};
     const struct cor_evidence_opts evidence = {EVIDENCE_EVENTS, EVIDENCE_BYTES};
+    memory.correlate.is_driven = true;
     memory.correlate.on_short = m->out.wait_for_memory;
     memory.correlate.short_ctx = m->out.ctx;
     int err = cor_recent_new(opts->remember, &m->out.recent);
-    err = err != HD_OK ? err : cor_memory_init(&memory, m->rules->set, &m->memory);
+    err = err != HD_OK ? err : cor_memory_init(&memory, m->rules, &m->memory);
     err = err != HD_OK ? err : cor_evidence_new(&evidence, &m->evidence);
     return err != HD_OK
                ? err

@@ -27,7 +27,7 @@ struct cor_mind {
 
     const struct cor_event *event; /* the hit at hand */
     bool is_warm_up;
-    int64_t now_ns; /* wall, of the message at hand */
+    int64_t taken_ns; /* of the message at hand */
 };
 
 struct cor_mind_needs {
@@ -45,5 +45,10 @@ void cor_mind_fini(struct cor_mind *m);
 
 /* Everything in a message but the time it brings. */
 void cor_mind_take(struct cor_mind *m, const struct cor_hits *hits);
+/* What a snapshot of now is made of. */
+struct cor_remembered cor_mind_remembered(const struct cor_mind *m);
+/* Does the message say how far the detector has come? Time moves between batches: within
+ * one it would move with messages, and so with whatever other rules hit. */
+bool cor_mind_moves_time(const struct cor_hits *hits);
 /* Every detector has come as far: tests the windows that have ended. */
 void cor_mind_advance(struct cor_mind *m, int64_t watermark_ns);

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  *     file = magic crc body        crc: CRC-32C of the body; numbers little-endian
- *     body = n (index segment offset)* suppressed correlated
+ *     body = n (index segment offset)* suppressed noise correlated
+ *
+ * Version "1" had no noise.
  */
 #include "correlator/state/snapshot.h"
 
@@ -12,13 +14,39 @@
 #include <haidang/hash.h>
 #include <haidang/loop.h>
 
-#define MAGIC     UINT64_C(0x535443454448) /* "HDECTS", then a version: "1" */
-#define VERSION   UINT64_C(0x31)
+#include "correlator/state/noise.h"
+
+#define MAGIC     UINT64_C(0x535443454448) /* "HDECTS", then a version: "2" */
+#define VERSION   UINT64_C(0x32)
+#define FIRST     UINT64_C(0x31)
 #define HEAD      12U
 #define BYTES_MAX ((size_t)1 << 40) /* detect.memory bounds it */
 #define MODE      0640
 
 /* ---- reading ---- */
+
+static int open_reader(const char *archive_dir, unsigned index,
+                       struct hd_journal_reader **out)
+{
+    char name[32];
+    (void)snprintf(name, sizeof(name), "detect-%u", index);
+    return hd_journal_reader_open(archive_dir, name, out);
+}
+
+bool cor_snapshot_is_first(const char *archive_dir, struct cor_cursors *cursors)
+{
+    bool is_first = true;
+    for (unsigned i = 0; i < cursors->n && is_first; i++) {
+        struct hd_journal_reader *reader = NULL;
+        is_first = open_reader(archive_dir, i, &reader) == HD_OK;
+        if (is_first) {
+            hd_journal_reader_tell(reader, &cursors->at[i]);
+            is_first = cursors->at[i].index <= 1;
+            hd_journal_reader_close(reader);
+        }
+    }
+    return is_first;
+}
 
 /* A snapshot is not older than the reader's own cursor, which moved after it, and not
  * beyond the end of the archive; if it is, archive and snapshot are strangers. */
@@ -26,11 +54,9 @@ static int check_fit(const char *archive_dir, const struct cor_cursors *cursors)
 {
     int err = HD_OK;
     for (unsigned i = 0; i < cursors->n && err == HD_OK; i++) {
-        char name[32];
         struct hd_journal_reader *reader = NULL;
         struct hd_journal_cursor saved, end;
-        (void)snprintf(name, sizeof(name), "detect-%u", i);
-        err = hd_journal_reader_open(archive_dir, name, &reader);
+        err = open_reader(archive_dir, i, &reader);
         if (err != HD_OK) {
             return err;
         }
@@ -46,8 +72,21 @@ static int check_fit(const char *archive_dir, const struct cor_cursors *cursors)
     return err;
 }
 
-static int decode(struct hd_slice file, const char *archive_dir, struct rul_suppress *s,
-                  struct rul_correlator *c, struct cor_cursors *cursors)
+/* Behind the cursors. */
+static int decode_tables(struct hd_bytes *in, uint64_t version,
+                         const struct cor_remembered *into)
+{
+    int err = rul_suppress_load(into->suppress, in);
+    if (err == HD_OK && version > FIRST) {
+        err = cor_noise_load(into->rules, in);
+    }
+    return err != HD_OK ? err
+                        : rul_correlator_load(into->correlator,
+                                              hd_bytes_view(in, hd_bytes_left(in)));
+}
+
+static int decode(struct hd_slice file, const char *archive_dir,
+                  const struct cor_remembered *into, struct cor_cursors *cursors)
 {
     struct hd_bytes in = hd_bytes(file);
     uint64_t magic = hd_bytes_le64(&in);
@@ -58,7 +97,8 @@ static int decode(struct hd_slice file, const char *archive_dir, struct rul_supp
     if (hd_bytes_failed(&in) || (magic & UINT64_C(0xffffffffffff)) != MAGIC) {
         return HD_ECORRUPT;
     }
-    if (magic >> 48 != VERSION) {
+    uint64_t version = magic >> 48;
+    if (version < FIRST || version > VERSION) {
         return HD_EVERSION;
     }
     if (crc != hd_crc32c(0, body.ptr, body.len)) {
@@ -76,19 +116,17 @@ static int decode(struct hd_slice file, const char *archive_dir, struct rul_supp
         return HD_ECORRUPT;
     }
     int err = check_fit(archive_dir, cursors);
-    err = err != HD_OK ? err : rul_suppress_load(s, &in);
-    return err != HD_OK ? err
-                        : rul_correlator_load(c, hd_bytes_view(&in, hd_bytes_left(&in)));
+    return err != HD_OK ? err : decode_tables(&in, version, into);
 }
 
-int cor_snapshot_read(const char *path, const char *archive_dir, struct rul_suppress *s,
-                      struct rul_correlator *c, struct cor_cursors *cursors)
+int cor_snapshot_read(const char *path, const char *archive_dir,
+                      const struct cor_remembered *into, struct cor_cursors *cursors)
 {
     struct hd_buf file;
     hd_buf_init(&file, 0);
     int err = hd_fs_read(path, BYTES_MAX, &file);
     if (err == HD_OK) {
-        err = decode(hd_buf_slice(&file), archive_dir, s, c, cursors);
+        err = decode(hd_buf_slice(&file), archive_dir, into, cursors);
     }
     hd_buf_fini(&file);
     return err;
@@ -96,8 +134,8 @@ int cor_snapshot_read(const char *path, const char *archive_dir, struct rul_supp
 
 /* ---- encoding ---- */
 
-int cor_snapshot_encode(const struct cor_cursors *cursors, const struct rul_suppress *s,
-                        const struct rul_correlator *c, struct hd_buf *out)
+int cor_snapshot_encode(const struct cor_cursors *cursors,
+                        const struct cor_remembered *what, struct hd_buf *out)
 {
     hd_buf_clear(out);
     hd_buf_le64(out, VERSION << 48 | MAGIC);
@@ -108,8 +146,9 @@ int cor_snapshot_encode(const struct cor_cursors *cursors, const struct rul_supp
         hd_buf_le64(out, cursors->at[i].segment);
         hd_buf_le64(out, cursors->at[i].offset);
     }
-    int err = rul_suppress_save(s, out);
-    err = err != HD_OK ? err : rul_correlator_save(c, out);
+    int err = rul_suppress_save(what->suppress, out);
+    err = err != HD_OK ? err : cor_noise_save(what->rules, out);
+    err = err != HD_OK ? err : rul_correlator_save(what->correlator, out);
     if (err == HD_OK) {
         struct hd_buf crc = hd_buf_fixed(out->ptr + HEAD - 4, 4);
         hd_buf_le32(&crc, hd_crc32c(0, out->ptr + HEAD, out->len - HEAD));
@@ -175,9 +214,9 @@ static void after_write(uv_work_t *work, int status)
 }
 
 int cor_saver_begin(struct cor_saver *saver, const struct cor_cursors *cursors,
-                    const struct rul_suppress *s, const struct rul_correlator *c)
+                    const struct cor_remembered *what)
 {
-    int err = cor_snapshot_encode(cursors, s, c, &saver->bytes);
+    int err = cor_snapshot_encode(cursors, what, &saver->bytes);
     if (err != HD_OK) {
         return err;
     }

@@ -36,6 +36,9 @@ struct rul_emitted {
 struct rul_correlator {
     size_t memory_max, quota;
     int64_t lateness_ns;
+    bool is_driven;
+    void (*on_heir)(void *ctx, const struct rul_heritage *heritage);
+    void *heir_ctx;
     bool (*on_short)(void *ctx);
     void *short_ctx;
     int64_t seen_ns; /* largest event time; INT64_MIN before the first */
@@ -71,8 +74,17 @@ struct rul_hit {
 bool rul_try_again(const struct rul_correlator *c, int err);
 int64_t rul_watermark(const struct rul_correlator *c);
 int64_t rul_event_time(const struct rul_event_copy *ev);
+/* Counts what became of a changed correlation that had groups, and tells it. */
+void rul_heir_tell(struct rul_correlator *c, struct hd_slice id, uint32_t groups,
+                   enum rul_heir heir);
 /* Bytes and times of all states, anew. */
 void rul_correlator_recount(struct rul_correlator *c);
+
+/* ---- save.c ---- */
+
+/* The groups of a state into another one of a set that means something else by it. */
+int rul_state_hand_on(const struct rul_correlator *c, const struct rul_corr_state *from,
+                      const struct rul_set *set, struct rul_corr_state *to) HD_MUST_USE;
 
 /* ---- hit.c ---- */
 

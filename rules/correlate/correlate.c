@@ -12,6 +12,7 @@
 #include <haidang/hash.h>
 
 #include "rules/correlate/core.h"
+#include "rules/correlate/heir.h"
 #include "rules/correlate/key.h"
 
 #define MEMORY_DEFAULT   (UINT64_C(64) << 20)
@@ -38,6 +39,9 @@ int rul_correlator_new(const struct rul_correlator_opts *opts,
     c->memory_max = opts->memory_max != 0 ? opts->memory_max : MEMORY_DEFAULT;
     c->quota = opts->rule_max != 0 ? opts->rule_max : c->memory_max / 4;
     c->lateness_ns = opts->lateness_ns != 0 ? opts->lateness_ns : LATENESS_DEFAULT;
+    c->is_driven = opts->is_driven;
+    c->on_heir = opts->on_heir;
+    c->heir_ctx = opts->heir_ctx;
     c->on_short = opts->on_short;
     c->short_ctx = opts->short_ctx;
     c->seen_ns = INT64_MIN;
@@ -162,41 +166,91 @@ static bool means_the_same(const struct rul_rule *a, const struct rul_rule *b)
     return a->hash == b->hash && strcmp(a->id, b->id) == 0;
 }
 
-static bool has_heir(const struct rul_set *set, const struct rul_rule *rule)
-{
-    for (uint32_t i = 0; i < set->n_corrs; i++) {
-        if (means_the_same(&set->rules[set->corrs[i].rule], rule)) {
-            return true;
-        }
-    }
-    return false;
-}
-
-void rul_correlator_each_forgotten(
-    const struct rul_correlator *c, const struct rul_set *set,
-    void (*each)(void *ctx, const struct rul_rule *rule, uint32_t groups), void *ctx)
+/* The state in use of the correlation with this id. */
+static struct rul_corr_state *state_of(const struct rul_correlator *c, const char *id)
 {
     for (uint32_t i = 0; i < c->n_states; i++) {
-        const struct rul_rule *rule = &c->set->rules[c->states[i].corr->rule];
-        if (c->states[i].groups.n > 0 && !has_heir(set, rule)) {
-            each(ctx, rule, c->states[i].groups.n);
+        if (strcmp(c->set->rules[c->states[i].corr->rule].id, id) == 0) {
+            return &c->states[i];
         }
+    }
+    return NULL;
+}
+
+void rul_heir_tell(struct rul_correlator *c, struct hd_slice id, uint32_t groups,
+                   enum rul_heir heir)
+{
+    const struct rul_heritage heritage = {id, groups, heir};
+    c->stats.kept += heir == RUL_HEIR_KEPT;
+    c->stats.forgotten += heir != RUL_HEIR_KEPT;
+    if (c->on_heir != NULL) {
+        c->on_heir(c->heir_ctx, &heritage);
     }
 }
 
+static enum rul_heir judge(const struct rul_correlator *c,
+                           const struct rul_corr_state *old, const struct rul_set *set,
+                           const struct rul_corr *corr)
+{
+    const struct rul_sign was = rul_sign_of(c->set, old->corr);
+    const struct rul_sign is = rul_sign_of(set, corr);
+    return rul_heir_judge(&was, &is);
+}
+
+/* What has changed and can go on is copied: the old state stays whole until nothing can
+ * fail any more. */
+static int hand_on(struct rul_correlator *c, const struct rul_set *set,
+                   struct rul_corr_state *states)
+{
+    int err = 0;
+    for (uint32_t i = 0; i < set->n_corrs && err == 0; i++) {
+        const struct rul_rule *rule = &set->rules[set->corrs[i].rule];
+        const struct rul_corr_state *old = state_of(c, rule->id);
+        if (old != NULL && !means_the_same(&c->set->rules[old->corr->rule], rule) &&
+            judge(c, old, set, &set->corrs[i]) == RUL_HEIR_KEPT) {
+            err = rul_state_hand_on(c, old, set, &states[i]);
+        }
+    }
+    return err;
+}
+
+/* What has not changed is moved. */
 static void inherit(struct rul_correlator *c, struct rul_corr_state *state,
                     const struct rul_set *set)
 {
     const struct rul_rule *rule = &set->rules[state->corr->rule];
+    struct rul_corr_state *old = state_of(c, rule->id);
+    if (old == NULL || !means_the_same(&c->set->rules[old->corr->rule], rule)) {
+        return;
+    }
+    state->groups = old->groups;
+    state->groups.corr = state->corr;
+    state->next_close_ns = old->next_close_ns;
+    state->swept_ns = old->swept_ns;
+    old->groups = (struct rul_groups){0};
+    move_events(&state->groups, c->set, set);
+}
+
+static const struct rul_corr *corr_of_id(const struct rul_set *set, const char *id)
+{
+    for (uint32_t i = 0; i < set->n_corrs; i++) {
+        if (strcmp(set->rules[set->corrs[i].rule].id, id) == 0) {
+            return &set->corrs[i];
+        }
+    }
+    return NULL;
+}
+
+/* Whatever has groups still was not moved. */
+static void tell_heirs(struct rul_correlator *c, const struct rul_set *set)
+{
     for (uint32_t i = 0; i < c->n_states; i++) {
-        const struct rul_rule *old = &c->set->rules[c->states[i].corr->rule];
-        if (means_the_same(old, rule)) {
-            state->groups = c->states[i].groups;
-            state->groups.corr = state->corr;
-            state->next_close_ns = c->states[i].next_close_ns;
-            c->states[i].groups = (struct rul_groups){0};
-            move_events(&state->groups, c->set, set);
-            return;
+        const struct rul_corr_state *old = &c->states[i];
+        const char *id = c->set->rules[old->corr->rule].id;
+        const struct rul_corr *corr = corr_of_id(set, id);
+        if (old->groups.n > 0) {
+            rul_heir_tell(c, hd_slice_str(id), old->groups.n,
+                          corr == NULL ? RUL_HEIR_GONE : judge(c, old, set, corr));
         }
     }
 }
@@ -213,6 +267,18 @@ void rul_correlator_recount(struct rul_correlator *c)
     }
 }
 
+static void init_states(const struct rul_correlator *c, const struct rul_set *set,
+                        struct rul_corr_state *states)
+{
+    for (uint32_t i = 0; i < set->n_corrs; i++) {
+        states[i].corr = &set->corrs[i];
+        states[i].next_close_ns = INT64_MAX;
+        states[i].swept_ns = INT64_MIN;
+        states[i].event = RUL_NO_PLACE;
+        rul_groups_init(&states[i].groups, &set->corrs[i], c->pool, c->seed);
+    }
+}
+
 int rul_correlator_use(struct rul_correlator *c, struct rul_set *set)
 {
     if (set == c->set) {
@@ -225,17 +291,18 @@ int rul_correlator_use(struct rul_correlator *c, struct rul_set *set)
         free(states);
         return HD_ENOMEM;
     }
+    init_states(c, set, states);
+    int err = hand_on(c, set, states);
+    if (err != 0) {
+        free_states(states, set->n_corrs);
+        free(first);
+        free(counted);
+        return err;
+    }
     for (uint32_t i = 0; i < set->n_corrs; i++) {
-        states[i].corr = &set->corrs[i];
-        states[i].next_close_ns = INT64_MAX;
-        states[i].swept_ns = INT64_MIN;
-        states[i].event = RUL_NO_PLACE;
-        rul_groups_init(&states[i].groups, &set->corrs[i], c->pool, c->seed);
         inherit(c, &states[i], set);
     }
-    for (uint32_t i = 0; i < c->n_states; i++) {
-        c->stats.forgotten += c->states[i].groups.n > 0;
-    }
+    tell_heirs(c, set);
     free_states(c->states, c->n_states);
     free(c->first_counted);
     free(c->counted);
@@ -457,8 +524,10 @@ int rul_correlate(struct rul_correlator *c, const struct rul_rule *rule,
         time_ns > TIME_MAX) {
         return HD_EINVAL;
     }
-    rul_correlator_advance(c, time_ns);
-    rul_correlator_close(c, on_detection, ctx);
+    if (!c->is_driven) {
+        rul_correlator_advance(c, time_ns);
+        rul_correlator_close(c, on_detection, ctx);
+    }
     if (c->first_counted[rule->index] == c->first_counted[rule->index + 1]) {
         return 0;
     }

@@ -12,11 +12,38 @@
 
 struct rul_correlator;
 
+/* What became of the state of a correlation whose meaning has changed. */
+enum rul_heir {
+    RUL_HEIR_KEPT, /* as far as it goes, see docs/correlation.md */
+    RUL_HEIR_TYPE, /* else it begins anew, because of: */
+    RUL_HEIR_WINDOW,
+    RUL_HEIR_GROUP,
+    RUL_HEIR_COUNTED,
+    RUL_HEIR_CONDITION,
+    RUL_HEIR_TIMESPAN,
+    RUL_HEIR_GONE
+};
+#define RUL_HEIRS (RUL_HEIR_GONE + 1)
+const char *rul_heir_text(enum rul_heir heir); /* for people */
+
+struct rul_heritage {
+    struct hd_slice id; /* of the rule */
+    uint32_t groups;    /* that it had */
+    enum rul_heir heir;
+};
+
 struct rul_correlator_opts {
     size_t memory_max;   /* bytes of group state; 0 = 64 MiB */
     size_t rule_max;     /* of them for one rule; 0 = a quarter */
     int64_t lateness_ns; /* hits older than the watermark by more are counted and left
                             out; 0 = 30 s */
+    /* Time moves, and windows are tested, when rul_correlator_advance and _close are
+     * called, not with every hit: then no correlation depends on what other rules hit. */
+    bool is_driven;
+    /* Told by rul_correlator_use and _load of each changed correlation that had groups.
+     * NULL: nobody asks. */
+    void (*on_heir)(void *ctx, const struct rul_heritage *heritage);
+    void *heir_ctx;
     /* Memory is short: true when it is worth trying again. NULL: it never is. */
     bool (*on_short)(void *ctx);
     void *short_ctx;
@@ -61,17 +88,14 @@ int rul_correlator_new(const struct rul_correlator_opts *opts,
 void rul_correlator_free(struct rul_correlator *c);
 
 /* Uses this set from now on (takes a reference). State of correlation rules whose hash is
- * unchanged is kept. */
+ * unchanged is kept; where the meaning has changed, as far as it allows. After an error
+ * the set before is in use. */
 int rul_correlator_use(struct rul_correlator *c, struct rul_set *set) HD_MUST_USE;
-/* The correlations that would lose the state they have if this set were used. */
-void rul_correlator_each_forgotten(
-    const struct rul_correlator *c, const struct rul_set *set,
-    void (*each)(void *ctx, const struct rul_rule *rule, uint32_t groups), void *ctx);
 
 /* One hit of a detection rule of the set in use (HD_EINVAL otherwise, and for event times
  * before 1970 or after 2116). `position`
- * identifies the event ("agent/boot/seq"); hits of one event come one after another. Also
- * fires what rul_correlator_close would. */
+ * identifies the event ("agent/boot/seq"); hits of one event come one after another.
+ * Unless it is driven, time moves to the event and what ends by that fires. */
 int rul_correlate(struct rul_correlator *c, const struct rul_rule *rule,
                   const struct rul_event_copy *ev, struct hd_slice position,
                   rul_on_detection fire, void *ctx) HD_MUST_USE;
@@ -91,6 +115,7 @@ struct rul_correlator_stats {
     uint64_t capped;        /* events that a limit kept from being counted exactly */
     uint64_t lost;          /* detections others were not told of: memory was short */
     uint64_t forgotten;     /* correlations that lost their state: rules have changed */
+    uint64_t kept;          /* that kept it, although they have changed */
     uint64_t fired;
 };
 void rul_correlator_stats(const struct rul_correlator *c,
@@ -102,7 +127,7 @@ uint64_t rul_correlator_late(const struct rul_correlator *c);
 
 /* Appends it. Not between the hits of one event. */
 int rul_correlator_save(const struct rul_correlator *c, struct hd_buf *out) HD_MUST_USE;
-/* Of the rules that are still the same in the set in use, which must have been set; the
- * state before is forgotten. HD_ECORRUPT, HD_ENOMEM leave it empty, HD_EVERSION (written
- * by another version) as it was. */
+/* Of the rules of the set in use, which must have been set, as rul_correlator_use keeps
+ * it; the state before is forgotten. HD_ECORRUPT, HD_ENOMEM leave it empty, HD_EVERSION
+ * (written by a later version) as it was. */
 int rul_correlator_load(struct rul_correlator *c, struct hd_slice saved) HD_MUST_USE;

@@ -141,7 +141,7 @@ static uint32_t find(const struct distinct *d, struct seen *all, uint64_t key)
 }
 
 /* One value more than the largest number that the condition can tell apart. */
-static uint32_t values_needed(const struct rul_corr *corr)
+uint32_t rul_distinct_needed(const struct rul_corr *corr)
 {
     const struct rul_bounds *b = &corr->bounds;
     if (corr->timing == RUL_SLIDING) {
@@ -186,7 +186,7 @@ static int distinct_add(const struct rul_window *w, const struct rul_sample *sam
         }
         return 0;
     }
-    if (d->n == values_needed(w->corr)) {
+    if (d->n == rul_distinct_needed(w->corr)) {
         if (sample->mark.time_ns < all[d->oldest].mark.time_ns) {
             return 0;
         }

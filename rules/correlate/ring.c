@@ -94,6 +94,10 @@ struct rul_mark rul_mark_load(struct rul_loading *in)
     if (mark.time_ns != RUL_NEVER && (mark.time_ns < 0 || mark.time_ns > INT64_MAX / 2)) {
         in->in.failed = true;
     }
+    if (in->is_own) {
+        mark.place = place;
+        return mark;
+    }
     bool is_known =
         prefix < in->n_prefixes && in->prefixes[prefix] < RUL_POSITION_PREFIXES_MAX;
     mark.place = !is_known ? RUL_NO_PLACE

@@ -70,6 +70,9 @@ extern const struct rul_window_ops rul_window_session;  /* what counts, in sessi
 extern const struct rul_window_ops rul_window_started;  /* both, with windows that begin
                                                            with events */
 
+/* So many values a group of a value_count keeps. */
+uint32_t rul_distinct_needed(const struct rul_corr *corr);
+
 /* ---- rings of marks, with something behind each ---- */
 
 /* In order of time, equal times in order of arrival. All zero = empty. */
@@ -92,6 +95,7 @@ int rul_ring_add(struct rul_ring *ring, struct rul_pool *pool, size_t size,
 
 struct rul_loading {
     struct hd_bytes in;
+    bool is_own;              /* saved a moment ago: places are as they were */
     const uint32_t *prefixes; /* saved -> of this process */
     uint32_t n_prefixes;
 };

@@ -10,6 +10,7 @@ static json_t *answer(void)
     json_error_t error;
     json_t *all = json_loads("{\"rules\":["
                              "{\"title\":\"one\",\"hits\":5,\"cost_ns\":10,"
+                             "\"changed\":\"group-by\","
                              "\"proven\":\"2026-11-21T10:00:00.000Z\"},"
                              "{\"title\":\"two\",\"hits\":7,\"cost_ns\":900,"
                              "\"title_vi\":\"hai\",\"noisy\":true},"
@@ -59,7 +60,9 @@ static void shows_a_line_a_rule(void **state)
     con_show_fini(&show);
     const char *text = hd_buf_cstr(&out);
     assert_non_null(strstr(text, " -  hai  ! quá ồn\n"));
-    assert_non_null(strstr(text, " 2026-11-21 10:00:00  one\n"));
+    assert_non_null(
+        strstr(text, " 2026-11-21 10:00:00  one  * đếm lại từ đầu: đổi group-by\n"));
+    assert_non_null(strstr(text, " three\n"));
     assert_null(strchr(text, '\a')); /* escaped */
     hd_buf_fini(&out);
     json_decref(all);

@@ -18,6 +18,7 @@
 #include <haidang/archive_meta.h>
 #include <haidang/clock.h>
 #include <haidang/fs.h>
+#include <haidang/hash.h>
 #include <haidang/journal_check.h>
 
 #include "correlator/metrics.h"
@@ -1014,8 +1015,9 @@ static int read_snapshot(const struct hd_buf *file, size_t len, unsigned detecto
     assert_int_equal(rul_suppress_new(&w.opts.suppress, &suppress), HD_OK);
     assert_int_equal(rul_correlator_new(&opts, &correlator), HD_OK);
     assert_int_equal(rul_correlator_use(correlator, w.in_force->set), HD_OK);
-    int err =
-        cor_snapshot_read(w.snapshot, w.archive_dir, suppress, correlator, &cursors);
+    int err = cor_snapshot_read(
+        w.snapshot, w.archive_dir,
+        &(struct cor_remembered){suppress, correlator, w.in_force}, &cursors);
     rul_correlator_free(correlator);
     rul_suppress_free(suppress);
     return err;
@@ -1048,10 +1050,36 @@ static void what_is_wrong_with_a_snapshot_is_said(void **state)
                                          .archive_dir = w.archive_dir,
                                          .detectors = 2};
     uint64_t refused = COR_READ(COR_M_SNAPSHOTS_REFUSED);
-    assert_int_equal(cor_memory_init(&opts, w.in_force->set, &memory), HD_OK);
+    assert_int_equal(cor_memory_init(&opts, w.in_force, &memory), HD_OK);
     assert_false(memory.is_resumed);
     assert_int_equal(COR_READ(COR_M_SNAPSHOTS_REFUSED), refused + 1);
     cor_memory_fini(&memory);
+    hd_buf_fini(&file);
+}
+
+/* Before there was noise in it: 4 bytes less, when there is nothing else in it either. */
+static void a_snapshot_of_the_version_before_is_read(void **state)
+{
+    (void)state;
+    const struct cor_cursors cursors = {.n = 1};
+    struct hd_buf file, old;
+    struct cor_memory memory;
+    const struct cor_memory_opts opts = {
+        .suppress = w.opts.suppress, .archive_dir = w.archive_dir, .detectors = 1};
+    hd_buf_init(&file, 0);
+    hd_buf_init(&old, 0);
+    assert_int_equal(cor_memory_init(&opts, w.in_force, &memory), HD_OK);
+    const struct cor_remembered what = {memory.suppress, memory.correlator, w.in_force};
+    assert_int_equal(cor_snapshot_encode(&cursors, &what, &file), HD_OK);
+    const size_t head = 12, noise = head + 4 + 24 + 12;
+    hd_buf_bytes(&old, file.ptr, noise);
+    hd_buf_bytes(&old, file.ptr + noise + 4, file.len - noise - 4);
+    old.ptr[6] = '1';
+    struct hd_buf crc = hd_buf_fixed(old.ptr + head - 4, 4);
+    hd_buf_le32(&crc, hd_crc32c(0, old.ptr + head, old.len - head));
+    assert_int_equal(read_snapshot(&old, old.len, 1), HD_OK);
+    cor_memory_fini(&memory);
+    hd_buf_fini(&old);
     hd_buf_fini(&file);
 }
 
@@ -1074,12 +1102,13 @@ static void a_snapshot_needs_memory(void **state)
         struct cor_memory memory;
         struct hd_buf again;
         hd_buf_init(&again, 0);
-        int err = cor_memory_init(&opts, w.in_force->set, &memory);
+        int err = cor_memory_init(&opts, w.in_force, &memory);
         bool failed = hd_test_alloc_failed();
         assert_true(err == HD_OK || (failed && err == HD_ENOMEM));
         if (err == HD_OK) {
-            err = cor_snapshot_encode(&memory.resume, memory.suppress, memory.correlator,
-                                      &again);
+            const struct cor_remembered what = {memory.suppress, memory.correlator,
+                                                w.in_force};
+            err = cor_snapshot_encode(&memory.resume, &what, &again);
             bool is_whole = hd_slice_eq(hd_buf_slice(&again), hd_buf_slice(&file));
             assert_true(err == HD_OK ? is_whole : hd_test_alloc_failed());
         }
@@ -1090,33 +1119,52 @@ static void a_snapshot_needs_memory(void **state)
     hd_buf_fini(&file);
 }
 
-/* A correlation that a reload changes starts anew, and this is counted; one that it
- * leaves alone counts on. */
-static void a_changed_correlation_starts_anew(void **state)
+static struct cor_rules *load_changed(const char *from, const char *to)
+{
+    char text[4096], *place;
+    (void)snprintf(text, sizeof(text), "%s" SLOW_RULE, rules_text);
+    place = strstr(text, from);
+    assert_non_null(place);
+    memcpy(place, to, strlen(to));
+    assert_int_equal(hd_fs_write_atomic(w.rules, hd_slice_str(text), 0600), HD_OK);
+    return load(w.rules);
+}
+
+static void expect_heir(const struct cor_rules *rules, const char *name,
+                        enum rul_heir heir)
+{
+    assert_int_equal(atomic_load(&counts_of(rules, name)->heir), heir + 1U);
+}
+
+/* A correlation that a reload changes keeps its groups or begins anew, and says so; one
+ * that it leaves alone counts on. */
+static void a_changed_correlation_says_what_it_keeps(void **state)
 {
     (void)state;
-    char text[4096];
     use_slow_rule();
     archive("web1", 5, "Failed", "203.0.113.9");
     uint64_t before = lines_now();
     start(1);
     examined(before, 5);
-    (void)snprintf(text, sizeof(text), "%s" SLOW_RULE, rules_text);
-    char *gte = strstr(text, "{gte: 6}"); /* of "Guessing" */
-    assert_non_null(gte);
-    gte[6] = '4';
-    assert_int_equal(hd_fs_write_atomic(w.rules, hd_slice_str(text), 0600), HD_OK);
-    struct cor_rules *changed = load(w.rules);
-    assert_int_equal(use(changed), HD_OK);
+    struct cor_rules *lower = load_changed("{gte: 6}", "{gte: 4}"); /* of "Guessing" */
+    struct cor_rules *anew = load_changed("[source.ip]", "[host.name]");
+    assert_int_equal(use(lower), HD_OK);
     archive("web1", 1, "Failed", "203.0.113.9");
     examined(before, 6);
+    assert_int_equal(use(anew), HD_OK);
+    archive("web1", 1, "Failed", "203.0.113.9");
+    examined(before, 7);
     stop();
+    assert_int_equal(COR_READ(COR_M_KEPT), 1);
     assert_int_equal(COR_READ(COR_M_FORGOTTEN), 1);
+    expect_heir(lower, "guessing", RUL_HEIR_KEPT);
+    expect_heir(anew, "guessing", RUL_HEIR_GROUP);
     struct alerts a = read_alerts();
-    assert_int_equal(count_of(&a, "Guessing"), 0); /* one of four */
-    assert_int_equal(count_of(&a, "Slow"), 1);     /* six of six */
+    assert_int_equal(count_of(&a, "Guessing"), 1); /* four of six, before it is anew */
+    assert_int_equal(count_of(&a, "Slow"), 1);     /* six of seven */
     drop(&a);
-    cor_rules_unref(changed);
+    cor_rules_unref(lower);
+    cor_rules_unref(anew);
 }
 
 #define LEVEL_RULES                                                                      \
@@ -1268,7 +1316,8 @@ int main(void)
         TEST(a_snapshot_that_does_not_fit_is_passed_over),
         TEST(what_is_wrong_with_a_snapshot_is_said),
         TEST(a_snapshot_needs_memory),
-        TEST(a_changed_correlation_starts_anew),
+        TEST(a_snapshot_of_the_version_before_is_read),
+        TEST(a_changed_correlation_says_what_it_keeps),
         TEST(evidence_goes_down_to_the_lines),
         TEST(nothing_is_lost_for_lack_of_memory),
 

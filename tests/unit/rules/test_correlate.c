@@ -542,7 +542,7 @@ static void test_reload(void **state)
     (void)hit_as(&b, 200 * SEC, "other", NULL);
     (void)hit_as(&b, 200 * SEC, "other", NULL);
     kit_load(&second, BASE "title: corr\nid: corr\ncorrelation: {" COUNT(
-                          "gte: 4", ", group-by: user.name") "}\n");
+                          "gte: 4", ", group-by: source.ip") "}\n");
     assert_int_equal(rul_correlator_use(b.c, second.set), 0);
     kit_free(&b.kit);
     b.kit = second;
