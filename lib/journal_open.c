@@ -22,6 +22,7 @@ struct opening {
     struct hd_journal *j;
     bool has_uuid;
     bool is_last_headed;               /* the header of the last segment verifies */
+    bool is_encrypted;                 /* one of those that were looked at */
     struct hd_journal_key_id last_key; /* in it; zero: not encrypted, or nobody says */
     size_t n_locked;                   /* segments whose key is not there */
 };
@@ -58,15 +59,6 @@ static int dirs_open(struct hd_journal *j)
 }
 
 /* ---- what is there ---- */
-
-static bool header_read(struct hd_journal *j, int fd, struct hd_jfmt_segment *header)
-{
-    uint8_t bytes[HD_JFMT_SEGMENT_LEN];
-    struct iovec to = {bytes, sizeof(bytes)};
-    size_t got = 0;
-    return j->io.ops->pread(j->io.ctx, fd, to, 0, &got) == HD_OK &&
-           hd_jfmt_segment_decode(hd_slice(bytes, got), header);
-}
 
 static bool has_key(const struct hd_journal *j, const struct hd_journal_key_id *id)
 {
@@ -113,32 +105,55 @@ static void key_compare(struct opening *o)
 static int segment_seen(void *ctx, const char *name)
 {
     struct opening *o = ctx;
-    struct hd_journal *j = o->j;
-    struct hd_jseg seg = {0};
+    struct hd_jseg seg = {.created_ns = HD_JSEG_NOT_READ};
     if (!hd_jfmt_name_parse(name, &seg.first)) {
         return HD_OK;
     }
     int fd = -1;
-    int err = open_in_dir(j, name, O_RDONLY, &fd);
+    int err = open_in_dir(o->j, name, O_RDONLY, &fd);
     if (err == HD_OK) {
-        err = j->io.ops->size(j->io.ctx, fd, &seg.bytes);
+        err = o->j->io.ops->size(o->j->io.ctx, fd, &seg.bytes);
     }
-    if (err != HD_OK) {
-        hd_io_close(&j->io, &fd);
-        return err;
-    }
+    hd_io_close(&o->j->io, &fd);
+    return err == HD_OK ? hd_jseg_add(o->j, &seg) : err;
+}
+
+static bool header_take(struct opening *o, size_t i)
+{
     struct hd_jfmt_segment header;
-    o->is_last_headed = header_read(j, fd, &header) && header.first == seg.first;
-    seg.created_ns = o->is_last_headed ? header.created_ns : hd_clock_wall_ns();
-    o->last_key = (struct hd_journal_key_id){{0}};
-    if (o->is_last_headed) {
+    struct hd_journal *j = o->j;
+    if (!hd_jseg_header(j, i, &header)) {
+        return false;
+    }
+    if (!o->has_uuid) {
         j->uuid = header.uuid;
         o->has_uuid = true;
-        o->last_key = header.key;
-        o->n_locked += has_key(j, &header.key) ? 0 : 1;
     }
-    hd_io_close(&j->io, &fd);
-    return hd_jseg_add(j, &seg);
+    o->is_encrypted = o->is_encrypted || !hd_journal_key_id_is_none(&header.key);
+    o->n_locked += has_key(j, &header.key) ? 0 : 1;
+    if (i + 1 == j->n_segs) {
+        o->last_key = header.key;
+    }
+    return true;
+}
+
+/* A header is a read from anywhere on the disk: thousands of them would take seconds when
+ * nothing is cached. The last and the oldest say enough, unless there are keys. */
+static void headers_take(struct opening *o)
+{
+    struct hd_journal *j = o->j;
+    if (j->n_segs == 0) {
+        return;
+    }
+    o->is_last_headed = header_take(o, j->n_segs - 1);
+    if (j->n_segs > 1) {
+        (void)header_take(o, 0);
+    }
+    for (size_t i = j->n_segs - 1; i-- > 1;) {
+        if (!o->has_uuid || o->is_encrypted || j->opts.key != NULL) {
+            (void)header_take(o, i);
+        }
+    }
 }
 
 static int mark_take(struct opening *o)
@@ -295,7 +310,10 @@ int hd_journal_recover(struct hd_journal *j, struct hd_journal_recovery *recover
     if (err == HD_OK) {
         err = j->io.ops->list(j->io.ctx, j->opts.dir, segment_seen, &o);
     }
-    err = err == HD_OK ? keys_check(&o) : err;
+    if (err == HD_OK) {
+        headers_take(&o);
+        err = keys_check(&o);
+    }
     if (err == HD_OK) {
         err = mark_take(&o);
     }

@@ -19,8 +19,9 @@
 struct hd_jseg {
     uint64_t first; /* its name */
     uint64_t bytes;
-    int64_t created_ns;
+    int64_t created_ns; /* HD_JSEG_NOT_READ: ask hd_jseg_created */
 };
+#define HD_JSEG_NOT_READ INT64_MIN
 
 /* What is needed to state what a segment holds when it is sealed. */
 struct hd_jseal {
@@ -63,6 +64,10 @@ int hd_jseg_path(const struct hd_journal *j, const char *name,
 int hd_jseg_add(struct hd_journal *j, const struct hd_jseg *seg) HD_MUST_USE;
 /* The last segment is `bytes` long now. */
 void hd_jseg_resize(struct hd_journal *j, uint64_t bytes);
+/* Reads the header of a segment and keeps when it was made (now, if that cannot be
+ * known). False: it does not verify. */
+bool hd_jseg_header(struct hd_journal *j, size_t i, struct hd_jfmt_segment *header);
+int64_t hd_jseg_created(struct hd_journal *j, size_t i);
 /* A segment for the next index; durable, with its name, when this returns HD_OK. */
 int hd_jseg_create(struct hd_journal *j) HD_MUST_USE;
 /* The last segment takes entries, has some, and is as old as one may get. */

@@ -12,11 +12,11 @@
 
 /* A segment's age counts from when the next one was begun, by this machine's clock: times
  * in entries come from elsewhere and may be anything. */
-static bool is_due(const struct hd_journal *j, int64_t now)
+static bool is_due(struct hd_journal *j, int64_t now)
 {
     bool is_over_size = j->opts.retain_bytes > 0 && j->bytes > j->opts.retain_bytes;
     bool is_over_age =
-        j->opts.retain_ns > 0 && now - j->segs[1].created_ns > j->opts.retain_ns;
+        j->opts.retain_ns > 0 && now - hd_jseg_created(j, 1) > j->opts.retain_ns;
     return is_over_size || is_over_age || j->segs[1].first <= j->released;
 }
 

@@ -39,6 +39,39 @@ void hd_jseg_resize(struct hd_journal *j, uint64_t bytes)
     last->bytes = bytes;
 }
 
+static bool header_read(struct hd_journal *j, int fd, struct hd_jfmt_segment *header)
+{
+    uint8_t bytes[HD_JFMT_SEGMENT_LEN];
+    struct iovec to = {bytes, sizeof(bytes)};
+    size_t got = 0;
+    return j->io.ops->pread(j->io.ctx, fd, to, 0, &got) == HD_OK &&
+           hd_jfmt_segment_decode(hd_slice(bytes, got), header);
+}
+
+bool hd_jseg_header(struct hd_journal *j, size_t i, struct hd_jfmt_segment *header)
+{
+    char name[HD_JFMT_NAME_LEN + 1];
+    char path[PATH_MAX];
+    struct hd_jseg *seg = &j->segs[i];
+    int fd = -1;
+    hd_jfmt_name(seg->first, name);
+    bool is_good = hd_jseg_path(j, name, path) == HD_OK &&
+                   j->io.ops->open(j->io.ctx, path, O_RDONLY, &fd) == HD_OK &&
+                   header_read(j, fd, header) && header->first == seg->first;
+    hd_io_close(&j->io, &fd);
+    seg->created_ns = is_good ? header->created_ns : hd_clock_wall_ns();
+    return is_good;
+}
+
+int64_t hd_jseg_created(struct hd_journal *j, size_t i)
+{
+    struct hd_jfmt_segment header;
+    if (j->segs[i].created_ns == HD_JSEG_NOT_READ) {
+        (void)hd_jseg_header(j, i, &header);
+    }
+    return j->segs[i].created_ns;
+}
+
 static int header_write(struct hd_journal *j, int fd, int64_t created_ns)
 {
     struct hd_jfmt_segment segment = {
