@@ -2,17 +2,19 @@
 # SPDX-License-Identifier: Apache-2.0
 """Measures the real programs: agent to durable archive over mTLS, the whole path with the shipped
 rules, memory, idle cost, latency from line to alert.
-usage: tests/bench/path.py [archive] [whole] [idle] [latency]      default: all
+usage: tests/bench/path.py [archive] [whole] [memory] [idle] [latency]      default: all
 HD_BENCH_LINES (default 3,000,000) lines of 200 bytes. Prints one line a figure."""
 import os
 import resource
+import shutil
 import statistics
 import sys
 import threading
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "e2e"))
-from world import World, wait_until  # noqa: E402
+from world import SOURCE, World, wait_until  # noqa: E402
+from chain import PROGRAMS, Chain  # noqa: E402
 import install  # noqa: E402
 
 LINES = int(os.environ.get("HD_BENCH_LINES", "3000000"))
@@ -72,6 +74,22 @@ def flow(rules, what):
 def archived(world):
     status = world.status("correlator")
     return sum(a["lines"] for a in status["agents"]) if status else 0
+
+
+def memory():
+    """Resident before there is anything to do, and at most while a twentieth of the lines raise alerts that a centre takes."""
+    with World() as world:
+        chain = Chain(world)
+        shutil.copytree(os.path.join(SOURCE, "rules", "library"), world.path("rules"), dirs_exist_ok=True)
+        chain.start_all()
+        wait_until("connected", lambda: (world.status("agent") or {}).get("uplink", {}).get("state") == "connected")
+        before = {name: usage(chain.processes[name])[2] for name in PROGRAMS}
+        for _ in range(100):
+            chain.write(1000, "x" * 120)
+        wait_until("every alert delivered", chain.is_quiet, 600)
+        for name in PROGRAMS:
+            print(f"memory: {name} {before[name]:.1f} MB idle, {usage(chain.processes[name])[1]:.1f} MB at most with "
+                  f"{chain.lines:,} lines and {len(chain.at_centre()):,} alerts delivered", flush=True)
 
 
 def idle():
@@ -141,7 +159,8 @@ def latency():
 
 def main():
     benches = {"archive": lambda: flow(False, "agent to archive, mTLS"),
-               "whole": lambda: flow(True, "whole path, shipped rules"), "idle": idle, "latency": latency}
+               "whole": lambda: flow(True, "whole path, shipped rules"), "memory": memory, "idle": idle,
+               "latency": latency}
     chosen = sys.argv[1:] or list(benches)
     for name in chosen:
         if name not in benches:
