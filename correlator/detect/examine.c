@@ -259,7 +259,7 @@ static void examine_canary(struct cor_examiner *e, const struct rul_record *in,
                            const struct hd_canary *canary)
 {
     const struct rul_record inside = {in->source, in->recv_ns, canary->message};
-    while (cor_canary_new(canary, &e->canary) != HD_OK) {
+    while (cor_canary_new(canary, in->line, &e->canary) != HD_OK) {
         if (!cor_examiner_wait(e)) {
             return;
         }

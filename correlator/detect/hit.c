@@ -63,12 +63,15 @@ int cor_event_rebuild(struct hd_slice position, const struct rul_event_copy *kep
     return err != HD_OK ? err : cor_event_new(&origin, copy, out);
 }
 
-int cor_canary_new(const struct hd_canary *from, struct cor_canary **out)
+int cor_canary_new(const struct hd_canary *from, struct hd_slice line,
+                   struct cor_canary **out)
 {
-    struct cor_canary *c = calloc(1, sizeof(*c));
+    struct cor_canary *c = calloc(1, sizeof(*c) + line.len);
     if (c == NULL) {
         return HD_ENOMEM;
     }
+    memcpy(c->text, line.ptr, line.len);
+    c->line = hd_slice(c->text, line.len);
     c->class = from->class;
     c->time_ns = from->time_ns;
     c->part = from->part;

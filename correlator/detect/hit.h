@@ -32,6 +32,9 @@ struct cor_canary {
     uint32_t part, parts, at_ms;
     unsigned n_rules; /* that match it; more than fit are left out */
     const struct rul_rule *rules[COR_CANARY_RULES_MAX];
+    struct hd_slice
+        line; /* as it was received: the evidence; the event is what is in it */
+    char text[];
 };
 
 struct cor_event {
@@ -58,8 +61,9 @@ int cor_event_new(const struct cor_origin *origin, struct rul_event_copy *copy,
 /* own: the event of a copy that was kept and its position. HD_EINVAL: that is none. */
 int cor_event_rebuild(struct hd_slice position, const struct rul_event_copy *kept,
                       struct cor_event **out) HD_MUST_USE;
-/* own: *out. HD_ENOMEM. */
-int cor_canary_new(const struct hd_canary *canary, struct cor_canary **out) HD_MUST_USE;
+/* own: *out, with a copy of the line. HD_ENOMEM. */
+int cor_canary_new(const struct hd_canary *canary, struct hd_slice line,
+                   struct cor_canary **out) HD_MUST_USE;
 /* A rule matches the canary's event. */
 void cor_canary_match(struct cor_canary *canary, const struct rul_rule *rule);
 struct cor_event *cor_event_ref(struct cor_event *event);

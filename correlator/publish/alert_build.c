@@ -301,7 +301,7 @@ static void put_system(struct maker *m, const struct hd_system *system)
 static json_t *one_line(struct maker *m, const struct cor_event *event)
 {
     uint8_t digest[HD_SHA256_LEN];
-    struct hd_slice raw = event->copy->raw;
+    struct hd_slice raw = event->canary == NULL ? event->copy->raw : event->canary->line;
     json_t *out = json_object();
     put_time(m, out, "time", event->copy->time_ns);
     put_name(m, out, "agent", event->agent);
