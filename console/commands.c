@@ -58,6 +58,7 @@ static const struct con_option tail_options[] = {
     {"all", 0, CON_FLAG, NULL, "begin with the oldest alert", NULL},
     {"whole", 'w', CON_FLAG, NULL, "do not cut lines to the terminal's width", NULL},
     {"no-follow", 'n', CON_FLAG, NULL, "end when everything was shown", NULL},
+    {"no-tests", 0, CON_FLAG, NULL, "without alerts that canaries raised", NULL},
     {"json", 'j', CON_FLAG, NULL, "alerts as JSON, one a line", NULL},
     SHOW_OPTIONS,
     {0},

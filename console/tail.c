@@ -26,6 +26,7 @@ struct tail {
     struct con_filter filter;
     struct con_show show;
     bool as_json;
+    bool has_tests; /* alerts of canaries are shown, too */
     bool is_whole;  /* lines are not cut */
     bool is_closed; /* the pipe's reader went away */
     struct hd_buf out;
@@ -60,7 +61,8 @@ static void show_line(struct tail *t, struct hd_slice line)
         }
         return;
     }
-    if (con_filter_match(&t->filter, alert)) {
+    bool is_wanted = t->has_tests || !hd_alert_is_test(alert);
+    if (is_wanted && con_filter_match(&t->filter, alert)) {
         if (t->as_json) {
             hd_buf_slice_add(&t->out, line);
             hd_buf_byte(&t->out, '\n');
@@ -181,6 +183,7 @@ static int run(struct tail *t, const struct con_args *args)
 int con_run_tail(const struct con_args *args)
 {
     struct tail t = {.as_json = con_args_flag(args, "json"),
+                     .has_tests = !con_args_flag(args, "no-tests"),
                      .is_whole = con_args_flag(args, "whole")};
     int code = HD_EXIT_USAGE;
     hd_buf_init(&t.out, 0);

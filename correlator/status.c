@@ -230,7 +230,10 @@ static void put_detect(const struct cor_program *p, struct hd_json *j)
     put_filters(p->loaded.set, j);
     hd_json_end(j, '}');
     hd_json_object(j, "alerts");
-    hd_json_u64(j, "published", COR_READ(COR_M_PUBLISHED));
+    /* a test is counted when it is made, and published a moment later */
+    uint64_t all = COR_READ(COR_M_PUBLISHED), tests = COR_READ(COR_M_TEST_ALERTS);
+    hd_json_u64(j, "published", all > tests ? all - tests : 0);
+    hd_json_u64(j, "tests", tests);
     hd_json_u64(j, "suppressed", COR_READ(COR_M_SUPPRESSED));
     hd_json_u64(j, "throttled", COR_READ(COR_M_THROTTLED));
     hd_json_end(j, '}');

@@ -30,10 +30,13 @@ struct con_canary_target_ops {
     void (*close)(struct con_canary_target *target);
 };
 
+#define CON_CANARY_WHERE_MAX 272U /* a host, a port, brackets */
+
 struct con_canary_target {
     const struct con_canary_target_ops *ops;
     enum hd_canary_class class;
-    const char *where; /* as given */
+    const char *where; /* as given, or: */
+    char found[CON_CANARY_WHERE_MAX];
     struct hd_tls *tls;
     int fd;
     struct hd_stream *stream;
@@ -44,8 +47,8 @@ struct con_canary_target {
     void *ctx;
 };
 
-/* For --udp, --tcp, --tls and --file. own: con_canary_targets_free. An HD_EXIT_* code,
- * printed. */
+/* For --udp, --tcp, --tls and --file, or what the agent here listens to. own:
+ * con_canary_targets_free. An HD_EXIT_* code, printed. */
 struct con_canary_targets {
     struct con_canary_target *list;
     size_t n;

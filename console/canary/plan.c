@@ -82,10 +82,12 @@ static void choose_all(struct choice *c)
 
 struct aged {
     const struct rul_rule *rule;
-    int64_t proven_ns;
+    int64_t proven_ns; /* 0 = never */
+    uint64_t lot;
 };
 
-/* Rules that were never proven first; of one time in the order of the set. */
+/* Rules that were never proven first, of these by lot: one that cannot be proven must not
+ * keep all others away. */
 static int by_age(const void *a, const void *b)
 {
     const struct aged *x = a;
@@ -93,31 +95,61 @@ static int by_age(const void *a, const void *b)
     if (x->proven_ns != y->proven_ns) {
         return x->proven_ns < y->proven_ns ? -1 : 1;
     }
-    return x->rule->index < y->rule->index ? -1 : x->rule->index > y->rule->index;
+    return x->lot < y->lot ? -1 : x->lot > y->lot;
 }
 
-static void read_ages(const struct rul_set *set, const json_t *answer, struct aged *aged)
+static int64_t proven_ns(const json_t *row)
+{
+    int64_t ns = 0;
+    return hd_alert_time(row, "proven", &ns) == HD_OK ? ns : 0;
+}
+
+/* Rules that the correlator has and we have. */
+static int read_ages(const struct rul_set *set, const json_t *answer, struct aged *aged,
+                     size_t *n)
 {
     size_t i = 0;
     const json_t *row = NULL;
     const json_t *rows = json_object_get(answer, "rules");
     json_array_foreach(rows, i, row)
     {
-        int64_t ns = 0;
         const struct rul_rule *rule =
             rul_set_find(set, hd_slice_str(hd_alert_text(row, "id")));
-        if (rule != NULL && hd_alert_time(row, "proven", &ns) == HD_OK) {
-            aged[rule->index].proven_ns = ns;
+        if (rule == NULL || *n == rul_set_count(set)) {
+            continue;
         }
+        struct aged *one = &aged[(*n)++];
+        one->rule = rule;
+        one->proven_ns = proven_ns(row);
+        int err = hd_random(&one->lot, sizeof(one->lot));
+        if (err != HD_OK) {
+            return err;
+        }
+    }
+    return HD_OK;
+}
+
+/* From `aged`, as long as there are fewer than `most`. */
+static void choose_some(struct choice *c, const struct aged *aged, size_t n, size_t most)
+{
+    for (size_t i = 0; i < n && c->n < most; i++) {
+        choose(c, aged[i].rule);
     }
 }
 
-static void keep_oldest(struct choice *c, struct aged *aged, size_t most)
+/* Half of them at most were never proven, as long as there are others. */
+static void keep_oldest(struct choice *c, struct aged *aged, size_t n, size_t most)
 {
-    size_t n = rul_set_count(c->set);
+    size_t never = 0;
     qsort(aged, n, sizeof(*aged), by_age);
-    for (size_t i = 0; i < n && c->n < most; i++) {
-        choose(c, aged[i].rule);
+    while (never < n && aged[never].proven_ns == 0) {
+        never++;
+    }
+    choose_some(c, aged, never, (most + 1) / 2);
+    choose_some(c, aged + never, n - never, most);
+    if (c->n < most) { /* again from the first, without those that are there */
+        c->n = 0;
+        choose_some(c, aged, n, most);
     }
 }
 
@@ -137,18 +169,16 @@ static int choose_oldest(struct choice *c, const struct con_args *args)
                         "name --rule or --all",
                         why);
     }
-    size_t n = rul_set_count(c->set);
-    struct aged *aged = calloc(n + 1, sizeof(*aged));
-    for (size_t i = 0; aged != NULL && i < n; i++) {
-        aged[i].rule = rul_set_rule(c->set, i);
-    }
-    if (aged != NULL) {
-        read_ages(c->set, answer, aged);
-        keep_oldest(c, aged, most);
+    size_t n = 0;
+    struct aged *aged = calloc(rul_set_count(c->set) + 1, sizeof(*aged));
+    int err = aged == NULL ? HD_ENOMEM : read_ages(c->set, answer, aged, &n);
+    if (err == HD_OK) {
+        keep_oldest(c, aged, n, most);
+        c->uncovered = 0; /* not all were looked at */
     }
     json_decref(answer);
     free(aged);
-    return aged == NULL ? con_fail(HD_EXIT_RUNTIME, "out of memory") : HD_EXIT_OK;
+    return err == HD_OK ? HD_EXIT_OK : con_fail(HD_EXIT_RUNTIME, "%s", hd_err_text(err));
 }
 
 static int choose_rules(struct choice *c, const struct con_args *args)

@@ -14,8 +14,11 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <haidang/alert.h>
 #include <haidang/inet.h>
 #include <haidang/stream.h>
+
+#include "console/ask.h"
 
 #define DATAGRAM_MAX 65000U
 #define CONNECT_MS   10000U
@@ -236,9 +239,68 @@ static int add_all(const struct con_args *args, struct con_canary_targets *out)
             code = add(out, (enum hd_canary_class) class, where);
         }
     }
+    return code;
+}
+
+/* ---- what the agent on this machine listens to ---- */
+
+/* "0.0.0.0:514", ":514", "[::]:514" -> an address at which that can be reached from here.
+ * False: the listener has another name, or port 0. */
+static bool reach(const char *listener, char where[CON_CANARY_WHERE_MAX])
+{
+    struct hd_hostport at;
+    if (hd_hostport_parse(hd_slice_str(listener), &at) != HD_OK || at.port == 0) {
+        return false;
+    }
+    bool is_any = at.host[0] == '\0' || strcmp(at.host, "0.0.0.0") == 0;
+    const char *host = is_any                       ? "127.0.0.1"
+                       : strcmp(at.host, "::") == 0 ? "::1"
+                                                    : at.host;
+    (void)snprintf(where, CON_CANARY_WHERE_MAX,
+                   strchr(host, ':') != NULL ? "[%s]:%u" : "%s:%u", host, at.port);
+    return true;
+}
+
+/* A TLS listener is called by the name in its certificate, and who writes into which file
+ * is for people to say: these are only told. */
+static int find_one(struct con_canary_targets *out, const json_t *source)
+{
+    const char *kind = hd_alert_text(source, "kind");
+    const char *name = hd_alert_text(source, "name");
+    char where[CON_CANARY_WHERE_MAX];
+    bool is_udp = strcmp(kind, "syslog-udp") == 0;
+    if ((is_udp || strcmp(kind, "syslog-tcp") == 0) && out->n < CON_LIST_MAX &&
+        reach(name, where)) {
+        struct con_canary_target *target = &out->list[out->n];
+        int code = add(out, is_udp ? HD_CANARY_UDP : HD_CANARY_TCP, where);
+        memcpy(target->found, where, sizeof(where));
+        target->where = target->found;
+        return code;
+    }
+    (void)con_fail(0, "not covered: %s %s%s", kind, name,
+                   strcmp(kind, "file") == 0         ? "; name a file with --file"
+                   : strcmp(kind, "syslog-tls") == 0 ? "; name it with --tls"
+                                                     : "");
+    return HD_EXIT_OK;
+}
+
+static int find(const struct con_args *args, struct con_canary_targets *out)
+{
+    char why[256];
+    size_t i = 0;
+    const json_t *source = NULL;
+    int code = HD_EXIT_OK;
+    json_t *status = con_ask(con_args_value(args, "run-dir"), "agent", "/status", why);
+    const json_t *sources = json_object_get(status, "sources");
+    json_array_foreach(sources, i, source)
+    {
+        code = code != HD_EXIT_OK ? code : find_one(out, source);
+    }
+    json_decref(status);
     if (code == HD_EXIT_OK && out->n == 0) {
-        code = con_fail(HD_EXIT_USAGE, "by which way in? name --udp, --tcp, --tls or "
-                                       "--file; see 'haidang help canary'");
+        code = con_fail(HD_EXIT_USAGE,
+                        "by which way in? no agent with listeners answers on this "
+                        "machine; name --udp, --tcp, --tls or --file");
     }
     return code;
 }
@@ -256,6 +318,9 @@ int con_canary_targets_new(const struct con_args *args, struct con_canary_target
         code = load_tls(args, out);
     }
     code = code != HD_EXIT_OK ? code : add_all(args, out);
+    if (code == HD_EXIT_OK && out->n == 0) {
+        code = find(args, out);
+    }
     if (code != HD_EXIT_OK) {
         con_canary_targets_free(out);
     }

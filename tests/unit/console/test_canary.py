@@ -55,7 +55,7 @@ class Canary(console.Case):
 
     def test_what_it_refuses(self):
         file = ("--file", self.log)
-        self.refused(USAGE, "by which way in?", "--all")
+        self.refused(USAGE, "by which way in? no agent with listeners answers", "--all")
         self.refused(USAGE, "--udp is HOST:PORT, not 'nowhere'", "--all", "--udp", "nowhere")
         self.refused(USAGE, "--tcp is HOST:PORT, not ':514'", "--all", "--tcp", ":514")
         self.refused(USAGE, "--timeout is a duration", "--all", "--timeout", "soon", *file)
