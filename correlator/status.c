@@ -94,7 +94,8 @@ static void find_problems(const struct cor_program *p, struct problems *out)
     cor_intake_problems(p->intake, say, out);
     int err = cor_state_trouble(p->state);
     if (err != HD_OK) {
-        say_f(out, "alerts cannot be published (%s): detection waits", hd_err_text(err));
+        say_f(out, "%s (%s): detection waits", cor_state_trouble_with(p->state),
+              hd_err_text(err));
     }
     cor_stores_problems(&p->stores, say, out);
     cor_keep_problems(p->keep, say, out);

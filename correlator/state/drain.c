@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Messages are taken from the detectors, what they bring forth is made durable, and then
- * cursors move. While the alert journal cannot be written nothing is taken.
+ * cursors move. While the alert journal or the loss ledger cannot be written nothing is
+ * taken.
  */
 #include <haidang/clock.h>
 #include <haidang/log.h>
@@ -16,12 +17,13 @@
 
 static void on_retry(uv_timer_t *timer);
 
-static void cannot_publish(struct cor_state *s, int err)
+static void cannot_go_on(struct cor_state *s, int err, bool is_ledger)
 {
-    if (!cor_state_is_blocked(s)) {
-        HD_LOG(ERROR, "state",
-               "alerts cannot be published; detection waits until they can",
-               HD_KV_ERR(err));
+    bool is_news = !cor_state_is_blocked(s) || atomic_load(&s->is_ledger) != is_ledger;
+    atomic_store(&s->is_ledger, is_ledger);
+    if (is_news) {
+        HD_LOG(ERROR, "state", "detection waits",
+               HD_KV_STR("because", cor_state_trouble_with(s)), HD_KV_ERR(err));
     }
     COR_COUNT(COR_M_ALERT_WAITS, 1);
     atomic_store(&s->trouble, err);
@@ -46,14 +48,15 @@ static bool flush(struct cor_state *s)
     struct cor_publish *publish = s->mind.out.publish;
     size_t queued = cor_publish_queued(publish);
     int err = queued == 0 ? HD_OK : cor_publish_flush(publish);
-    err = err != HD_OK ? err : cor_losses_flush(s->mind.losses);
+    bool is_ledger = err == HD_OK;
+    err = is_ledger ? cor_losses_flush(s->mind.losses) : err;
     COR_COUNT(COR_M_PUBLISHED, queued - cor_publish_queued(publish));
     if (err != HD_OK) {
-        cannot_publish(s, err);
+        cannot_go_on(s, err, is_ledger);
         return false;
     }
     if (cor_state_is_blocked(s)) {
-        HD_LOG(INFO, "state", "alerts can be published again");
+        HD_LOG(INFO, "state", "detection goes on");
         atomic_store(&s->trouble, HD_OK);
     }
     move_cursors(s);

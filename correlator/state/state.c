@@ -174,6 +174,12 @@ int cor_state_trouble(const struct cor_state *s)
     return atomic_load(&s->trouble);
 }
 
+const char *cor_state_trouble_with(const struct cor_state *s)
+{
+    return atomic_load(&s->is_ledger) ? "the loss ledger cannot be written"
+                                      : "alerts cannot be published";
+}
+
 /* ---- end ---- */
 
 void cor_state_close(struct cor_state *s)

@@ -62,5 +62,8 @@ void cor_state_free(struct cor_state *state);
 /* What canaries have proven. Any thread may ask it. */
 const struct cor_proofs *cor_state_proofs(const struct cor_state *state);
 
-/* The alert journal cannot be written now: HD_E*, else HD_OK. Any thread. */
+/* The alert journal, or the loss ledger, cannot be written now: HD_E*, else HD_OK. Any
+ * thread. */
 int cor_state_trouble(const struct cor_state *state);
+/* Which of them, as the begin of a sentence. Any thread. */
+const char *cor_state_trouble_with(const struct cor_state *state);

@@ -35,6 +35,7 @@ struct cor_state {
     atomic_bool is_stopping;
     bool gave_up; /* for lack of memory: nothing taken since is durable */
     _Atomic int trouble;
+    atomic_bool is_ledger; /* it is the loss ledger that cannot be written */
     struct cor_feed feeds[COR_DETECTORS_MAX];
     unsigned n_feeds, n_ended, n_over;
     struct hd_ring *enrich_ring, *notices;

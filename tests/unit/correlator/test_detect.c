@@ -87,6 +87,7 @@ static const char other_rules_text[] = "title: Session\n"
 static struct world {
     char archive_dir[512], alerts_dir[512], rules[512], other_rules[512], snapshot[512];
     char losses_dir[512];
+    uint64_t losses_max; /* bytes */
     struct cor_losses *losses;
     struct hd_journal *archive;
     struct cor_rules *in_force, *other;
@@ -226,7 +227,7 @@ static void archive(const char *agent, unsigned n, const char *what, const char 
 static void open_losses(void)
 {
     char why[256];
-    const struct hd_journal_opts opts = {.dir = w.losses_dir};
+    const struct hd_journal_opts opts = {.dir = w.losses_dir, .max_bytes = w.losses_max};
     assert_int_equal(cor_losses_open(&opts, &w.losses, why), HD_OK);
 }
 
@@ -627,6 +628,20 @@ static void swaps_under_load_lose_and_double_nothing(void **state)
     cor_rules_unref(more);
 }
 
+/* Examines what is left, however much that is. */
+static void catch_up(void)
+{
+    start(1);
+    for (unsigned i = 0; i < 15000; i++) {
+        (void)poll(NULL, 0, 2);
+        if (COR_READ(COR_M_DETECT_LAG_MS) == 0 &&
+            cor_detector_lag_ms(w.detectors[0]) == 0 && i > 100) {
+            break;
+        }
+    }
+    stop();
+}
+
 /* The alert journal is full: detection waits, the cursor stays, nothing is lost. */
 static void alerts_that_cannot_be_written_come_later(void **state)
 {
@@ -643,20 +658,13 @@ static void alerts_that_cannot_be_written_come_later(void **state)
         (void)poll(NULL, 0, 2);
     }
     assert_int_equal(cor_state_trouble(w.state), HD_ENOSPC);
+    assert_string_equal(cor_state_trouble_with(w.state), "alerts cannot be published");
     stop();
     struct alerts a = read_alerts();
     assert_in_range(a.n, 1, 19);
     drop(&a);
     w.opts.alerts.max_bytes = 0;
-    start(1);
-    for (unsigned i = 0; i < 15000; i++) {
-        (void)poll(NULL, 0, 2);
-        if (COR_READ(COR_M_DETECT_LAG_MS) == 0 &&
-            cor_detector_lag_ms(w.detectors[0]) == 0 && i > 100) {
-            break;
-        }
-    }
-    stop();
+    catch_up();
     expect_alerts(0, 20);
 }
 
@@ -731,6 +739,27 @@ static void a_report_of_an_agent_is_written_down_once(void **state)
     assert_string_equal(lost.last.agent, "web1"); /* not who it says to be */
     assert_string_equal(lost.last.boot, BOOT);
     assert_string_equal(lost.last.source, "syslog-udp :514");
+}
+
+/* The ledger is full: detection waits for it, and says for what. */
+static void losses_that_cannot_be_written_come_later(void **state)
+{
+    (void)state;
+    w.losses_max = 100;
+    for (unsigned i = 0; i < 20; i++) {
+        report("web1", HD_LOSS_SOURCE_KIND, REPORT);
+    }
+    start(1);
+    for (unsigned i = 0; cor_state_trouble(w.state) == HD_OK; i++) {
+        assert_true(i < 15000);
+        (void)poll(NULL, 0, 2);
+    }
+    assert_string_equal(cor_state_trouble_with(w.state),
+                        "the loss ledger cannot be written");
+    stop();
+    w.losses_max = 0;
+    catch_up();
+    assert_int_equal(read_lost(HD_LOSS_KERNEL_DROPS).sum, 20 * 17);
 }
 
 /* Every batch in a file of its own. */
@@ -1303,6 +1332,7 @@ int main(void)
         TEST(a_noisy_rule_is_reported_and_throttled),
         TEST(swaps_under_load_lose_and_double_nothing),
         TEST(alerts_that_cannot_be_written_come_later),
+        TEST(losses_that_cannot_be_written_come_later),
         TEST(a_report_of_an_agent_is_written_down_once),
         TEST(damaged_entries_are_counted_once_by_all_detectors),
         TEST(removed_entries_are_counted),
