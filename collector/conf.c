@@ -197,6 +197,23 @@ static const struct hd_conf_item source_items[] = {
      .def = "5m",
      .help = "file: a renamed or removed file is followed until nothing was written to "
              "it for so long."},
+    {.key = "tampering",
+     .type = HD_CONF_BOOL,
+     AT_SRC(tampering),
+     .def = "true",
+     .help =
+         "file: report when a file is emptied, cut, changed, removed, replaced by what "
+         "was in it before, or closed to the agent, and no rotation explains it. Not "
+         "for files that their program itself empties or removes, as logs of "
+         "containers are."},
+    {.key = "removed_after",
+     .type = HD_CONF_DURATION,
+     AT_SRC(removed_after_ns),
+     .min = 10 * MILLI,
+     .max = 3600 * SECOND,
+     .def = "5s",
+     .help = "file: a removed file is reported when no other one has its name within so "
+             "long."},
     {.key = "multiline",
      .type = HD_CONF_SECTION,
      AT_SRC(multiline),

@@ -65,7 +65,8 @@ struct col_conf_source {
     size_t n_paths, n_exclude;
     int start; /* enum col_start */
     int64_t files_max;
-    int64_t partial_timeout_ns, rotated_keep_ns;
+    int64_t partial_timeout_ns, rotated_keep_ns, removed_after_ns;
+    bool tampering;
     struct col_conf_multiline multiline;
     /* syslog */
     char *listen;

@@ -30,6 +30,8 @@
       "Files not read because of files_max or because they cannot be opened")            \
     X(COL_FILES_TRUNCATED, COUNTER, "haidang_agent_files_truncated_total",               \
       "Files found shorter or rewritten, read again from their beginning")               \
+    X(COL_FILES_HARMED, COUNTER, "haidang_agent_files_harmed_total",                     \
+      "Reports that a file was emptied, cut, changed, removed, replaced or closed")      \
     X(COL_FILE_ERRORS, COUNTER, "haidang_agent_file_errors_total", "Failed reads")       \
     X(COL_MARKS_EVICTED, COUNTER, "haidang_agent_marks_evicted_total",                   \
       "File positions forgotten because there were too many")                            \

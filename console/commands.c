@@ -73,6 +73,7 @@ static const struct con_option losses_options[] = {
     {"agent", 'a', CON_VALUE, "NAME", "by this agent only", NULL},
     {"kind", 'k', CON_VALUE, "KIND", "of this kind only",
      "agent-spool-full udp-kernel-drops pcap-drops truncated-lines stream-bytes "
+     "unread-truncated "
      "sequence-gap late-events evicted-groups unreadable-batch damaged-entry "
      "unread-removed dead-letter other"},
     {"json", 'j', CON_FLAG, NULL, "the records as JSON, one a line", NULL},

@@ -30,6 +30,8 @@ static const struct {
                            "tăng line_max, hoặc kiểm tra chương trình ghi những dòng đó"},
     [HD_LOSS_STREAM] = {"phần", "không đủ bộ nhớ để giữ dữ liệu mà luồng đưa tới",
                         "tăng bộ nhớ cho máy chạy tác tử"},
+    [HD_LOSS_UNREAD] = {"byte", "tệp bị cắt ngắn trước khi được đọc",
+                        "xem cảnh báo về tệp đó; đừng để hàng đợi của tác tử bị đầy"},
     [HD_LOSS_GAP] = {"dòng", "tác tử đã đánh số nhưng không còn giữ những dòng này",
                      "kiểm tra đĩa của tác tử: hàng đợi có bị sửa, hỏng hoặc xóa không?"},
     [HD_LOSS_LATE] = {"lần khớp",

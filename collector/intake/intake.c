@@ -392,6 +392,38 @@ static struct hd_slice sink_last_mark(void *ctx, struct hd_slice key)
     return col_marks_get(in->marks, key, now_s(in));
 }
 
+static int64_t sink_marked_s(void *ctx, struct hd_slice key)
+{
+    const struct col_intake *in = ctx;
+    return col_marks_touched(in->marks, key);
+}
+
+struct each_mark {
+    struct hd_slice prefix;
+    void (*each)(void *ctx, struct hd_slice key, struct hd_slice mark);
+    void *ctx;
+};
+
+static void on_mark(void *ctx, struct hd_slice key, struct hd_slice mark,
+                    int64_t touched_s)
+{
+    const struct each_mark *e = ctx;
+    (void)touched_s;
+    if (hd_slice_starts(key, e->prefix)) {
+        e->each(e->ctx, key, mark);
+    }
+}
+
+static void sink_each_mark(void *ctx, struct hd_slice prefix,
+                           void (*each)(void *each_ctx, struct hd_slice key,
+                                        struct hd_slice mark),
+                           void *each_ctx)
+{
+    const struct col_intake *in = ctx;
+    struct each_mark e = {prefix, each, each_ctx};
+    col_marks_each(in->marks, on_mark, &e);
+}
+
 const struct col_sink *col_intake_sink(struct col_intake *in)
 {
     return &in->sink;
@@ -578,7 +610,13 @@ int col_intake_open(const struct col_intake_opts *opts, struct col_intake **out,
         return HD_ENOMEM;
     }
     in->opts = *opts;
-    in->sink = (struct col_sink){sink_add, sink_mark, sink_last_mark, in, sink_lost};
+    in->sink = (struct col_sink){.add = sink_add,
+                                 .mark = sink_mark,
+                                 .last_mark = sink_last_mark,
+                                 .marked_s = sink_marked_s,
+                                 .each_mark = sink_each_mark,
+                                 .lost = sink_lost,
+                                 .ctx = in};
     in->born_s = hd_clock_wall_ns() / HD_NS_PER_SEC;
     in->born_mono_ns = hd_clock_mono_ns();
     (void)snprintf(in->checkpoint.path, sizeof(in->checkpoint.path), "%s/" COL_STATE_FILE,

@@ -234,6 +234,12 @@ struct hd_slice col_marks_get(struct col_marks *marks, struct hd_slice key, int6
     return hd_slice(latest_of(e), e->latest_len);
 }
 
+int64_t col_marks_touched(const struct col_marks *marks, struct hd_slice key)
+{
+    const struct entry *e = marks->slots[find_slot(marks, key, hd_hash(key))];
+    return e == NULL ? 0 : e->touched_s;
+}
+
 bool col_marks_is_full(const struct col_marks *marks)
 {
     return 1 + marks->dirty_bytes + 2 + COL_MARK_MAX > HD_JOURNAL_META_MAX;

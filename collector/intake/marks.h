@@ -26,6 +26,9 @@ int col_marks_set(struct col_marks *marks, struct hd_slice key, struct hd_slice 
 struct hd_slice col_marks_get(struct col_marks *marks, struct hd_slice key,
                               int64_t now_s);
 
+/* When it was last set or got, wall clock, s; 0: there is no such stream. */
+int64_t col_marks_touched(const struct col_marks *marks, struct hd_slice key);
+
 /* Appends what was set since the last call to a spool entry's meta:
  *     meta = %x01 *( key-len mark-len key mark )    lengths: one byte each
  * Nothing is appended when nothing was set. Never more than HD_JOURNAL_META_MAX. */

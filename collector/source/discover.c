@@ -18,10 +18,11 @@
 
 #define PATTERN_KEY_LEN 9
 
-int col_discovery_init(struct col_discovery *d, struct col_nodes *nodes)
+int col_discovery_init(struct col_discovery *d, struct col_nodes *nodes,
+                       struct col_guard *guard)
 {
     size_t n = nodes->conf->n_paths;
-    *d = (struct col_discovery){.nodes = nodes};
+    *d = (struct col_discovery){.nodes = nodes, .guard = guard};
     d->is_new = calloc(n, sizeof(*d->is_new));
     d->since = calloc(n, sizeof(*d->since));
     return d->is_new == NULL || d->since == NULL ? HD_ENOMEM : HD_OK;
@@ -119,6 +120,30 @@ static bool is_excluded(const struct col_discovery *d, const char *path)
     return false;
 }
 
+/* Before the first lines may come, nothing may be told: the guard looks again then. */
+static bool tell_closed(struct col_discovery *d, size_t pattern, const char *path)
+{
+    if (d->is_first_walk) {
+        return false;
+    }
+    bool is_told = col_guard_refused(d->guard, pattern, path) == HD_OK;
+    d->is_incomplete = d->is_incomplete || !is_told;
+    return is_told;
+}
+
+static void on_known(struct col_discovery *d, struct col_node *n, const char *path)
+{
+    bool is_closed = col_guard_is_closed(path);
+    n->generation = d->generation;
+    n->is_rotated = false;
+    n->is_ending = false;
+    if (!is_closed) {
+        col_guard_found_name(d->guard, n);
+    } else if (!n->is_closed) {
+        n->is_closed = tell_closed(d, d->pattern, path);
+    }
+}
+
 static void on_match(void *ctx, const char *path)
 {
     struct col_discovery *d = ctx;
@@ -129,9 +154,7 @@ static void on_match(void *ctx, const char *path)
     }
     struct col_node *n = col_nodes_by_inode(d->nodes, st.st_dev, st.st_ino);
     if (n != NULL) {
-        n->generation = d->generation;
-        n->is_rotated = false;
-        n->is_ending = false;
+        on_known(d, n, path);
         return;
     }
     if (d->nodes->n >= (size_t)d->nodes->conf->files_max) {
@@ -140,8 +163,12 @@ static void on_match(void *ctx, const char *path)
     }
     n = open_node(d, path, &st, path, &is_known);
     if (n == NULL) {
+        if (col_guard_is_closed(path)) {
+            (void)tell_closed(d, d->pattern, path);
+        }
         return;
     }
+    n->pattern = d->pattern;
     if (!is_known && d->is_first_walk && d->is_new[d->pattern] &&
         d->nodes->conf->start == COL_START_END &&
         col_tail_seek_end(&n->tail, d->nodes->env->sink) != HD_OK) {
@@ -180,7 +207,7 @@ static void on_renamed(struct col_discovery *d, const char *path, const char *wa
         return;
     }
     if (how == RENAMED_UNREAD && stat(was, &original) == 0) {
-        col_tail_adopt(&n->tail, &original, d->nodes->env->sink);
+        (void)col_tail_adopt(&n->tail, &original, d->nodes->env->sink);
     }
     n->is_rotated = true;
     col_nodes_start(d->nodes, n);
@@ -244,15 +271,27 @@ static void on_unreadable(void *ctx, const char *dir, int err)
            HD_KV_ERR(err));
 }
 
-/* Nodes that no name leads to any more are rotated or removed. */
+/* Rotated, removed, or its directory cannot be entered any more. */
+static void on_lost_name(struct col_discovery *d, struct col_node *n)
+{
+    struct stat st;
+    if (!n->is_rotated) {
+        n->is_rotated = true;
+        n->data_ns = hd_clock_mono_ns();
+        col_guard_lost_name(d->guard, n);
+        col_nodes_push_ready(d->nodes, n);
+    }
+    if (n->is_named && !n->is_closed && stat(n->path, &st) != 0 && errno == EACCES) {
+        n->is_closed = tell_closed(d, n->pattern, n->path);
+    }
+}
+
+/* Nodes that no name leads to any more. */
 static void sweep(struct col_discovery *d)
 {
     for (size_t i = 0; i < d->nodes->n; i++) {
-        struct col_node *n = d->nodes->list[i];
-        if (n->generation != d->generation && !n->is_rotated) {
-            n->is_rotated = true;
-            n->data_ns = hd_clock_mono_ns();
-            col_nodes_push_ready(d->nodes, n);
+        if (d->nodes->list[i]->generation != d->generation) {
+            on_lost_name(d, d->nodes->list[i]);
         }
     }
 }
@@ -302,6 +341,7 @@ void col_discover_first(struct col_discovery *d)
     d->is_first_walk = true;
     col_discover(d);
     d->is_first_walk = false;
+    col_guard_recall(d->guard);
     for (size_t i = 0; i < d->nodes->conf->n_paths; i++) {
         sink->mark(sink->ctx, pattern_key(d->nodes->conf->paths[i], key),
                    hd_slice(&d->since[i], sizeof(d->since[i])));

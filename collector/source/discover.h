@@ -5,11 +5,13 @@
  * file.c's business; what was found is in its nodes. Agent loop thread.
  */
 #pragma once
+#include "collector/source/guard.h"
 #include "collector/source/nodes.h"
 #include "collector/source/told.h"
 
 struct col_discovery {
     struct col_nodes *nodes; /* borrowed */
+    struct col_guard *guard; /* borrowed */
     unsigned generation;     /* of the walk: what it does not meet again was rotated */
     bool is_first_walk;
     bool is_waiting;    /* files_max keeps files out */
@@ -22,7 +24,8 @@ struct col_discovery {
 };
 
 /* Call _fini also on failure. */
-int col_discovery_init(struct col_discovery *d, struct col_nodes *nodes) HD_MUST_USE;
+int col_discovery_init(struct col_discovery *d, struct col_nodes *nodes,
+                       struct col_guard *guard) HD_MUST_USE;
 void col_discovery_fini(struct col_discovery *d);
 
 /* The first walk tells patterns that were never watched from those that were: in the

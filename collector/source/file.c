@@ -19,6 +19,7 @@
 
 #include "collector/metrics.h"
 #include "collector/source/discover.h"
+#include "collector/source/guard.h"
 #include "collector/source/nodes.h"
 #include "collector/source/source.h"
 #include "collector/source/tail.h"
@@ -38,6 +39,7 @@ struct file_source {
     struct col_multiline multiline;
     struct col_watch *watch;
     struct col_nodes nodes;
+    struct col_guard guard;
     struct col_discovery discovery;
     uv_poll_t poll;
     uv_timer_t coalesce, deadline;
@@ -63,7 +65,7 @@ static void after_read(struct file_source *fs, struct col_node *n,
     n->partial_ns = n->retry_ns = 0;
     switch (result) {
     case COL_TAIL_EOF:
-        if (n->is_ending) {
+        if (n->is_ending && col_guard_end(&fs->guard, n) == HD_OK) {
             col_nodes_end(&fs->nodes, n);
         }
         break;
@@ -108,10 +110,16 @@ static bool read_node(struct file_source *fs, struct col_node *n)
     uint64_t before = n->tail.offset;
     bool flush = n->flush;
     enum col_tail_result result = col_tail_read(&n->tail, &opts, flush);
+    if (result == COL_TAIL_RESTART && col_guard_restart(&fs->guard, n) != HD_OK) {
+        result = COL_TAIL_FULL;
+    } else if (result != COL_TAIL_RESTART && result != COL_TAIL_ERROR) {
+        n->intact_ns = hd_clock_wall_ns();
+    }
     n->flush = flush && (result == COL_TAIL_FULL || result == COL_TAIL_MORE);
     if (n->tail.offset != before) {
         n->data_ns = hd_clock_mono_ns();
         n->is_ending = false;
+        col_guard_took(&fs->guard, n);
     }
     after_read(fs, n, result);
     return result != COL_TAIL_FULL;
@@ -126,6 +134,9 @@ static int64_t node_deadline(const struct file_source *fs, const struct col_node
     }
     if (n->retry_ns != 0 && n->retry_ns < at) {
         at = n->retry_ns;
+    }
+    if (n->judge_ns != 0 && n->judge_ns < at) {
+        at = n->judge_ns;
     }
     if (n->wd < 0) {
         int64_t poll = hd_clock_mono_ns() + POLL_NS;
@@ -145,7 +156,8 @@ static void arm_deadline(struct file_source *fs)
         at = one < at ? one : at;
     }
     int64_t retry = hd_clock_mono_ns() + RETRY_NS;
-    at = fs->discovery.is_incomplete && retry < at ? retry : at;
+    bool has_more = fs->discovery.is_incomplete || col_guard_is_behind(&fs->guard);
+    at = has_more && retry < at ? retry : at;
     int64_t touch = fs->touched_ns + TOUCH_NS;
     at = fs->nodes.n > 0 && touch < at ? touch : at;
     if (at == INT64_MAX || fs->is_paused) {
@@ -161,7 +173,7 @@ static void on_turn(uv_idle_t *idle);
 
 static void read_ready(struct file_source *fs)
 {
-    bool is_full = false;
+    bool is_full = !fs->is_paused && col_guard_catch_up(&fs->guard) != HD_OK;
     bool was_waiting = fs->discovery.is_waiting;
     size_t before = fs->nodes.n;
     for (unsigned i = 0; i < TURNS && fs->nodes.ready_head != NULL && !is_full; i++) {
@@ -190,8 +202,11 @@ static void touch_marks(struct file_source *fs, int64_t now_ns)
 {
     const struct col_sink *sink = fs->env->sink;
     for (size_t i = 0; i < fs->nodes.n; i++) {
-        (void)sink->last_mark(sink->ctx,
-                              hd_slice(fs->nodes.list[i]->tail.key, COL_TAIL_KEY_LEN));
+        struct col_node *n = fs->nodes.list[i];
+        (void)sink->last_mark(sink->ctx, hd_slice(n->tail.key, COL_TAIL_KEY_LEN));
+        if (n->data_ns + TOUCH_NS <= now_ns) {
+            col_guard_idle(&fs->guard, n);
+        }
     }
     fs->touched_ns = now_ns;
 }
@@ -208,6 +223,9 @@ static void on_deadline(uv_timer_t *timer)
     }
     for (size_t i = 0; i < fs->nodes.n; i++) {
         struct col_node *n = fs->nodes.list[i];
+        if (n->judge_ns != 0 && n->judge_ns <= now_ns) {
+            col_guard_judge(&fs->guard, n);
+        }
         if (n->is_rotated && n->data_ns + fs->conf->rotated_keep_ns <= now_ns) {
             n->is_ending = true;
             n->flush = true;
@@ -224,12 +242,23 @@ static void on_deadline(uv_timer_t *timer)
 
 /* ---- inotify ---- */
 
+static void on_node_event(struct file_source *fs, struct col_node *n)
+{
+    col_nodes_push_ready(&fs->nodes, n);
+    if (fs->is_paused) {
+        col_tail_note_end(&n->tail);
+    }
+    if (n->is_undecided && n->judge_ns == 0) { /* it was renamed; now removed? */
+        n->judge_ns = hd_clock_mono_ns() + fs->conf->removed_after_ns;
+    }
+}
+
 static void on_file_event(void *ctx, int wd)
 {
     struct file_source *fs = ctx;
     for (size_t i = 0; i < fs->nodes.n; i++) {
         if (fs->nodes.list[i]->wd == wd) {
-            col_nodes_push_ready(&fs->nodes, fs->nodes.list[i]);
+            on_node_event(fs, fs->nodes.list[i]);
             return;
         }
     }
@@ -310,6 +339,7 @@ static void file_freed(void *ctx)
     struct file_source *fs = ctx;
     void (*closed)(void *) = fs->closed;
     void *closed_ctx = fs->closed_ctx;
+    col_guard_fini(&fs->guard);
     col_nodes_fini(&fs->nodes);
     col_discovery_fini(&fs->discovery);
     col_watch_close(fs->watch);
@@ -351,7 +381,8 @@ static int init_parts(struct file_source *fs)
     fs->base.name = strdup(fs->conf->paths[0]);
     int err = fs->base.name == NULL ? HD_ENOMEM : col_watch_open(&ops, &fs->watch);
     err = err == HD_OK ? col_nodes_init(&fs->nodes, fs->env, fs->conf, fs->watch) : err;
-    return err == HD_OK ? col_discovery_init(&fs->discovery, &fs->nodes) : err;
+    return err == HD_OK ? col_discovery_init(&fs->discovery, &fs->nodes, &fs->guard)
+                        : err;
 }
 
 static void init_handles(struct file_source *fs)
@@ -383,6 +414,7 @@ int col_file_open(const struct col_source_env *env, const struct col_conf_source
                                .max_lines = (uint32_t)conf->multiline.max_lines,
                                .max_bytes = env->line_max};
     hd_owner_init(&fs->owner, file_freed, fs);
+    col_guard_init(&fs->guard, &fs->nodes);
     int err = init_parts(fs);
     if (err != HD_OK) {
         (void)snprintf(why, 256, "inotify: %s%s", hd_err_text(err),

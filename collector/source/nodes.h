@@ -24,6 +24,14 @@ struct col_node {
     int64_t retry_ns;   /* when to read again what could not be read; 0 = all could */
     unsigned generation;
     bool is_ready, is_rotated, flush, is_ending;
+    /* guard.c */
+    size_t pattern;    /* that its name matches */
+    int64_t judge_ns;  /* monotonic: when to look what has become of it; 0 = not */
+    int64_t lost_ns;   /* wall: its name was seen to be gone */
+    int64_t intact_ns; /* wall: it was as we know it; 0 = not looked yet */
+    bool is_named;     /* its name has a mark */
+    bool is_undecided; /* it lost its name, nobody knows yet how */
+    bool is_closed;    /* could not be opened now, and that was told */
 };
 
 struct col_nodes {

@@ -11,6 +11,7 @@
 #include <haidang/log.h>
 #include <haidang/slice.h>
 
+#include "collector/source/copies.h"
 #include "collector/source/paths.h"
 #include "collector/source/tail.h"
 
@@ -30,19 +31,6 @@ static bool find_old_name(const char *pattern, const char *name, char was[NAME_M
         was[--len] = '\0';
     } while (len > 0 && !col_paths_match(pattern, was));
     return len > 0;
-}
-
-static bool is_compressed(const char *name)
-{
-    static const char *const ends[] = {".gz",  ".xz", ".bz2", ".zst",
-                                       ".lz4", ".Z",  ".zip"};
-    struct hd_slice s = hd_slice_str(name);
-    for (size_t i = 0; i < sizeof(ends) / sizeof(ends[0]); i++) {
-        if (hd_slice_ends(s, hd_slice_str(ends[i]))) {
-            return true;
-        }
-    }
-    return false;
 }
 
 static bool stat_in(const char *dir, const char *name, char path[COL_PATH_MAX],
@@ -80,7 +68,7 @@ static bool is_unread(const struct col_rotated_query *q, const char *name,
                       const char *path, const char *was)
 {
     uint64_t birth = col_tail_birth(path);
-    return q->since_ns != UINT64_MAX && !is_compressed(name) && birth != 0 &&
+    return q->since_ns != UINT64_MAX && !col_copies_is_archive(name) && birth != 0 &&
            birth + TICK_NS > q->since_ns && birth >= newest_marked(q, was);
 }
 

@@ -28,6 +28,14 @@ struct col_sink {
      * Empty when there is none. Valid in the call. */
     struct hd_slice (*last_mark)(void *ctx, struct hd_slice key);
     void *ctx;
+    /* When that was asked for or set last before, wall clock, s; 0: there is none. */
+    int64_t (*marked_s)(void *ctx, struct hd_slice key);
+    /* The durable marks of the agent before whose keys begin so; for a source that
+     * starts. `each` sets none. */
+    void (*each_mark)(void *ctx, struct hd_slice prefix,
+                      void (*each)(void *each_ctx, struct hd_slice key,
+                                   struct hd_slice mark),
+                      void *each_ctx);
     /* So much of the source was lost: becomes a record in the loss ledger. */
     void (*lost)(void *ctx, const struct hd_batch_source *source, enum hd_loss_kind kind,
                  uint64_t count, uint64_t bytes);

@@ -92,6 +92,12 @@ static bool is_same_birth(uint64_t a, uint64_t b)
     return a == 0 || b == 0 || a == b; /* 0 = the file system does not tell */
 }
 
+struct mark {
+    uint8_t flags, edge_len;
+    uint16_t head_len;
+    uint64_t offset, head_hash, edge_hash, birth_ns;
+};
+
 struct stretch { /* of a file */
     uint8_t *out;
     size_t len;
@@ -110,42 +116,42 @@ static int check_bytes(int fd, struct stretch at, uint64_t hash)
     return is_same ? HD_OK : HD_ENOENT;
 }
 
-/* Takes over what the mark says when the file's bytes agree with it; else HD_ENOENT, or
- * HD_EIO when they cannot be read now. */
-static int resume(struct col_tail *tail, struct hd_slice mark, bool is_copy)
+static bool read_mark(struct hd_slice text, struct mark *mark)
 {
-    struct hd_bytes in = hd_bytes(mark);
+    struct hd_bytes in = hd_bytes(text);
     uint8_t version = hd_bytes_u8(&in);
-    uint8_t flags = hd_bytes_u8(&in);
-    uint8_t edge_len = hd_bytes_u8(&in);
-    uint16_t head_len = hd_bytes_le16(&in);
-    uint64_t offset = hd_bytes_le64(&in);
-    uint64_t head_hash = hd_bytes_le64(&in);
-    uint64_t edge_hash = hd_bytes_le64(&in);
-    uint64_t birth_ns = hd_bytes_le64(&in);
+    mark->flags = hd_bytes_u8(&in);
+    mark->edge_len = hd_bytes_u8(&in);
+    mark->head_len = hd_bytes_le16(&in);
+    mark->offset = hd_bytes_le64(&in);
+    mark->head_hash = hd_bytes_le64(&in);
+    mark->edge_hash = hd_bytes_le64(&in);
+    mark->birth_ns = hd_bytes_le64(&in);
+    return !hd_bytes_failed(&in) && version == MARK_VERSION &&
+           mark->offset <= INT64_MAX && mark->edge_len <= COL_TAIL_EDGE_MAX &&
+           mark->edge_len <= mark->offset && mark->head_len <= COL_TAIL_HEAD_MAX;
+}
+
+/* HD_OK: the bytes of the file agree with the mark, and those before its position are in
+ * tail->edge. HD_ENOENT, or HD_EIO when they cannot be read now. */
+static int agree(struct col_tail *tail, const struct mark *mark)
+{
     uint8_t head[COL_TAIL_HEAD_MAX];
-    if (hd_bytes_failed(&in) || version != MARK_VERSION || offset > INT64_MAX ||
-        edge_len > COL_TAIL_EDGE_MAX || edge_len > offset ||
-        head_len > COL_TAIL_HEAD_MAX ||
-        (!is_copy && !is_same_birth(birth_ns, tail->birth_ns))) {
-        return HD_ENOENT;
-    }
-    int err = check_bytes(tail->fd, (struct stretch){head, head_len, 0}, head_hash);
-    if (err == HD_OK) {
-        err = check_bytes(tail->fd,
-                          (struct stretch){tail->edge, edge_len, offset - edge_len},
-                          edge_hash);
-    }
-    if (err != HD_OK) {
-        return err;
-    }
-    tail->offset = offset;
-    tail->head_len = head_len;
-    tail->head_hash = head_hash;
-    tail->edge_len = edge_len;
-    tail->is_skipping = flags & MARK_SKIPPING;
-    tail->is_flushed = flags & MARK_FLUSHED;
-    return HD_OK;
+    const struct stretch begin = {head, mark->head_len, 0};
+    const struct stretch edge = {tail->edge, mark->edge_len,
+                                 mark->offset - mark->edge_len};
+    int err = check_bytes(tail->fd, begin, mark->head_hash);
+    return err == HD_OK ? check_bytes(tail->fd, edge, mark->edge_hash) : err;
+}
+
+static void take_over(struct col_tail *tail, const struct mark *mark)
+{
+    tail->offset = mark->offset;
+    tail->head_len = mark->head_len;
+    tail->head_hash = mark->head_hash;
+    tail->edge_len = mark->edge_len;
+    tail->is_skipping = mark->flags & MARK_SKIPPING;
+    tail->is_flushed = mark->flags & MARK_FLUSHED;
 }
 
 /* ---- open, close ---- */
@@ -156,6 +162,8 @@ static void begin_anew(struct col_tail *tail)
     tail->head_len = 0;
     tail->head_hash = hd_hash_stable(HD_SLICE_EMPTY, 0);
     tail->edge_len = 0;
+    tail->known_end = 0;
+    tail->is_other = false;
     tail->is_skipping = false;
     tail->is_flushed = false;
 }
@@ -176,26 +184,75 @@ uint64_t col_tail_birth(const char *path)
     return birth_of(AT_FDCWD, path, 0);
 }
 
+static bool mark_of(dev_t dev, ino_t ino, const struct col_sink *sink, struct mark *mark)
+{
+    uint8_t key[COL_TAIL_KEY_LEN];
+    return read_mark(sink->last_mark(sink->ctx, col_tail_key(dev, ino, key)), mark);
+}
+
 bool col_tail_is_marked(const char *path, const struct stat *st,
                         const struct col_sink *sink)
 {
-    uint8_t key[COL_TAIL_KEY_LEN];
-    struct hd_bytes mark =
-        hd_bytes(sink->last_mark(sink->ctx, col_tail_key(st->st_dev, st->st_ino, key)));
-    hd_bytes_skip(&mark, MARK_BIRTH_AT);
-    uint64_t birth_ns = hd_bytes_le64(&mark);
-    return !hd_bytes_failed(&mark) && is_same_birth(birth_ns, col_tail_birth(path));
+    struct mark mark;
+    return mark_of(st->st_dev, st->st_ino, sink, &mark) &&
+           is_same_birth(mark.birth_ns, col_tail_birth(path));
 }
 
-void col_tail_adopt(struct col_tail *tail, const struct stat *original,
+bool col_tail_is_copy(int fd, const struct col_tail *tail, const struct col_sink *sink)
+{
+    struct col_tail copy = {.fd = fd};
+    struct mark mark;
+    return mark_of(tail->dev, tail->ino, sink, &mark) && agree(&copy, &mark) == HD_OK;
+}
+
+bool col_tail_adopt(struct col_tail *tail, const struct stat *original,
                     const struct col_sink *sink)
 {
-    uint8_t key[COL_TAIL_KEY_LEN];
-    struct hd_slice mark =
-        sink->last_mark(sink->ctx, col_tail_key(original->st_dev, original->st_ino, key));
-    if (mark.len == 0 || resume(tail, mark, true) != HD_OK) {
+    struct mark mark;
+    if (!mark_of(original->st_dev, original->st_ino, sink, &mark) ||
+        agree(tail, &mark) != HD_OK) {
         begin_anew(tail);
+        return false;
     }
+    take_over(tail, &mark);
+    tail->is_other = false;
+    set_mark(tail, hd_slice(tail->edge, tail->edge_len), sink);
+    return true;
+}
+
+static void note_marked(struct col_tail *tail, const struct col_sink *sink)
+{
+    (void)col_tail_key(tail->dev, tail->ino, tail->key);
+    tail->marked_s = sink->marked_s(sink->ctx, hd_slice(tail->key, COL_TAIL_KEY_LEN));
+}
+
+void col_tail_recall(struct col_tail *tail, dev_t dev, ino_t ino,
+                     const struct col_sink *sink)
+{
+    struct mark mark;
+    *tail = (struct col_tail){.fd = -1, .dev = dev, .ino = ino};
+    note_marked(tail, sink);
+    begin_anew(tail);
+    if (mark_of(dev, ino, sink, &mark)) {
+        take_over(tail, &mark);
+    }
+}
+
+/* Of an inode that was used again nobody wants to know; where the file system tells no
+ * births, the two cannot be told apart. */
+static int resume(struct col_tail *tail, const struct col_sink *sink)
+{
+    struct mark mark;
+    if (!mark_of(tail->dev, tail->ino, sink, &mark) ||
+        !is_same_birth(mark.birth_ns, tail->birth_ns)) {
+        return HD_ENOENT;
+    }
+    int err = agree(tail, &mark);
+    if (err == HD_OK || (err == HD_ENOENT && mark.birth_ns != 0 && tail->birth_ns != 0)) {
+        take_over(tail, &mark);
+        tail->is_other = err != HD_OK;
+    }
+    return err;
 }
 
 int col_tail_open(struct col_tail *tail, int fd, const struct col_sink *sink,
@@ -211,16 +268,12 @@ int col_tail_open(struct col_tail *tail, int fd, const struct col_sink *sink,
     tail->ino = st.st_ino;
     tail->birth_ns = birth_of(fd, "", AT_EMPTY_PATH);
     begin_anew(tail);
-    struct hd_slice key = col_tail_key(st.st_dev, st.st_ino, tail->key);
-    struct hd_slice mark = sink->last_mark(sink->ctx, key);
-    int err = mark.len > 0 ? resume(tail, mark, false) : HD_ENOENT;
+    note_marked(tail, sink);
+    int err = resume(tail, sink);
     *is_known = err == HD_OK;
     if (err == HD_EIO) {
         col_tail_close(tail);
         return HD_EIO;
-    }
-    if (err != HD_OK) {
-        begin_anew(tail);
     }
     return HD_OK;
 }
@@ -239,19 +292,74 @@ unsigned col_tail_links(const struct col_tail *tail)
     return fstat(tail->fd, &st) == 0 ? (unsigned)st.st_nlink : 0;
 }
 
-/* The head's hash grows with the position until it covers COL_TAIL_HEAD_MAX bytes. */
-static void update_head(struct col_tail *tail)
+/* ---- what has become of it ---- */
+
+static bool begins_as(int fd, size_t head_len, uint64_t hash)
+{
+    uint8_t head[COL_TAIL_HEAD_MAX];
+    return head_len > 0 &&
+           check_bytes(fd, (struct stretch){head, head_len, 0}, hash) == HD_OK;
+}
+
+enum col_tail_now col_tail_judge(const struct col_tail *tail, uint64_t *size)
+{
+    struct stat st;
+    *size = fstat(tail->fd, &st) == 0 ? (uint64_t)st.st_size : 0;
+    if (*size == 0) {
+        return COL_TAIL_EMPTY;
+    }
+    if (!begins_as(tail->fd, tail->head_len, tail->head_hash)) {
+        return COL_TAIL_OTHER;
+    }
+    return *size < tail->offset ? COL_TAIL_SHORTER : COL_TAIL_CHANGED;
+}
+
+bool col_tail_begins_as(const struct col_tail *tail, int fd)
+{
+    return tail->head_len >= COL_TAIL_HEAD_MIN &&
+           begins_as(fd, tail->head_len, tail->head_hash);
+}
+
+void col_tail_restart(struct col_tail *tail, const struct col_sink *sink)
+{
+    begin_anew(tail);
+    set_mark(tail, HD_SLICE_EMPTY, sink);
+}
+
+uint64_t col_tail_unread(const struct col_tail *tail)
+{
+    return tail->known_end > tail->offset ? tail->known_end - tail->offset : 0;
+}
+
+static void note_end(struct col_tail *tail, uint64_t end)
+{
+    tail->known_end = end > tail->known_end ? end : tail->known_end;
+}
+
+void col_tail_note_end(struct col_tail *tail)
+{
+    struct stat st;
+    if (fstat(tail->fd, &st) == 0) {
+        note_end(tail, (uint64_t)st.st_size);
+    }
+}
+
+/* The head's hash grows with the position until it covers COL_TAIL_HEAD_MAX bytes. True:
+ * it did. */
+static bool update_head(struct col_tail *tail)
 {
     uint8_t head[COL_TAIL_HEAD_MAX];
     if (tail->head_len == COL_TAIL_HEAD_MAX || tail->offset <= tail->head_len) {
-        return;
+        return false;
     }
     size_t want =
         tail->offset < COL_TAIL_HEAD_MAX ? (size_t)tail->offset : COL_TAIL_HEAD_MAX;
-    if (read_at(tail->fd, head, want, 0) == (ssize_t)want) {
+    bool is_read = read_at(tail->fd, head, want, 0) == (ssize_t)want;
+    if (is_read) {
         tail->head_len = (uint16_t)want;
         tail->head_hash = hd_hash_stable(hd_slice(head, want), 0);
     }
+    return is_read;
 }
 
 int col_tail_seek_end(struct col_tail *tail, const struct col_sink *sink)
@@ -260,6 +368,7 @@ int col_tail_seek_end(struct col_tail *tail, const struct col_sink *sink)
     if (fstat(tail->fd, &st) != 0) {
         return hd_err_from_errno(errno);
     }
+    begin_anew(tail);
     uint64_t size = (uint64_t)st.st_size;
     size_t len = size < COL_TAIL_EDGE_MAX ? (size_t)size : COL_TAIL_EDGE_MAX;
     ssize_t got = read_at(tail->fd, tail->edge, len, size - len);
@@ -269,7 +378,7 @@ int col_tail_seek_end(struct col_tail *tail, const struct col_sink *sink)
     tail->offset = size;
     tail->edge_len = (uint8_t)len;
     tail->is_skipping = len > 0 && tail->edge[len - 1] != '\n';
-    update_head(tail);
+    (void)update_head(tail);
     set_mark(tail, hd_slice(tail->edge, len), sink);
     return HD_OK;
 }
@@ -430,6 +539,9 @@ enum col_tail_result col_tail_read(struct col_tail *tail,
                                    const struct col_tail_opts *opts, bool flush)
 {
     size_t room = COL_TAIL_READ_MAX + opts->line_max;
+    if (tail->is_other) {
+        return COL_TAIL_RESTART;
+    }
     ssize_t n = read_at(tail->fd, opts->scratch, tail->edge_len + room,
                         tail->offset - tail->edge_len);
     if (n < 0) {
@@ -437,9 +549,10 @@ enum col_tail_result col_tail_read(struct col_tail *tail,
     }
     if ((size_t)n < tail->edge_len ||
         memcmp(opts->scratch, tail->edge, tail->edge_len) != 0) {
-        begin_anew(tail);
+        tail->is_other = true;
         return COL_TAIL_RESTART;
     }
+    note_end(tail, tail->offset - tail->edge_len + (size_t)n);
     struct turn t = {.tail = tail,
                      .opts = opts,
                      .base = opts->scratch,
@@ -452,6 +565,8 @@ enum col_tail_result col_tail_read(struct col_tail *tail,
     struct hd_slice edge = edge_of(&t);
     memcpy(tail->edge, edge.ptr, edge.len);
     tail->edge_len = (uint8_t)edge.len;
-    update_head(tail);
+    if (update_head(tail)) {
+        set_mark(tail, edge, opts->sink);
+    }
     return result;
 }

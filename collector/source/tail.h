@@ -7,7 +7,8 @@
  * Identity. A file is its device and inode; that the inode still is the same file is told
  * by its birth time, by a hash of its first bytes and by the last bytes before the
  * position ("edge"). The edge is read again with every read, in the same system call, so
- * a file that was truncated and written anew is noticed however long it has become.
+ * a file that was truncated and written anew is noticed however long it has become. What
+ * has become of it then is for guard.c to say, before it is begun anew.
  */
 #pragma once
 #include <stdbool.h>
@@ -22,6 +23,7 @@
 #include "collector/source/source.h"
 
 #define COL_TAIL_HEAD_MAX 1024U
+#define COL_TAIL_HEAD_MIN 128U /* two logs may begin alike for so long */
 #define COL_TAIL_EDGE_MAX 64U
 #define COL_TAIL_READ_MAX (256U << 10) /* of one file in one turn, at least */
 #define COL_TAIL_KEY_LEN  17U
@@ -31,10 +33,13 @@ struct col_tail {
     int fd;
     dev_t dev;
     ino_t ino;
-    uint64_t offset; /* of the first byte that was not taken */
+    uint64_t offset;    /* of the first byte that was not taken */
+    uint64_t known_end; /* so long it was seen to be, at least */
+    int64_t marked_s;   /* when it was opened: wall clock of its mark; 0 = it had none */
     uint64_t birth_ns, head_hash;
     uint16_t head_len;
     uint8_t edge_len;
+    bool is_other;    /* what was read is not there any more */
     bool is_skipping; /* passing over the rest of a line that was cut */
     bool is_flushed;  /* the last line was taken without its line feed */
     uint8_t key[COL_TAIL_KEY_LEN];
@@ -56,7 +61,8 @@ enum col_tail_result {
     COL_TAIL_PENDING, /* at the end, a finished event may yet be continued */
     COL_TAIL_MORE,    /* read on */
     COL_TAIL_FULL,    /* the sink takes no more now */
-    COL_TAIL_RESTART, /* the file was truncated or rewritten: it begins anew; read on */
+    COL_TAIL_RESTART, /* it was truncated or rewritten, maybe while no agent ran: to be
+                         begun anew */
     COL_TAIL_ERROR,   /* the read failed */
 };
 
@@ -76,6 +82,30 @@ int col_tail_seek_end(struct col_tail *tail, const struct col_sink *sink) HD_MUS
 enum col_tail_result col_tail_read(struct col_tail *tail,
                                    const struct col_tail_opts *opts, bool flush);
 
+/* After COL_TAIL_RESTART, what there is now. */
+enum col_tail_now {
+    COL_TAIL_EMPTY,   /* nothing */
+    COL_TAIL_SHORTER, /* it begins as before, and ends before the position */
+    COL_TAIL_CHANGED, /* it begins as before, and differs before the position */
+    COL_TAIL_OTHER,   /* it begins differently */
+};
+enum col_tail_now col_tail_judge(const struct col_tail *tail, uint64_t *size);
+/* Begins anew at 0, and marks that. */
+void col_tail_restart(struct col_tail *tail, const struct col_sink *sink);
+/* Bytes that were seen and not taken. */
+uint64_t col_tail_unread(const struct col_tail *tail);
+/* Looks how long the file is: for who cannot read on now. */
+void col_tail_note_end(struct col_tail *tail);
+/* The file open at `fd` begins as this one did; false also when too little of this one
+ * was read to tell (COL_TAIL_HEAD_MIN). */
+bool col_tail_begins_as(const struct col_tail *tail, int fd);
+
+/* The file open at `fd` has everything that was read of this one. */
+bool col_tail_is_copy(int fd, const struct col_tail *tail, const struct col_sink *sink);
+/* What the mark of a file that is gone says of it; not open. */
+void col_tail_recall(struct col_tail *tail, dev_t dev, ino_t ino,
+                     const struct col_sink *sink);
+
 /* Links that still name the file; 0 = it was removed. */
 unsigned col_tail_links(const struct col_tail *tail);
 /* The file will not come back: forget its mark. */
@@ -87,8 +117,8 @@ bool col_tail_is_marked(const char *path, const struct stat *st,
 /* When the file was made, ns; 0 = the file system does not tell. */
 uint64_t col_tail_birth(const char *path);
 /* An unread file that may be a copy of `original` (copytruncate): when it agrees with the
- * original's mark, what was read there is passed over. */
-void col_tail_adopt(struct col_tail *tail, const struct stat *original,
+ * original's mark, true: what was read there is passed over, and marked so. */
+bool col_tail_adopt(struct col_tail *tail, const struct stat *original,
                     const struct col_sink *sink);
 
 /* The key of a file's mark. */

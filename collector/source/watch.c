@@ -250,7 +250,7 @@ static bool on_dir_event(struct col_watch *w, const struct inotify_event *event)
             continue;
         }
         is_ours = true;
-        if ((event->mask & GONE_EVENTS) != 0) {
+        if ((event->mask & GONE_EVENTS) != 0 || event->len == 0) { /* of itself */
             w->is_name = true;
         } else if (event->len > 0 && col_paths_match(d->name, event->name)) {
             w->is_name = true;

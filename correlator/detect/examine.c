@@ -298,7 +298,8 @@ static void examine_record(struct cor_examiner *e, const struct hd_batch_record 
     note_time(e, e->event);
     if (cor_lost_is_report(source)) {
         take_report(e, record);
-    } else { /* a report comes when something was lost, in no rhythm */
+    }
+    if (!cor_lost_is_own(source)) {
         cor_tally_line(e->tally, record, e->event->has_own_time ? e->event->time_ns : 0);
     }
     e->n_events += e->event->decoder != NULL;

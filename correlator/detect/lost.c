@@ -6,9 +6,14 @@
 
 #include <haidang/clock.h>
 
+bool cor_lost_is_own(const struct hd_batch_source *source)
+{
+    return hd_slice_eq(source->kind, HD_SLICE(HD_LOSS_SOURCE_KIND));
+}
+
 bool cor_lost_is_report(const struct hd_batch_source *source)
 {
-    return hd_slice_eq(source->kind, HD_SLICE(HD_LOSS_SOURCE_KIND)) &&
+    return cor_lost_is_own(source) &&
            hd_slice_eq(source->name, HD_SLICE(HD_LOSS_SOURCE_NAME));
 }
 

@@ -14,6 +14,8 @@
 
 /* The source under which an agent reports its own losses. */
 bool cor_lost_is_report(const struct hd_batch_source *source);
+/* One of an agent's own, which has no rhythm that it could fall out of. */
+bool cor_lost_is_own(const struct hd_batch_source *source);
 /* Such a report. The names of agent and boot are those of the certificate and the batch,
  * whatever the report says. HD_EPARSE: it is none. */
 int cor_lost_of_agent(const struct cor_origin *origin, struct hd_slice line,

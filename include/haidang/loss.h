@@ -30,6 +30,9 @@
     X(HD_LOSS_STREAM, "stream-bytes", "pieces",                                          \
       "there was no memory to keep what a stream brought",                               \
       "give the agent's machine more memory")                                            \
+    X(HD_LOSS_UNREAD, "unread-truncated", "bytes",                                       \
+      "the file was truncated before they were read",                                    \
+      "see the alert about the file; keep the agent's spool from being full")            \
     X(HD_LOSS_GAP, "sequence-gap", "lines",                                              \
       "the agent numbered them and no longer has them",                                  \
       "look at the agent's disk: was its spool changed, damaged or removed?")            \

@@ -247,7 +247,7 @@ class World:
         env_file = os.path.join(PEERS, "env")
         if not os.path.exists(env_file):
             skip(f"no real peers in {PEERS}: run packaging/peers {PEERS} nginx openssh-server rsyslog "
-                 "rsyslog-openssl syslog-ng-core")
+                 "rsyslog-openssl syslog-ng-core logrotate")
         done = subprocess.run(["sh", "-c", f". {env_file}; env -0"], capture_output=True, text=True, check=True)
         return dict(item.split("=", 1) for item in done.stdout.split("\0") if "=" in item)
 

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <haidang/clock.h>
+
 #define LATE_MS 120000 /* of a busy machine; only a failure takes so long */
 
 static int fake_add(void *ctx, const struct hd_batch_source *source, int64_t recv_ns,
@@ -57,6 +59,7 @@ static void fake_mark(void *ctx, struct hd_slice key, struct hd_slice mark)
         memcpy(m->latest, mark.ptr, mark.len);
     }
     m->latest_len = mark.len;
+    m->touched_s = fake->now_s;
     if (fake->commit_every > 0 && fake->n - fake->committed >= fake->commit_every) {
         fake_sink_commit(fake);
     }
@@ -64,11 +67,34 @@ static void fake_mark(void *ctx, struct hd_slice key, struct hd_slice mark)
 
 static struct hd_slice fake_last_mark(void *ctx, struct hd_slice key)
 {
+    const struct fake_sink *fake = ctx;
     struct fake_mark *m = find_mark(ctx, key);
     if (m != NULL) {
         m->asked++;
+        m->touched_s = fake->now_s;
     }
     return m == NULL ? HD_SLICE_EMPTY : hd_slice(m->latest, m->latest_len);
+}
+
+static int64_t fake_marked_s(void *ctx, struct hd_slice key)
+{
+    const struct fake_mark *m = find_mark(ctx, key);
+    return m == NULL ? 0 : m->touched_s;
+}
+
+static void fake_each_mark(void *ctx, struct hd_slice prefix,
+                           void (*each)(void *each_ctx, struct hd_slice key,
+                                        struct hd_slice mark),
+                           void *each_ctx)
+{
+    const struct fake_sink *fake = ctx;
+    for (size_t i = 0; i < fake->n_marks; i++) {
+        const struct fake_mark *m = &fake->marks[i];
+        struct hd_slice key = hd_slice(m->key, m->key_len);
+        if (m->durable_len > 0 && hd_slice_starts(key, prefix)) {
+            each(each_ctx, key, hd_slice(m->durable, m->durable_len));
+        }
+    }
 }
 
 static void fake_lost(void *ctx, const struct hd_batch_source *source,
@@ -83,7 +109,14 @@ static void fake_lost(void *ctx, const struct hd_batch_source *source,
 void fake_sink_init(struct fake_sink *fake)
 {
     memset(fake, 0, sizeof(*fake));
-    fake->sink = (struct col_sink){fake_add, fake_mark, fake_last_mark, fake, fake_lost};
+    fake->sink = (struct col_sink){.add = fake_add,
+                                   .mark = fake_mark,
+                                   .last_mark = fake_last_mark,
+                                   .marked_s = fake_marked_s,
+                                   .each_mark = fake_each_mark,
+                                   .lost = fake_lost,
+                                   .ctx = fake};
+    fake->now_s = hd_clock_wall_ns() / HD_NS_PER_SEC;
     fake->room = SIZE_MAX;
     hd_buf_init(&fake->text, 0);
 }
@@ -174,6 +207,8 @@ struct col_conf_source fake_conf(enum col_kind kind)
         .files_max = 64,
         .partial_timeout_ns = INT64_C(60000000000),
         .rotated_keep_ns = INT64_C(60000000000),
+        .removed_after_ns = INT64_C(50000000),
+        .tampering = true,
         .multiline = {.max_lines = 100, .timeout_ns = INT64_C(60000000000)},
         .receive_buffer = 1U << 20,
         .connections_max = 100};

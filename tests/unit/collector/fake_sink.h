@@ -22,9 +22,10 @@ struct fake_line {
 };
 
 struct fake_mark {
-    uint8_t key[64], latest[128], durable[128];
+    uint8_t key[64], latest[COL_MARK_MAX], durable[COL_MARK_MAX];
     size_t key_len, latest_len, durable_len;
     unsigned asked; /* calls of last_mark */
+    int64_t touched_s;
 };
 
 struct fake_sink {
@@ -37,6 +38,7 @@ struct fake_sink {
     size_t commit_every; /* commit after so many lines; 0 = by hand */
     struct fake_mark marks[FAKE_MARKS_MAX];
     size_t n_marks;
+    int64_t now_s; /* that marks are touched at */
     uint64_t lost[HD_LOSS_KINDS], lost_bytes[HD_LOSS_KINDS];
 };
 

@@ -101,7 +101,11 @@ static void world_open(struct world *w)
     assert_int_equal(uv_loop_init(&w->loop), 0);
     assert_int_equal(uv_timer_init(&w->loop, &w->deadline), 0);
     assert_int_equal(uv_timer_start(&w->deadline, late, 120000, 0), 0);
-    w->sink = (struct col_sink){sink_add, sink_mark, sink_last_mark, w, sink_lost};
+    w->sink = (struct col_sink){.add = sink_add,
+                                .mark = sink_mark,
+                                .last_mark = sink_last_mark,
+                                .lost = sink_lost,
+                                .ctx = w};
     w->env = (struct col_source_env){.loop = &w->loop,
                                      .sink = &w->sink,
                                      .host = HD_SLICE("web1"),

@@ -53,6 +53,9 @@ static enum col_tail_result drain(struct fixture *f, bool flush)
     enum col_tail_result r;
     do {
         r = col_tail_read(&f->tail, &f->opts, flush);
+        if (r == COL_TAIL_RESTART) {
+            col_tail_restart(&f->tail, &f->sink.sink);
+        }
     } while (r == COL_TAIL_MORE || r == COL_TAIL_RESTART);
     return r;
 }
