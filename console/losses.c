@@ -10,6 +10,7 @@
 #include <haidang/clock.h>
 #include <haidang/journal.h>
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -112,6 +113,17 @@ static int take_loss(struct losses *l, struct hd_slice line)
     return err == HD_OK ? take(l, &loss) : HD_OK;
 }
 
+/* What it said, where it said anything. */
+static void say_why(const json_t *receipt, struct hd_loss *loss)
+{
+    int64_t status = hd_alert_int(receipt, "status", 0);
+    HD_LOSS_SET(loss->why, hd_slice_str(hd_alert_text(receipt, "reason")));
+    if (loss->why[0] == '\0' && status > 0) {
+        (void)snprintf(loss->why, sizeof(loss->why), "it answered with status %" PRId64,
+                       status);
+    }
+}
+
 /* A receipt of an alert that a destination will never take. */
 static int take_receipt(struct losses *l, struct hd_slice line)
 {
@@ -123,7 +135,7 @@ static int take_receipt(struct losses *l, struct hd_slice line)
         loss.first_ns = loss.last_ns = loss.time_ns;
         HD_LOSS_SET(loss.source, hd_slice_str(hd_alert_text(receipt, "destination")));
         HD_LOSS_SET(loss.at, hd_slice_str(hd_alert_text(receipt, "alert")));
-        HD_LOSS_SET(loss.why, hd_slice_str(hd_alert_text(receipt, "reason")));
+        say_why(receipt, &loss);
         err = take(l, &loss);
     }
     l->bad += receipt == NULL;

@@ -133,7 +133,7 @@ static bool tell_closed(struct col_discovery *d, size_t pattern, const char *pat
 
 static void on_known(struct col_discovery *d, struct col_node *n, const char *path)
 {
-    bool is_closed = col_guard_is_closed(path);
+    bool is_closed = d->nodes->conf->tampering && col_guard_is_closed(path);
     n->generation = d->generation;
     n->is_rotated = false;
     n->is_ending = false;

@@ -1,13 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
 """Each loss is in the ledger with its exact count, once, whatever is restarted: datagrams that a small socket
-buffer dropped, lines that a full spool refused, a line that was cut, records that vanished from the spool."""
+buffer dropped, packets that a capture ring dropped, lines that a full spool refused, a line that was cut, records that
+vanished from the spool, hits that came too late, groups that were forgotten, alerts that a destination never takes."""
+import datetime
 import json
 import os
 import signal
 import socket
 
 import install
-from world import Failure, World, find_port, main, wait_until
+import rogue
+from faults_start import forwarder_config
+from world import Failure, NotRun, World, find_port, main, program, wait_until
 
 PATIENCE = 60
 
@@ -156,6 +160,114 @@ def records_that_vanished_from_the_spool():
         restart_all_and_compare(w, agent, correlator, sources, extra, "sequence-gap", gap)
 
 
+RULES = """
+title: Failed Log-in
+name: failed
+id: 11111111-1111-4111-8111-111111111111
+status: test
+logsource: {product: linux, service: sshd}
+detection:
+    selection: {event.outcome: failure}
+    condition: selection
+level: low
+---
+title: Many Failed Log-ins
+id: 22222222-2222-4222-8222-222222222222
+status: test
+correlation:
+    type: event_count
+    rules: [failed]
+    group-by: [source.ip]
+    timespan: 1h
+    condition: {gte: 1000}
+level: high
+"""
+
+
+def correlating(w, keys):
+    """An agent and a correlator that counts failed log-ins."""
+    w.make_ca()
+    w.write("rules/one.yml", RULES)
+    log = w.write("auth.log", "")
+    install.run_correlator(w, install.correlator_config(
+        w, library=w.path("rules"), extra="detect: {snapshot: 1s, " + keys + "}\n"))
+    install.agent(w, install.file_source(log))
+    return log
+
+
+def say(log, lines):
+    with open(log, "a", encoding="utf-8") as file:
+        file.writelines(lines)
+
+
+def packets_that_the_capture_ring_dropped():
+    with World() as w:
+        w.make_ca()
+        port = find_port(socket.SOCK_DGRAM)
+        sources = f"  - kind: packet\n    packet: {{interface: lo, filter: udp port {port}, buffer: 512KiB}}\n"
+        install.correlator(w, rules=False)
+        agent = install.agent(w, sources)
+        try:
+            wait_until("agent up", lambda: w.status("agent") or not agent.is_running())
+        finally:
+            if not agent.is_running():
+                w.processes.remove(agent)
+                raise NotRun("packets cannot be captured here")
+        agent.popen.send_signal(signal.SIGSTOP)  # so that the burst meets a full ring
+        burst(port, 10000, 1000)
+        agent.popen.send_signal(signal.SIGCONT)
+        wait_until("packets were dropped", lambda: w.metric("agent", "packets_dropped_total") > 0)
+        wait_until("the loss is in the ledger",
+                   lambda: 0 < total(w, "pcap-drops") == w.metric("agent", "packets_dropped_total"), PATIENCE)
+        record = ledger(w, "pcap-drops")[0]
+        expect(record["source"] == "packet lo" and record["unit"] == "packets", str(record))
+
+
+def hits_that_came_too_late():
+    with World() as w:
+        log = correlating(w, "lateness: 1s")
+        say(log, [rogue.sshd_line("now")])
+        wait_until("time has gone on", lambda: w.metric("correlator", "detect_hits_total") == 1)
+        hour_ago = datetime.datetime.now(datetime.timezone.utc) - datetime.timedelta(hours=1)
+        say(log, [rogue.sshd_line(f"late{i}", hour_ago) for i in range(7)])
+        wait_until("the loss is in the ledger", lambda: total(w, "late-events") == 7, PATIENCE)
+        expect({record["agent"] for record in ledger(w, "late-events")} == {"agent1"}, str(ledger(w, "late-events")))
+
+
+def groups_that_were_forgotten():
+    with World() as w:
+        log = correlating(w, "memory: 1MiB")
+        n = 20000
+        say(log, [rogue.sshd_line("x").replace("203.0.113.9", f"20.{i >> 16}.{i >> 8 & 255}.{i & 255}") for i in range(n)])
+        wait_until("all was examined", lambda: w.metric("correlator", "detect_hits_total") == n)
+        evicted = w.metric("correlator", "correlation_evicted_total")
+        expect(0 < evicted < n, f"{evicted} groups were forgotten")
+        wait_until("the loss is in the ledger", lambda: total(w, "evicted-groups") == evicted, PATIENCE)
+
+
+def alerts_that_a_destination_never_takes():
+    with World() as w:
+        w.make_ca()
+        w.write("rules/one.yml", rogue.RULE.format(title="Leaves", id="31111111-1111-4111-8111-111111111111", prefix="mark") +
+                "haidang: {delivery: national}\n")
+        port, issued = find_port(), w.path("ca", "issued")
+        w.start("centre", [program("haidang-centre"), "--listen", f"127.0.0.1:{port}", "--cert", f"{issued}/centre.crt",
+                           "--key", f"{issued}/centre.key", "--answers", "400"])
+        install.run_correlator(w, install.correlator_config(w, library=w.path("rules")))
+        w.start("forwarder", [program("haidang-forwarder"), "--config",
+                              w.write("forwarder.yml", forwarder_config(w, url=f"https://127.0.0.1:{port}"))])
+        install.agent(w, install.file_source(w.write("auth.log", rogue.sshd_line("mark1"))))
+        receipts = w.path("forwarder", "receipts")
+        wait_until("the dead letter is shown",
+                   lambda: os.path.isdir(receipts) and len(ledger(w, "dead-letter", "--receipts", receipts)) == 1, PATIENCE)
+        record = ledger(w, "dead-letter", "--receipts", receipts)[0]
+        expect(record["by"] == "forwarder" and record["source"] == "ncsc" and "400" in record["why"], str(record))
+        shown = w.haidang("losses", "--dir", w.path("correlator", "losses"), "--receipts", receipts, "--lang", "vi",
+                          check=False).stdout
+        expect("nơi nhận sẽ không bao giờ tiếp nhận" in shown, shown)
+
+
 if __name__ == "__main__":
-    main(datagrams_that_the_kernel_dropped, lines_that_were_cut, datagrams_that_a_full_spool_refused,
-         records_that_vanished_from_the_spool)
+    main(datagrams_that_the_kernel_dropped, packets_that_the_capture_ring_dropped, lines_that_were_cut,
+         datagrams_that_a_full_spool_refused, records_that_vanished_from_the_spool, hits_that_came_too_late,
+         groups_that_were_forgotten, alerts_that_a_destination_never_takes)
