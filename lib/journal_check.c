@@ -32,7 +32,13 @@ struct hd_check {
     uint64_t expected; /* index of the next segment's first entry */
     uint64_t previous; /* with a statement */
     uint8_t previous_sha256[HD_SHA256_LEN];
-    struct hd_buf text; /* the statement of the segment in hand */
+    struct hd_buf text;            /* the statement of the segment in hand */
+    struct hd_buf small;           /* that about its compaction: */
+    bool has_small, is_small_read; /* it is there; it can be read */
+    struct hd_compacted compacted;
+    struct hd_slice compacted_text;
+    uint8_t compacted_signature[HD_SIGNATURE_LEN];
+    uint64_t compacted_at;
     struct hd_check_segment *seg;
 };
 
@@ -63,6 +69,7 @@ int hd_check_open_io(const struct hd_check_opts *opts, const struct hd_io *io,
     c->scan.go_on_ctx = opts->ctx;
     hd_jcrypt_init(&c->crypt);
     hd_buf_init(&c->text, HD_SEAL_MAX);
+    hd_buf_init(&c->small, HD_COMPACTED_MAX);
     c->hash = EVP_MD_CTX_new();
     if (c->hash == NULL) {
         hd_check_close(c);
@@ -84,6 +91,7 @@ void hd_check_close(struct hd_check *c)
         hd_jscan_fini(&c->scan);
         hd_jcrypt_fini(&c->crypt);
         hd_buf_fini(&c->text);
+        hd_buf_fini(&c->small);
         EVP_MD_CTX_free(c->hash);
         free(c);
     }
@@ -92,6 +100,11 @@ void hd_check_close(struct hd_check *c)
 struct hd_slice hd_check_statement(const struct hd_check *c)
 {
     return hd_buf_slice(&c->text);
+}
+
+const struct hd_compacted *hd_check_compacted(const struct hd_check *c)
+{
+    return c->is_small_read ? &c->compacted : NULL;
 }
 
 /* ---- findings ---- */
@@ -147,10 +160,12 @@ static void count_entry(struct hd_check_segment *seg, const struct hd_journal_en
     seg->time_max = is_first || e->time_max > seg->time_max ? e->time_max : seg->time_max;
 }
 
-/* The entry that comes is `index`. */
+/* The entry that comes is `index`. Those that compaction dropped are not missing. */
 static void expect(struct hd_check *c, uint64_t expected, uint64_t index)
 {
-    if (index > expected) {
+    bool is_dropped = c->is_small_read && index > expected &&
+                      hd_compacted_has_dropped(&c->compacted, expected, index - 1);
+    if (index > expected && !is_dropped) {
         tell(c, (struct hd_check_finding){.problem = HD_CHECK_MISSING, .index = expected},
              "entries %llu to %llu are not here", (unsigned long long)expected,
              (unsigned long long)(index - 1));
@@ -279,17 +294,17 @@ static const struct hd_sign_key *key_of(const struct hd_check *c, const uint8_t 
     return NULL;
 }
 
-static bool signature_holds(struct hd_check *c, const struct hd_seal_text *text)
+static bool signature_holds(struct hd_check *c, const uint8_t *key_id,
+                            struct hd_slice text, const uint8_t *signature)
 {
-    const struct hd_seal *seal = &c->seg->seal;
-    const struct hd_sign_key *key = key_of(c, seal->key_id);
+    const struct hd_sign_key *key = key_of(c, key_id);
     if (key == NULL) {
         tell(c, (struct hd_check_finding){.problem = HD_CHECK_KEY},
              "signed with key %02x%02x%02x%02x..., whose public half was not given",
-             seal->key_id[0], seal->key_id[1], seal->key_id[2], seal->key_id[3]);
+             key_id[0], key_id[1], key_id[2], key_id[3]);
         return false;
     }
-    if (hd_sign_verify(key, text->statement, text->signature) != HD_OK) {
+    if (hd_sign_verify(key, text, signature) != HD_OK) {
         tell(c, (struct hd_check_finding){.problem = HD_CHECK_SIGNATURE},
              "the signature does not verify");
         return false;
@@ -297,23 +312,37 @@ static bool signature_holds(struct hd_check *c, const struct hd_seal_text *text)
     return true;
 }
 
-static bool hash_holds(struct hd_check *c, uint64_t at)
+static bool is_journal(const struct hd_check *c, const uint8_t journal[16])
+{
+    return !c->has_uuid || memcmp(journal, c->uuid.byte, sizeof(c->uuid.byte)) == 0;
+}
+
+/* Statements about this segment, as it was sealed and as it is. */
+static bool is_about(const struct hd_check *c, uint64_t at)
 {
     const struct hd_seal *seal = &c->seg->seal;
-    uint8_t digest[HD_SHA256_LEN];
-    if (seal->first != c->seg->first || seal->bytes != at ||
-        (c->has_uuid &&
-         memcmp(seal->journal, c->uuid.byte, sizeof(seal->journal)) != 0)) {
-        tell(c, (struct hd_check_finding){.problem = HD_CHECK_STATEMENT},
-             "the statement is about another segment");
+    const struct hd_compacted *small = &c->compacted;
+    if (seal->first != c->seg->first || !is_journal(c, seal->journal)) {
         return false;
     }
+    if (!c->is_small_read) {
+        return seal->bytes == at;
+    }
+    return small->first == c->seg->first && is_journal(c, small->journal) &&
+           memcmp(small->original, c->seg->statement_sha256, HD_SHA256_LEN) == 0 &&
+           small->bytes == c->compacted_at && small->entries == c->seg->entries &&
+           small->records == c->seg->records;
+}
+
+static bool hash_holds(struct hd_check *c, uint64_t at, const uint8_t sha256[])
+{
+    uint8_t digest[HD_SHA256_LEN];
     hash_to(c, at);
     if (c->hash_err != HD_OK || EVP_DigestFinal_ex(c->hash, digest, NULL) != 1) {
         c->hash_err = c->hash_err == HD_OK ? HD_ENOMEM : c->hash_err;
         return false;
     }
-    if (memcmp(digest, seal->sha256, sizeof(digest)) != 0) {
+    if (memcmp(digest, sha256, sizeof(digest)) != 0) {
         tell(c, (struct hd_check_finding){.problem = HD_CHECK_HASH},
              "the SHA-256 of its first %llu bytes is not the one stated",
              (unsigned long long)at);
@@ -342,6 +371,46 @@ static int read_statement(struct hd_check *c, struct hd_seal_text *text, uint64_
     return hd_sha256(text->statement, c->seg->statement_sha256);
 }
 
+/* The same of its compaction, first of all: it says which entries need not be here. */
+static int read_compacted(struct hd_check *c)
+{
+    struct hd_slice in;
+    int err = hd_jscan_compacted(&c->scan, &in, &c->compacted_at);
+    if (err != HD_OK) {
+        return err == HD_ENOENT ? HD_OK : err;
+    }
+    c->has_small = true;
+    hd_buf_slice_add(&c->small, in); /* the window moves */
+    c->is_small_read =
+        c->small.err == 0 &&
+        hd_compacted_decode(hd_buf_slice(&c->small), &c->compacted, &c->compacted_text,
+                            c->compacted_signature) == HD_OK;
+    c->seg->is_compacted = c->is_small_read;
+    return c->small.err == HD_ENOMEM ? HD_ENOMEM : HD_OK;
+}
+
+/* The bytes of the file: as they were sealed, or as they were compacted. */
+static bool bytes_hold(struct hd_check *c, uint64_t at)
+{
+    if (c->has_small && !c->is_small_read) {
+        tell(c, (struct hd_check_finding){.problem = HD_CHECK_STATEMENT},
+             "the statement about its compaction cannot be read");
+        return false;
+    }
+    if (!is_about(c, at)) {
+        tell(c, (struct hd_check_finding){.problem = HD_CHECK_STATEMENT},
+             "the statement is about another segment");
+        return false;
+    }
+    if (!c->is_small_read) {
+        return hash_holds(c, at, c->seg->seal.sha256);
+    }
+    bool is_hash = hash_holds(c, c->compacted_at, c->compacted.sha256);
+    return signature_holds(c, c->compacted.key_id, c->compacted_text,
+                           c->compacted_signature) &&
+           is_hash;
+}
+
 static int check_statement(struct hd_check *c)
 {
     struct hd_seal_text text;
@@ -355,8 +424,9 @@ static int check_statement(struct hd_check *c)
     if (err != HD_OK || !c->seg->is_stated) {
         return err;
     }
-    bool is_hash = hash_holds(c, at);
-    bool is_signature = signature_holds(c, &text);
+    bool is_hash = bytes_hold(c, at);
+    bool is_signature =
+        signature_holds(c, c->seg->seal.key_id, text.statement, text.signature);
     c->seg->is_vouched = is_hash && is_signature;
     return c->hash_err;
 }
@@ -450,6 +520,9 @@ static int check_open_file(struct hd_check *c, bool is_last)
         err = check_header(c);
     }
     if (err == HD_OK) {
+        err = read_compacted(c);
+    }
+    if (err == HD_OK) {
         err = check_entries(c, HD_JFMT_SEGMENT_LEN, is_last);
     }
     if (err == HD_OK && c->seg->is_sealed) {
@@ -485,6 +558,7 @@ static int peek_open_file(struct hd_check *c, bool is_last)
         take_footer(c->seg, &c->scan.footer);
         err = read_statement(c, &text, &at);
         err = err == HD_EPARSE ? HD_OK : err;
+        err = err == HD_OK ? read_compacted(c) : err;
     }
     c->scan.step = HD_JSCAN_STEP;
     return err == HD_ENOENT ? HD_OK : err;
@@ -505,6 +579,8 @@ static int with_file(struct hd_check *c, const char *path, bool is_last, uint64_
     int fd = -1;
     *out = (struct hd_check_segment){.first = 0};
     hd_buf_clear(&c->text);
+    hd_buf_clear(&c->small);
+    c->has_small = c->is_small_read = false;
     int err = first_of(path, &out->first);
     out->next = out->first;
     out->follows = out->first;

@@ -19,6 +19,7 @@
 #define TLV_TIMES       2U
 #define TLV_ROWS        3U
 #define TLV_SEAL        4U
+#define TLV_COMPACTED   5U
 #define TLV_HEAD_LEN    8U
 #define COUNTS_LEN      48U
 #define TIMES_LEN       16U
@@ -316,11 +317,17 @@ size_t hd_jfmt_footer_begin_len(const struct hd_jfmt_footer *footer, bool is_sea
            TLV_HEAD_LEN + ROW_LEN * footer->n_rows + seal;
 }
 
-void hd_jfmt_footer_begin(struct hd_buf *out, const struct hd_jfmt_footer *footer,
-                          size_t seal_len)
+/* A text of this length follows, which begins a line. */
+static void put_text_head(struct hd_buf *out, uint16_t type, size_t len)
 {
-    size_t len =
-        hd_jfmt_footer_begin_len(footer, seal_len > 0) + seal_len + HD_JFMT_TRAILER_LEN;
+    put_tlv(out, type, SEAL_LEAD_LEN + len);
+    hd_buf_byte(out, '\n');
+}
+
+/* `len`: of the whole footer */
+static void put_members(struct hd_buf *out, const struct hd_jfmt_footer *footer,
+                        size_t len)
+{
     hd_buf_le32(out, HD_JFMT_MAGIC_FOOTER);
     hd_buf_le32(out, FRAME_SIZE(len));
     put_tlv(out, TLV_COUNTS, COUNTS_LEN);
@@ -334,10 +341,28 @@ void hd_jfmt_footer_begin(struct hd_buf *out, const struct hd_jfmt_footer *foote
     hd_buf_le64(out, (uint64_t)footer->time_min);
     hd_buf_le64(out, (uint64_t)footer->time_max);
     put_rows(out, footer);
+}
+
+void hd_jfmt_footer_begin(struct hd_buf *out, const struct hd_jfmt_footer *footer,
+                          size_t seal_len)
+{
+    put_members(out, footer,
+                hd_jfmt_footer_begin_len(footer, seal_len > 0) + seal_len +
+                    HD_JFMT_TRAILER_LEN);
     if (seal_len > 0) {
-        put_tlv(out, TLV_SEAL, SEAL_LEAD_LEN + seal_len);
-        hd_buf_byte(out, '\n'); /* so that the statement begins a line */
+        put_text_head(out, TLV_SEAL, seal_len);
     }
+}
+
+void hd_jfmt_footer_compacted(struct hd_buf *out, const struct hd_jfmt_footer *footer,
+                              struct hd_slice seal, size_t compacted_len)
+{
+    put_members(out, footer,
+                hd_jfmt_footer_begin_len(footer, true) + seal.len + TLV_HEAD_LEN +
+                    SEAL_LEAD_LEN + compacted_len + HD_JFMT_TRAILER_LEN);
+    put_text_head(out, TLV_SEAL, seal.len);
+    hd_buf_slice_add(out, seal);
+    put_text_head(out, TLV_COMPACTED, compacted_len);
 }
 
 void hd_jfmt_footer_end(struct hd_buf *out, const struct hd_jfmt_uuid *uuid)
@@ -395,6 +420,10 @@ static void take_tlv(struct hd_bytes *c, uint16_t type, struct hd_jfmt_footer *f
         hd_bytes_skip(c, SEAL_LEAD_LEN);
         footer->seal_len = hd_bytes_left(c);
         break;
+    case TLV_COMPACTED:
+        hd_bytes_skip(c, SEAL_LEAD_LEN);
+        footer->compacted_len = hd_bytes_left(c);
+        break;
     default:
         break;
     }
@@ -426,6 +455,8 @@ bool hd_jfmt_footer_decode(struct hd_slice in, const struct hd_jfmt_uuid *uuid,
         good = !hd_bytes_failed(&value);
         if (type == TLV_SEAL) {
             footer->seal_at = c.pos - footer->seal_len;
+        } else if (type == TLV_COMPACTED) {
+            footer->compacted_at = c.pos - footer->compacted_len;
         }
     }
     return good && !hd_bytes_failed(&c) && footer->first > 0 &&

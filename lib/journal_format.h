@@ -78,6 +78,7 @@ struct hd_jfmt_footer {
     size_t n_rows;
     struct hd_jfmt_row rows[HD_JFMT_ROWS_MAX];
     size_t seal_at, seal_len; /* of the statement in the decoded bytes; 0, 0 = none */
+    size_t compacted_at, compacted_len; /* of that about its compaction */
 };
 
 struct hd_jfmt_mark {
@@ -114,8 +115,7 @@ size_t hd_jfmt_entry_head_len(struct hd_slice frame);
 
 /* The head of a box around `len` bytes. */
 void hd_jfmt_box_encode(struct hd_buf *out, const struct hd_jfmt_box *box, size_t len);
-/* This payload is encrypted. */
-bool hd_jfmt_is_box(struct hd_slice payload);
+bool hd_jfmt_is_box(struct hd_slice payload); /* it is encrypted */
 /* HD_ECORRUPT: it is no box; HD_EVERSION: encrypted in a way that is not known here. */
 int hd_jfmt_box_decode(struct hd_slice payload, struct hd_jfmt_box *box) HD_MUST_USE;
 
@@ -130,6 +130,9 @@ void hd_jfmt_footer_begin(struct hd_buf *out, const struct hd_jfmt_footer *foote
                           size_t seal_len);
 size_t hd_jfmt_footer_begin_len(const struct hd_jfmt_footer *footer, bool is_sealed);
 void hd_jfmt_footer_end(struct hd_buf *out, const struct hd_jfmt_uuid *uuid);
+/* The same of a compacted segment, with its seal; compacted_len: of what follows. */
+void hd_jfmt_footer_compacted(struct hd_buf *out, const struct hd_jfmt_footer *footer,
+                              struct hd_slice seal, size_t compacted_len);
 /* Length of a footer from the last HD_JFMT_TRAILER_LEN bytes of a segment; 0 = none. */
 size_t hd_jfmt_footer_len(struct hd_slice trailer);
 bool hd_jfmt_footer_decode(struct hd_slice in, const struct hd_jfmt_uuid *uuid,

@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
@@ -105,6 +106,31 @@ static int sys_unlink(void *ctx, const char *path)
     return unlink(path) != 0 ? hd_err_from_errno(errno) : HD_OK;
 }
 
+static int sys_exchange(void *ctx, const char *a, const char *b)
+{
+    (void)ctx;
+    if (renameat2(AT_FDCWD, a, AT_FDCWD, b, RENAME_EXCHANGE) == 0) {
+        return HD_OK;
+    }
+    return errno == EINVAL || errno == ENOSYS ? HD_EUNSUPPORTED
+                                              : hd_err_from_errno(errno);
+}
+
+static int sys_like(void *ctx, int fd, int other)
+{
+    (void)ctx;
+    struct stat mine, st;
+    if (fstat(other, &st) != 0 || fstat(fd, &mine) != 0) {
+        return hd_err_from_errno(errno);
+    }
+    bool is_owner = mine.st_uid == st.st_uid && mine.st_gid == st.st_gid;
+    if ((!is_owner && fchown(fd, st.st_uid, st.st_gid) != 0) ||
+        fchmod(fd, st.st_mode & 0777) != 0) {
+        return hd_err_from_errno(errno);
+    }
+    return HD_OK;
+}
+
 static int sys_list(void *ctx, const char *dir, int (*each)(void *to, const char *name),
                     void *to)
 {
@@ -149,6 +175,8 @@ struct hd_io hd_io_system(void)
         .truncate = sys_truncate,
         .size = sys_size,
         .unlink = sys_unlink,
+        .exchange = sys_exchange,
+        .like = sys_like,
         .list = sys_list,
         .lock = sys_lock,
         .free_bytes = sys_free_bytes,

@@ -27,6 +27,10 @@ struct hd_io_ops {
     int (*truncate)(void *ctx, int fd, uint64_t len);
     int (*size)(void *ctx, int fd, uint64_t *len);
     int (*unlink)(void *ctx, const char *path);
+    /* Two files of one directory tree change names, in one step. */
+    int (*exchange)(void *ctx, const char *a, const char *b);
+    /* The same owner and mode. */
+    int (*like)(void *ctx, int fd, int other);
     int (*list)(void *ctx, const char *dir, int (*each)(void *to, const char *name),
                 void *to);
     int (*lock)(void *ctx, int fd); /* HD_EBUSY: someone else holds it */

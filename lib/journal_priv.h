@@ -40,8 +40,8 @@ struct hd_journal {
     int dir_fd, lock_fd, mark_fd;
     int fd; /* of the last segment while it takes entries; -1: the next append makes one
              */
-    struct hd_jseg *segs; /* oldest first */
-    size_t n_segs;
+    struct hd_jseg *segs;        /* oldest first */
+    size_t n_segs, n_sized;      /* n_sized: when their sizes were looked at */
     uint64_t bytes;              /* of all segments */
     uint64_t tail, durable_tail; /* offsets in the last segment */
     uint64_t next, durable_next; /* indices */
@@ -114,6 +114,10 @@ struct hd_check_opts;
 struct hd_journal_segments;
 int hd_check_open_io(const struct hd_check_opts *opts, const struct hd_io *io,
                      struct hd_check **out) HD_MUST_USE;
+struct hd_compact;
+struct hd_compact_opts;
+int hd_compact_open_io(const struct hd_compact_opts *opts, const struct hd_io *io,
+                       struct hd_compact **out) HD_MUST_USE;
 int hd_journal_list_io(const char *dir, const struct hd_io *io,
                        struct hd_journal_segments *out) HD_MUST_USE;
 struct hd_journal_writer;

@@ -68,6 +68,31 @@ static int seal_aged(struct hd_journal *j)
     return err;
 }
 
+/* Sealed segments may have been compacted: smaller than they were. */
+static void sizes_update(struct hd_journal *j)
+{
+    for (size_t i = 0; i + 1 < j->n_segs; i++) {
+        char name[HD_JFMT_NAME_LEN + 1];
+        char path[PATH_MAX];
+        uint64_t bytes = j->segs[i].bytes;
+        int fd = -1;
+        hd_jfmt_name(j->segs[i].first, name);
+        if (hd_jseg_path(j, name, path) == HD_OK &&
+            j->io.ops->open(j->io.ctx, path, O_RDONLY, &fd) == HD_OK &&
+            j->io.ops->size(j->io.ctx, fd, &bytes) == HD_OK) {
+            j->bytes -= j->segs[i].bytes - bytes;
+            j->segs[i].bytes = bytes;
+        }
+        hd_io_close(&j->io, &fd);
+    }
+}
+
+static bool is_tight(const struct hd_journal *j)
+{
+    return (j->opts.retain_bytes > 0 && j->bytes > j->opts.retain_bytes) ||
+           (j->opts.max_bytes > 0 && j->bytes / 8 * 9 > j->opts.max_bytes);
+}
+
 int hd_journal_trim(struct hd_journal *j)
 {
     char readers[PATH_MAX];
@@ -75,6 +100,10 @@ int hd_journal_trim(struct hd_journal *j)
     int err = seal_aged(j);
     if (err != HD_OK) {
         return err;
+    }
+    if (is_tight(j) || j->n_segs != j->n_sized) {
+        sizes_update(j);
+        j->n_sized = j->n_segs;
     }
     if (j->n_segs < 2 || !is_due(j, now)) {
         return 0;

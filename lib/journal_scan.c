@@ -265,6 +265,16 @@ int hd_jscan_seal(struct hd_jscan *scan, struct hd_slice *text, uint64_t *at)
     return hd_jscan_view(scan, *at, scan->footer.seal_len, text);
 }
 
+int hd_jscan_compacted(struct hd_jscan *scan, struct hd_slice *text, uint64_t *at)
+{
+    int err = hd_jscan_footer(scan);
+    if (err != HD_OK || scan->footer.compacted_len == 0) {
+        return err != HD_OK ? err : HD_ENOENT;
+    }
+    *at = scan->limit - scan->footer_len + scan->footer.compacted_at;
+    return hd_jscan_view(scan, *at, scan->footer.compacted_len, text);
+}
+
 /* ---- recovery ---- */
 
 struct recover {

@@ -63,6 +63,9 @@ int hd_jscan_footer(struct hd_jscan *scan) HD_MUST_USE;
 /* The statement in that footer, and where in the file it begins; HD_ENOENT: none. A view
  * as of hd_jscan_view. */
 int hd_jscan_seal(struct hd_jscan *scan, struct hd_slice *text, uint64_t *at) HD_MUST_USE;
+/* The same of the statement about its compaction. */
+int hd_jscan_compacted(struct hd_jscan *scan, struct hd_slice *text,
+                       uint64_t *at) HD_MUST_USE;
 
 struct hd_jrecovery {
     struct hd_jfmt_footer stats; /* of the entries that verify */

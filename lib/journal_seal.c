@@ -125,15 +125,18 @@ static int link_try(struct hd_journal *j, const struct hd_jseg *seg,
     char name[HD_JFMT_NAME_LEN + 1];
     char path[PATH_MAX];
     struct hd_slice text;
-    uint64_t at = 0;
+    uint64_t at = 0, bytes = 0;
     int fd = -1;
     hd_jfmt_name(seg->first, name);
     int err = hd_jseg_path(j, name, path);
     if (err == HD_OK) {
         err = j->io.ops->open(j->io.ctx, path, O_RDONLY, &fd);
     }
+    if (err == HD_OK) { /* it may have been compacted */
+        err = j->io.ops->size(j->io.ctx, fd, &bytes);
+    }
     if (err == HD_OK) {
-        hd_jscan_file(scan, fd, seg->bytes);
+        hd_jscan_file(scan, fd, bytes);
         err = hd_jscan_seal(scan, &text, &at);
     }
     if (err == HD_OK) {

@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include <haidang/compacted.h>
 #include <haidang/journal.h>
 #include <haidang/seal.h>
 
@@ -50,6 +51,7 @@ struct hd_check_segment {
     bool has_statement;               /* behind it, whether it can be read or not */
     bool is_stated;                   /* it can; it is in `seal` */
     bool is_vouched;                  /* hash and signature hold */
+    bool is_compacted;                /* and says so; see hd_check_compacted */
     unsigned problems;                /* told */
     struct hd_journal_key_id key;     /* entries are encrypted with; zero: they are not */
     uint64_t encrypted, locked;       /* entries; those whose key was not given */
@@ -102,6 +104,8 @@ int hd_check_peek(struct hd_check *check, const char *path,
 /* The segment of an open check that has a statement: its text with the signature, valid
  * until the next segment. Empty: it has none. */
 struct hd_slice hd_check_statement(const struct hd_check *check);
+/* What it states about its compaction, valid as long. NULL: nothing that can be read. */
+const struct hd_compacted *hd_check_compacted(const struct hd_check *check);
 
 /* The segments of a journal's directory in order, their first indices. own: free().
  * *durable: how much of the last one is durable, 0 when nobody says. */

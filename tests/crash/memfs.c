@@ -27,6 +27,7 @@ struct file {
 struct name {
     char path[PATH_LEN];
     struct file *cache, *disk; /* NULL = no such name */
+    struct name *pair;         /* exchanged with it; not on the disk yet */
 };
 
 struct fd {
@@ -42,6 +43,8 @@ struct memfs {
     size_t n_files;
     struct name names[N_NAMES];
     size_t n_names;
+    uint64_t calls_left; /* while it is dying */
+    bool is_dying;
     struct fd fds[N_FDS];
 };
 
@@ -146,11 +149,18 @@ static void truncate_to(struct file *file, uint64_t len)
     file->min_len = len < file->min_len ? len : file->min_len;
 }
 
+/* The process has been killed meanwhile, or is now: nothing that it asks is done. */
+static bool is_dead(struct memfs *fs)
+{
+    fs->calls_left -= fs->calls_left > 0 ? 1 : 0;
+    return fs->is_dying && fs->calls_left == 0;
+}
+
 static int fs_open(void *ctx, const char *path, int flags, int *fd)
 {
     struct memfs *fs = ctx;
     *fd = -1;
-    if (chance(fs, fs->faults.open_eio)) {
+    if (is_dead(fs) || chance(fs, fs->faults.open_eio)) {
         return HD_EIO;
     }
     int free_fd = 0;
@@ -235,6 +245,9 @@ static int fs_pwritev(void *ctx, int fd, const struct iovec *iov, int n, uint64_
     bool is_short = is_eio || is_enospc || chance(fs, fs->faults.write_short);
     size_t max = is_short ? (size_t)memfs_below(fs, total) : total;
     *put = 0;
+    if (is_dead(fs)) {
+        return HD_EIO;
+    }
     for (int i = 0; i < n && *put < max; i++) {
         size_t len = iov[i].iov_len < max - *put ? iov[i].iov_len : max - *put;
         write_bytes(file, iov[i].iov_base, len, at + *put);
@@ -286,6 +299,9 @@ static int fs_sync(void *ctx, int fd)
 {
     struct memfs *fs = ctx;
     struct fd *open = fd_of(fs, fd);
+    if (is_dead(fs)) {
+        return HD_EIO;
+    }
     bool is_failing = chance(fs, fs->faults.sync_eio);
     if (!open->is_dir) {
         sync_file(fs, open->file, is_failing);
@@ -293,6 +309,7 @@ static int fs_sync(void *ctx, int fd)
     /* names have no owner here: one directory's sync carries all of them */
     for (size_t i = 0; open->is_dir && !is_failing && i < fs->n_names; i++) {
         fs->names[i].disk = fs->names[i].cache;
+        fs->names[i].pair = NULL;
     }
     return is_failing ? HD_EIO : HD_OK;
 }
@@ -316,10 +333,40 @@ static int fs_size(void *ctx, int fd, uint64_t *len)
 static int fs_unlink(void *ctx, const char *path)
 {
     struct name *name = name_find(ctx, path);
+    if (is_dead(ctx)) {
+        return HD_EIO;
+    }
     if (name == NULL || name->cache == NULL) {
         return HD_ENOENT;
     }
     name->cache = NULL;
+    return HD_OK;
+}
+
+/* The disk has both or none of it, as a journal of a file system gives. */
+static int fs_exchange(void *ctx, const char *a, const char *b)
+{
+    struct memfs *fs = ctx;
+    struct name *x = name_find(fs, a), *y = name_find(fs, b);
+    if (is_dead(fs)) {
+        return HD_EIO;
+    }
+    if (x == NULL || y == NULL || x->cache == NULL || y->cache == NULL) {
+        return HD_ENOENT;
+    }
+    struct file *file = x->cache;
+    x->cache = y->cache;
+    y->cache = file;
+    x->disk = x->disk == NULL ? y->cache : x->disk; /* its name came before */
+    x->pair = y;
+    y->pair = x;
+    return HD_OK;
+}
+
+static int fs_like(void *ctx, int fd, int other)
+{
+    (void)fd_of(ctx, fd);
+    (void)fd_of(ctx, other);
     return HD_OK;
 }
 
@@ -389,6 +436,8 @@ struct hd_io memfs_io(struct memfs *fs)
         .truncate = fs_truncate,
         .size = fs_size,
         .unlink = fs_unlink,
+        .exchange = fs_exchange,
+        .like = fs_like,
         .list = fs_list,
         .lock = fs_lock,
         .free_bytes = fs_free_bytes,
@@ -399,8 +448,25 @@ struct hd_io memfs_io(struct memfs *fs)
 
 /* ---- accidents ---- */
 
+void memfs_die_after(struct memfs *fs, uint64_t calls)
+{
+    fs->is_dying = true;
+    fs->calls_left = calls;
+}
+
+void memfs_live(struct memfs *fs)
+{
+    fs->is_dying = false;
+}
+
+bool memfs_is_dead(const struct memfs *fs)
+{
+    return fs->is_dying && fs->calls_left == 0;
+}
+
 void memfs_kill(struct memfs *fs)
 {
+    fs->is_dying = false;
     for (size_t i = 0; i < N_FDS; i++) {
         fs->fds[i].is_open = false;
     }
@@ -482,9 +548,17 @@ void memfs_power_cut(struct memfs *fs)
     memfs_kill(fs);
     for (size_t i = 0; i < fs->n_names; i++) {
         struct name *name = &fs->names[i];
-        if (name->cache != name->disk && memfs_below(fs, 2) == 0) {
+        bool is_kept = name->cache != name->disk && memfs_below(fs, 2) == 0;
+        if (is_kept) {
             name->disk = name->cache;
         }
+        if (is_kept && name->pair != NULL) {
+            name->pair->disk = name->pair->cache;
+        }
+        if (!is_kept && name->pair != NULL) {
+            name->pair->cache = name->pair->disk;
+        }
+        name->pair = NULL;
         name->cache = name->disk;
     }
     for (size_t i = 0; i < fs->n_files; i++) {

@@ -24,6 +24,10 @@ void memfs_free(struct memfs *fs);
 struct hd_io memfs_io(struct memfs *fs);
 void memfs_faults_set(struct memfs *fs, const struct memfs_faults *faults);
 
+/* It changes nothing any more after so many calls (each an error), until it is killed. */
+void memfs_die_after(struct memfs *fs, uint64_t calls);
+bool memfs_is_dead(const struct memfs *fs);
+void memfs_live(struct memfs *fs); /* it will not die after all */
 /* The process is gone: its descriptors and locks are, the page cache stays. */
 void memfs_kill(struct memfs *fs);
 /* The power is gone: what is on the disk is all there is. */

@@ -16,6 +16,7 @@
 #include <zstd.h>
 
 #include <haidang/journal_check.h>
+#include <haidang/journal_compact.h>
 #include <haidang/log.h>
 #include <haidang/num.h>
 
@@ -31,6 +32,7 @@
 
 static struct hd_sign_key *seal_key;
 static uint64_t sealed; /* segments whose seals were checked */
+static uint64_t compacted, cut_short;
 static struct hd_journal_keys *keys;
 static const struct hd_journal_key *key[KEYS];
 static uint64_t boxes; /* entries that were encrypted */
@@ -90,11 +92,11 @@ static struct hd_journal_entry make_entry(const struct life *life, uint64_t n)
         x ^= x << 13;
         x ^= x >> 7;
         x ^= x << 17;
-        text[i] = (uint8_t)x;
+        text[i] = (uint8_t)('a' + (x >> 40) % 16); /* half of it can be compacted away */
     }
     memcpy(text, &n, sizeof(n));
     memcpy(meta, &n, sizeof(n));
-    size_t frame_len = ZSTD_compressCCtx(zstd, frame, sizeof(frame), text, len, 1);
+    size_t frame_len = ZSTD_compressCCtx(zstd, frame, sizeof(frame), text, len, -5);
     assert_false(ZSTD_isError(frame_len));
     return (struct hd_journal_entry){
         .first = n,
@@ -108,11 +110,21 @@ static struct hd_journal_entry make_entry(const struct life *life, uint64_t n)
     };
 }
 
+/* Compaction changes the frame, not what is in it. */
+static bool is_same_text(struct hd_slice a, struct hd_slice b)
+{
+    static uint8_t text[2][PAYLOAD_MAX];
+    size_t n = ZSTD_decompress(text[0], PAYLOAD_MAX, a.ptr, a.len);
+    size_t m = ZSTD_decompress(text[1], PAYLOAD_MAX, b.ptr, b.len);
+    return !ZSTD_isError(n) && n == m && memcmp(text[0], text[1], n) == 0;
+}
+
 static bool is_same(const struct life *life, const struct hd_journal_entry *got)
 {
     struct hd_journal_entry want = make_entry(life, got->first);
-    return hd_slice_eq(got->meta, want.meta) && hd_slice_eq(got->payload, want.payload) &&
-           got->time_max == want.time_max && got->raw_len == want.raw_len;
+    return hd_slice_eq(got->meta, want.meta) &&
+           is_same_text(got->payload, want.payload) && got->time_max == want.time_max &&
+           got->raw_len == want.raw_len;
 }
 
 /* ---- encryption ---- */
@@ -335,6 +347,55 @@ static void step_accident(struct life *life, bool is_power)
     reopen(life);
 }
 
+/* Nothing fails to verify but what rots. */
+static void compact_found(void *ctx, const struct hd_check_finding *finding)
+{
+    const struct life *life = ctx;
+    if (!life->is_rotten) {
+        lose(life, finding->text, finding->segment);
+    }
+}
+
+/* Beside the writer, every segment but the last. After so many calls (0: never) the
+ * process dies, perhaps with the machine. True: it did. */
+static bool compact(struct life *life, uint64_t calls, bool is_power)
+{
+    const struct hd_compact_opts opts = {.dir = "j",
+                                         .level = 3,
+                                         .key = seal_key,
+                                         .keys = &seal_key,
+                                         .n_keys = 1,
+                                         .secrets = life->opts.keys,
+                                         .found = compact_found,
+                                         .ctx = life};
+    struct hd_compact_result result = {.outcome = HD_COMPACT_NOTHING};
+    struct hd_compact *c = NULL;
+    if (calls > 0) {
+        memfs_die_after(life->fs, calls);
+    }
+    int err = hd_compact_open_io(&opts, &life->io, &c);
+    for (size_t i = 0; err == HD_OK && i + 1 < life->j->n_segs; i++) {
+        err = hd_compact_segment(c, life->j->segs[i].first, &result);
+        compacted += err == HD_OK && result.outcome == HD_COMPACT_DONE;
+    }
+    hd_compact_close(c);
+    tell(life, "compact", err);
+    bool is_dead = memfs_is_dead(life->fs);
+    memfs_live(life->fs);
+    if (is_dead) {
+        cut_short++;
+        step_accident(life, is_power);
+    }
+    return is_dead;
+}
+
+static void step_compact(struct life *life)
+{
+    bool is_cut = memfs_below(life->fs, 2) == 0;
+    uint64_t calls = is_cut ? 1 + memfs_below(life->fs, 150) : 0;
+    (void)compact(life, calls, memfs_below(life->fs, 2) == 0);
+}
+
 static void step_faults(struct life *life)
 {
     struct memfs_faults faults = {0};
@@ -408,8 +469,10 @@ static void live(uint64_t seed, bool is_rotting)
             step_read(&life);
         } else if (dice < 90 && is_rotting && !life.is_failed) {
             life.is_rotten = memfs_rot(life.fs, ".zst") || life.is_rotten;
-        } else if (dice < 94) {
+        } else if (dice < 93) {
             step_accident(&life, false);
+        } else if (dice < 96) {
+            step_compact(&life);
         } else if (dice < 98) {
             step_accident(&life, true);
         }
@@ -446,7 +509,10 @@ static void test_nothing_promised_is_lost(void **state)
 {
     (void)state;
     run_lives(false);
-    assert_true(sealed > 0 || getenv("HD_CRASH_SEED") != NULL);
+    print_message("%llu segments compacted, %llu times cut short\n",
+                  (unsigned long long)compacted, (unsigned long long)cut_short);
+    assert_true((sealed > 0 && compacted > 0 && cut_short > 0) ||
+                getenv("HD_CRASH_SEED") != NULL);
     assert_true(boxes > 0 || getenv("HD_CRASH_SEED") != NULL);
     print_message("%llu entries encrypted, no nonce twice\n", (unsigned long long)boxes);
 }
@@ -458,6 +524,50 @@ static void test_rot_never_serves_wrong_entries(void **state)
     run_lives(true);
 }
 
+/* A journal of some segments, compacted by a process that dies at this call; then by one
+ * that does not. False: there are not so many calls. */
+static bool cut_compaction(uint64_t seed, uint64_t calls)
+{
+    struct life life = {.seed = seed, .fs = memfs_new(seed), .ledger.kept = 1};
+    life.io = memfs_io(life.fs);
+    life.opts =
+        (struct hd_journal_opts){.dir = "j", .seal_key = seal_key, .segment_bytes = 4000};
+    reopen(&life);
+    for (int i = 0; i < 40; i++) {
+        step_append(&life);
+    }
+    step_commit(&life);
+    bool is_dead = compact(&life, calls, seed % 2 == 0);
+    uint64_t before = compacted;
+    (void)compact(&life, 0, false);
+    if (is_dead && compacted == before && calls < 20) {
+        lose(&life, "nothing could be compacted afterwards", calls);
+    }
+    step_accident(&life, true);
+    hd_journal_close(life.j);
+    memfs_free(life.fs);
+    return is_dead;
+}
+
+static void test_compaction_cut_at_every_call(void **state)
+{
+    (void)state;
+    uint64_t calls = 0;
+    bool is_dead = true;
+    compacted = cut_short = 0;
+    while (is_dead) {
+        is_dead = false;
+        calls++;
+        for (uint64_t seed = 1; seed <= 6; seed++) {
+            is_dead = cut_compaction(seed, calls) || is_dead;
+        }
+    }
+    print_message("%llu calls, %llu segments compacted, %llu times cut short\n",
+                  (unsigned long long)calls, (unsigned long long)compacted,
+                  (unsigned long long)cut_short);
+    assert_true(calls > 50);
+}
+
 int main(void)
 {
     const struct hd_log_opts quiet = {
@@ -465,6 +575,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_nothing_promised_is_lost),
         cmocka_unit_test(test_rot_never_serves_wrong_entries),
+        cmocka_unit_test(test_compaction_cut_at_every_call),
     };
     char path[256];
     hd_log_setup(&quiet);
