@@ -33,6 +33,7 @@ struct list {
 static const char *state_of(const struct hd_check_segment *seg, bool is_last)
 {
     return !seg->has_header             ? "damaged"
+           : seg->is_compacted          ? "compacted"
            : seg->is_stated             ? "signed"
            : seg->is_sealed             ? "sealed"
            : is_last && !seg->is_sealed ? "in use"
@@ -42,6 +43,7 @@ static const char *state_of(const struct hd_check_segment *seg, bool is_last)
 static const char *state_vi(const struct hd_check_segment *seg, bool is_last)
 {
     return !seg->has_header             ? "hỏng"
+           : seg->is_compacted          ? "đã nén lại"
            : seg->is_stated             ? "đã ký"
            : seg->is_sealed             ? "đã niêm phong"
            : is_last && !seg->is_sealed ? "đang ghi"

@@ -94,7 +94,7 @@ static int place(struct move *m, const char *path)
 static int compare(struct move *m, const char *path, const char *there)
 {
     bool is_same = false;
-    int err = con_archive_same(path, there, &is_same);
+    int err = con_archive_alike(m->check, path, there, &is_same);
     if (err == HD_OK && is_same) {
         m->present++;
         err = con_archive_stamp_copy(m->from, m->to, m->seg.first);

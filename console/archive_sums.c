@@ -59,6 +59,22 @@ int con_archive_same(const char *a, const char *b, bool *is_same)
     return err;
 }
 
+int con_archive_alike(struct hd_check *check, const char *a, const char *b,
+                      bool *is_alike)
+{
+    struct hd_check_segment one, other;
+    int err = con_archive_same(a, b, is_alike);
+    if (err != HD_OK || *is_alike) {
+        return err;
+    }
+    err = hd_check_peek(check, a, &one);
+    err = err == HD_OK ? hd_check_peek(check, b, &other) : err;
+    *is_alike = err == HD_OK && one.is_stated && other.is_stated &&
+                (one.is_compacted || other.is_compacted) &&
+                memcmp(one.statement_sha256, other.statement_sha256, HD_SHA256_LEN) == 0;
+    return err;
+}
+
 struct sums {
     const char *dir;
     struct hd_buf out;

@@ -393,6 +393,23 @@ static const struct con_option archive_repair_options[] = {
     {0},
 };
 
+static const struct con_option archive_compact_options[] = {
+    {"seal-key", 0, CON_VALUE, "FILE",
+     "the node's private key, which signs what was done (default: "
+     "/var/lib/haidang/correlator/seal.key)",
+     "@files"},
+    {"older-than", 0, CON_VALUE, "TIME",
+     "only what was sealed so long ago (30d), or before a time (RFC 3339)", NULL},
+    {"drop-expired", 0, CON_FLAG, NULL, "leave out what is past its retention", NULL},
+    {"retention", 0, CON_VALUE, "FILE",
+     "rules of retention (the correlator's archive.retention)", "@files"},
+    {"level", 0, CON_VALUE, "N", "of zstd, 1 to 22 (default: 19)", NULL},
+    KEY_OPTIONS,
+    JSON_OPTION,
+    SHOW_OPTIONS,
+    {0},
+};
+
 static const struct con_option prove_options[] = {
     {"archive", 0, CON_VALUE, "DIR", "the correlator's archive", "@dirs"},
     {"alerts", 0, CON_VALUE, "DIR", "the correlator's alert journal", "@dirs"},
@@ -710,6 +727,25 @@ const struct con_command con_commands[] = {
      "when\n"
      "something was.",
      archive_repair_options, 0, 1, con_run_archive_repair},
+    {"archive compact", "[DIR]", "writes cold segments of an archive anew, smaller",
+     "nén lại các đoạn cũ của kho lưu cho nhỏ hơn",
+     "Each sealed segment but the last is verified, every batch in it compressed as far "
+     "as zstd can, and\n"
+     "the new file verified before it takes the place of the old one in one step: the "
+     "correlator and\n"
+     "readers may be at work, a crash leaves the one or the other. Positions, times and "
+     "the statement\n"
+     "it was sealed with stay; a second one, signed now, says what was done, with the "
+     "hash of the content\n"
+     "before and after. With --drop-expired what is past its time by --retention FILE, "
+     "and read by all,\n"
+     "is left out, and listed there. What does not verify, is not signed or is encrypted "
+     "is left alone.\n"
+     "Run it as the owner of the files or root; it runs with low priority. Exit status "
+     "0: done; 1: some\n"
+     "segments do not verify, or it was stopped; 4: no key to sign with; 6: the "
+     "directory cannot be used.",
+     archive_compact_options, 0, 1, con_run_archive_compact},
     {"prove", "LINE|EVENT-ID|ALERT-ID",
      "what is stored of a line or an alert: from its host to the receipt",
      "chuỗi chứng cứ của một dòng hoặc cảnh báo: từ máy chủ đến biên nhận",

@@ -73,10 +73,38 @@ def check_flips(world, clean, whole):
             raise Failure(f"byte {place} of the bundle was changed, and verify did not see it")
 
 
+def check_compacted(world, clean, alert):
+    """The archive is compacted while the correlator runs, and what is past its time dropped from the segment of the
+    alert; the chain of the alert is what it was."""
+    before = proof_of(world, alert)
+    rules = world.write("retention.yml", "rules: [{source: '*.short', keep: 1s}]\n")
+
+    def dropped():
+        done = world.haidang("archive", "compact", world.path("correlator", "archive"), "--seal-key",
+                             world.path("correlator", "seal.key"), "--drop-expired", "--retention", rules, "--json")
+        return json.loads(done.stdout)["dropped_entries"]
+
+    wait_until("lines that are past their time to be dropped", dropped)
+    if b"a line of a short life" in world.journal_text(world.path("correlator", "archive")):
+        raise Failure("it is still there")
+    after = proof_of(world, alert)
+    for part in ("alerts", "receipts"):
+        assert before[part] == after[part], part
+    assert before["events"][0]["line_sha256"] == after["events"][0]["line_sha256"]
+    done = prove(world, alert, "--bundle", os.path.join(clean, "compacted.tar"))
+    assert (done.returncode, done.stderr) == (0, ""), done.stderr
+    done = verify(world, clean, "compacted.tar")
+    if done.returncode != 0:
+        raise Failure(done.stdout + done.stderr)
+
+
 def test_prove():
     with World() as world:
         chain = Chain(world, AGES)
+        world.write("logs/app.log.short", "a line of a short life\n")
         chain.start_all()
+        wait_until("it to be archived", lambda: b"of a short life" in world.journal_text(
+            world.path("correlator", "archive")))
         chain.write(3 * ALERT_EVERY)
         chain.drain()
         alert, evidence = an_alert(world)
@@ -100,6 +128,7 @@ def test_prove():
         with open(os.path.join(clean, "bundle.tar"), "rb") as file:
             whole = file.read()
         check_flips(world, clean, whole)
+        check_compacted(world, clean, alert)
         print(f"     {done.stdout.count('ok     ')} links hold, bundle {len(whole):,} bytes, {FLIPS} of {FLIPS} "
               "changes found")
 
