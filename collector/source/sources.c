@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * After a pause sources take turns: one is resumed, has an iteration of the loop for
- * itself, then the next one, until all read again or the sink is full. The next pause
- * ends with the source that was to come then. Were all resumed together, the one that the
- * loop serves first, say a file that is written to without end, would fill the sink each
- * time, and the others would never be read.
+ * After a pause sources take turns: one is resumed, has an iteration of the loop to be
+ * served, then the next one is, until all read again or the sink is full. After that the
+ * one that was to come next, or that others have cut short, is the first. Were all
+ * resumed together, the one that the loop serves first, say a file that is written to
+ * without end, would fill the sink each time, and the others would never be read.
  */
 #include "collector/source/sources.h"
 
@@ -13,14 +13,18 @@
 
 #include <haidang/loop.h>
 
+/* Of the loop, from a resume until it has been served for sure: what is resumed in the
+ * idle phase may begin to read in the iteration after this one. */
+#define ITERATIONS 2U
+
 struct col_sources {
     struct hd_owner owner;
     uv_idle_t step; /* runs while sources wait for their turns */
     struct col_source *list[COL_SOURCES_MAX];
     size_t n, open;
-    size_t turn;     /* whose it is */
+    size_t turn;     /* whose it is next */
     size_t waiting;  /* still paused */
-    bool has_turn;   /* the one before is being served */
+    unsigned window; /* iterations that the one before still has */
     size_t draining; /* not yet drained */
     bool is_paused, is_closing;
     struct col_source_stats
@@ -105,6 +109,11 @@ void col_sources_pause(struct col_sources *s)
 {
     s->is_paused = true;
     (void)uv_idle_stop(&s->step);
+    bool was_alone = s->waiting + 1 >= s->n;
+    if (s->window > 0 && !was_alone) {
+        s->turn = (s->turn + s->n - 1) % s->n;
+    }
+    s->window = 0;
     for (size_t i = 0; i < s->n; i++) {
         s->list[i]->ops->pause(s->list[i]);
     }
@@ -115,19 +124,17 @@ static void resume_next(struct col_sources *s)
     struct col_source *source = s->list[s->turn];
     s->turn = (s->turn + 1) % s->n;
     s->waiting--;
-    s->has_turn = true;
+    s->window = ITERATIONS;
     source->ops->resume(source); /* it may fill the sink at once */
 }
 
-/* In the iteration in which a source was resumed sockets are not read any more. */
 static void on_step(uv_idle_t *idle)
 {
     struct col_sources *s = HD_CONTAINER(idle, struct col_sources, step);
-    if (s->has_turn) {
-        s->has_turn = false;
-    } else if (s->waiting > 0) {
+    s->window -= s->window > 0;
+    if (s->window == 0 && s->waiting > 0) {
         resume_next(s);
-    } else {
+    } else if (s->window == 0) {
         (void)uv_idle_stop(idle);
     }
 }

@@ -4,7 +4,9 @@
  * 5425). Each connection owns its framer and at most one unfinished frame. Back-pressure:
  * while the sink is full no connection is read, so senders wait in TCP. A connection that
  * brings little rests for COALESCE_MS, so that slow senders cost handfuls of lines a
- * wake-up. A connection ends alone: nothing that a sender does touches the others.
+ * wake-up. One that brings much reads once in an iteration of the loop, and after a pause
+ * connections take turns, TURNS at a time: so one flood, or many, leave room for others.
+ * A connection ends alone: nothing that a sender does touches the others.
  *
  * The end loses nothing: senders get our FIN, and what they still send is taken until
  * theirs comes, or nothing did for QUIET_MS. Only who sends on for DRAIN_MS is cut off.
@@ -28,6 +30,7 @@
 
 #define COALESCE_MS  10U
 #define COALESCE_MAX 16384U /* a read of more than this is not slow */
+#define TURNS        8U     /* reads of 64 KiB: half a batch */
 #define QUIET_MS     500U
 #define DRAIN_MS     5000U
 
@@ -39,7 +42,8 @@ struct conn {
     struct hd_batch_source source;
     char peer_ip[HD_IP_TEXT_MAX];
     bool is_open, is_resting;
-    bool is_quiet; /* nothing came since the last look of the end */
+    bool is_yielding; /* until the next iteration */
+    bool is_quiet;    /* nothing came since the last look of the end */
 };
 
 struct tcp_source {
@@ -50,9 +54,13 @@ struct tcp_source {
     struct hd_listener *listener;
     struct hd_tls *tls;        /* NULL = plain */
     uv_timer_t coalesce, look; /* look: after the connections, at the end */
+    uv_idle_t again;           /* runs while connections wait for their turns */
     struct conn *conns;
+    struct conn *turn; /* the next one's; NULL = the first */
     size_t n_conns;
+    size_t waiting; /* have not had their turns since the pause */
     bool is_paused, is_draining, is_closing;
+    bool was_held; /* since the last look not everybody could be heard */
     unsigned looks_left;
     struct col_source_stats stats;
     void (*drained)(void *ctx);
@@ -71,6 +79,7 @@ static void finish_close(struct tcp_source *ts)
     if (ts->is_closing && ts->n_conns == 0) {
         hd_owner_close(&ts->owner, (uv_handle_t *)&ts->coalesce);
         hd_owner_close(&ts->owner, (uv_handle_t *)&ts->look);
+        hd_owner_close(&ts->owner, (uv_handle_t *)&ts->again);
         hd_owner_finish(&ts->owner);
     }
 }
@@ -93,7 +102,7 @@ static void on_coalesced(uv_timer_t *timer)
     for (struct conn *c = ts->conns; c != NULL; c = c->next) {
         if (c->is_resting) {
             c->is_resting = false;
-            if (!ts->is_paused && !c->lines.is_full) {
+            if (!ts->is_paused && ts->waiting == 0 && !c->lines.is_full) {
                 hd_stream_resume(c->stream);
             }
         }
@@ -136,15 +145,56 @@ static void after_feed(struct conn *c, int err)
     }
 }
 
+/* Its turn: what it held while the sink was full first. */
+static void go_on(struct conn *c)
+{
+    int err = c->is_open && c->lines.is_full ? col_lines_retry(&c->lines) : HD_OK;
+    c->is_yielding = false;
+    after_feed(c, err);
+    if (err == HD_OK && c->is_open && !c->is_resting && !c->owner->is_paused) {
+        hd_stream_resume(c->stream);
+    }
+}
+
+static void on_again(uv_idle_t *idle)
+{
+    struct tcp_source *ts = HD_CONTAINER(idle, struct tcp_source, again);
+    for (struct conn *c = ts->conns; c != NULL && !ts->is_paused; c = c->next) {
+        if (c->is_yielding) {
+            go_on(c);
+        }
+    }
+    for (unsigned i = 0; i < TURNS && ts->waiting > 0 && !ts->is_paused; i++) {
+        struct conn *c = ts->turn != NULL ? ts->turn : ts->conns;
+        ts->turn = c->next;
+        ts->waiting--;
+        go_on(c);
+    }
+    if (ts->waiting == 0 || ts->is_paused) {
+        (void)uv_idle_stop(idle);
+    }
+}
+
+static void yield(struct conn *c)
+{
+    c->is_yielding = true;
+    hd_stream_pause(c->stream);
+    (void)uv_idle_start(&c->owner->again, on_again);
+}
+
 static void on_data(void *ctx, struct hd_slice data)
 {
     struct conn *c = ctx;
     int err = col_lines_feed(&c->lines, data);
     c->is_quiet = false;
     after_feed(c, err);
-    if (err == HD_OK && data.len < COALESCE_MAX && !c->is_resting &&
-        !c->owner->is_paused) {
+    if (err != HD_OK || c->is_resting || c->is_yielding || c->owner->is_paused) {
+        return;
+    }
+    if (data.len < COALESCE_MAX) {
         rest_for_a_while(c);
+    } else if (c->owner->n_conns > 1) {
+        yield(c);
     }
 }
 
@@ -170,6 +220,8 @@ static void on_close(void *ctx, int err, const char *why)
         c->next->prev = c->prev;
     }
     ts->n_conns--;
+    ts->turn = ts->turn == c ? c->next : ts->turn;
+    ts->waiting = ts->waiting > ts->n_conns ? ts->n_conns : ts->waiting;
     COL_COUNT(COL_CONNECTIONS, -1);
     col_lines_fini(&c->lines);
     free(c);
@@ -233,6 +285,7 @@ static void on_connection(void *ctx, struct hd_listener *listener, uv_stream_t *
     }
     ts->conns = c;
     ts->n_conns++;
+    ts->waiting += ts->waiting > 0; /* it may be met on the way round */
     COL_COUNT(COL_CONNECTIONS, 1);
 }
 
@@ -241,7 +294,8 @@ static void on_connection(void *ctx, struct hd_listener *listener, uv_stream_t *
 static void tcp_pause(struct col_source *source)
 {
     struct tcp_source *ts = from_base(source);
-    ts->is_paused = true;
+    ts->is_paused = ts->was_held = true;
+    (void)uv_idle_stop(&ts->again);
     for (struct conn *c = ts->conns; c != NULL; c = c->next) {
         if (c->is_open) {
             hd_stream_pause(c->stream);
@@ -253,12 +307,9 @@ static void tcp_resume(struct col_source *source)
 {
     struct tcp_source *ts = from_base(source);
     ts->is_paused = false;
-    for (struct conn *c = ts->conns; c != NULL && !ts->is_paused; c = c->next) {
-        int err = c->is_open && c->lines.is_full ? col_lines_retry(&c->lines) : HD_OK;
-        after_feed(c, err);
-        if (err == HD_OK && c->is_open && !c->is_resting && !ts->is_paused) {
-            hd_stream_resume(c->stream);
-        }
+    ts->waiting = ts->n_conns;
+    if (ts->n_conns > 0) {
+        (void)uv_idle_start(&ts->again, on_again);
     }
 }
 
@@ -267,20 +318,23 @@ static void tcp_resume(struct col_source *source)
 static void cut_off(struct conn *c)
 {
     COL_COUNT(COL_CONNECTIONS_CUT, 1);
-    HD_LOG(WARN, "tcp",
-           "a sender went on sending although it was told to end: cut off; what it sent "
-           "last is lost",
-           HD_KV_STR("listener", c->owner->base.name), HD_KV_STR("peer", c->peer_ip));
+    HD_LOG(
+        WARN, "tcp",
+        "a sender was cut off: it did not stop sending although it was told to end, or "
+        "the spool is full; what it sent last is lost",
+        HD_KV_STR("listener", c->owner->base.name), HD_KV_STR("peer", c->peer_ip));
     hd_stream_close(c->stream, 0);
 }
 
-/* While the spool takes nothing nobody is quiet: they cannot be heard. */
+/* While connections are not read nobody is known to be quiet. */
 static void on_look(uv_timer_t *timer)
 {
     struct tcp_source *ts = HD_CONTAINER(timer, struct tcp_source, look);
     bool is_last = --ts->looks_left == 0;
+    bool was_held = ts->was_held;
+    ts->was_held = ts->is_paused || ts->waiting > 0;
     for (struct conn *c = ts->conns; c != NULL; c = c->next) {
-        if (c->is_quiet && !ts->is_paused) {
+        if (c->is_quiet && !was_held) {
             hd_stream_close(c->stream, 0);
         } else if (is_last) {
             cut_off(c);
@@ -416,6 +470,8 @@ int col_tcp_open(const struct col_source_env *env, const struct col_conf_source 
     }
     (void)uv_timer_init(env->loop, &ts->coalesce);
     hd_owner_add(&ts->owner, (uv_handle_t *)&ts->coalesce);
+    (void)uv_idle_init(env->loop, &ts->again);
+    hd_owner_add(&ts->owner, (uv_handle_t *)&ts->again);
     (void)uv_timer_init(env->loop, &ts->look);
     hd_owner_add(&ts->owner, (uv_handle_t *)&ts->look);
     *out = &ts->base;

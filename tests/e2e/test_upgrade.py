@@ -3,7 +3,8 @@
 """Another binary in the place of each program, under load: its listening sockets are held for it (held.py), as
 systemd holds those of socket units. No line is lost, whoever sent it, nobody is refused, nothing is sent twice
 to the centre. Lines are counted by their numbers in the archive.
-HD_UPGRADES (default 1) rounds, in each of which every program is exchanged once."""
+HD_UPGRADES (default 1) rounds, in each of which every program is exchanged once. The other binary is a copy that
+calls itself another version; with HD_UPGRADE_FROM=DIRECTORY it is this build, and the one before that in DIRECTORY."""
 import collections
 import contextlib
 import json
@@ -19,18 +20,21 @@ import held
 import install
 import senders
 from chain import PROGRAMS, Chain
-from world import Failure, NotRun, World, find_port, main, program, wait_until
+from world import BUILD, Failure, NotRun, World, find_port, main, program, wait_until
 
 ROUNDS = int(os.environ.get("HD_UPGRADES", "1"))
 BUFFER = 16 << 20
 NUMBER = re.compile(rb"([A-Z])(\d{7})z")
+FROM = os.environ.get("HD_UPGRADE_FROM")
 AWAY = 300  # lines that each sender sends while nobody is there
 
 
-def other_binary(world, name):
-    """A copy at another path that calls itself another version."""
-    old = program(f"haidang-{name}")
-    version = world.run(old, "--version").stdout.split()[1].encode()
+def version_of(world, path):
+    return world.run(path, "--version").stdout.split()[1]
+
+
+def copy_of_another_version(world, name, old):
+    version = version_of(world, old).encode()
     changed = version[:-1] + (b"9" if version[-1:] != b"9" else b"8")
     with open(old, "rb") as file:
         code = file.read()
@@ -41,7 +45,15 @@ def other_binary(world, name):
     with open(path, "wb") as file:
         file.write(code.replace(version + b"\0", changed + b"\0"))
     os.chmod(path, 0o755)
-    return path, {old: version.decode(), path: changed.decode()}
+    return path
+
+
+def two_binaries(world, name):
+    """The older and the newer one."""
+    ours = program(f"haidang-{name}")
+    if FROM:
+        return os.path.join(FROM, os.path.relpath(ours, BUILD)), ours
+    return ours, copy_of_another_version(world, name, ours)
 
 
 class Prober:
@@ -103,7 +115,7 @@ def wait_sent(running, kinds, count):
     wait_until("the senders to send", is_reached)
 
 
-def exchange(chain, name, binary, versions, running):
+def exchange(chain, name, binary, running):
     """Returns how long nobody was there."""
     world = chain.world
     chain.write(100)
@@ -114,9 +126,10 @@ def exchange(chain, name, binary, versions, running):
     # over TLS nobody can begin while nobody answers; datagrams, files and backlogs go on
     wait_sent(running, "UR" if name == "agent" else "UTL", AWAY)
     chain.binaries[name] = binary
-    chain.start(name)
-    # the version, too: whoever answers must be the new one
-    wait_until(f"the other {name} up", lambda: (world.status(name) or {}).get("version") == versions[binary])
+    pid = chain.start(name).popen.pid
+    wait_until(f"the other {name} up", lambda: (world.status(name) or {}).get("pid") == pid)
+    if world.status(name)["version"] != version_of(world, binary):
+        raise Failure(f"{name} is not the other one: {world.status(name)['version']}")
     return time.monotonic() - begin
 
 
@@ -148,14 +161,14 @@ def test_each_program_exchanged():
     with World() as world:
         world.peer_env()  # says that it is skipped, before anything was started
         chain = make_chain(world)
-        binaries = {name: other_binary(world, name) for name in PROGRAMS}
+        binaries = {name: two_binaries(world, name) for name in PROGRAMS}
+        chain.binaries = {name: older for name, (older, _) in binaries.items()}
         chain.start_all()
         running, prober = start_senders(world), None
         try:
             prober = Prober([world.ports[kind] for kind in ("correlator", "tcp", "tls")])
-            away = [exchange(chain, name, binary, versions, running) for turn in range(ROUNDS) for name in PROGRAMS
-                    for path, versions in [binaries[name]]
-                    for binary in [path if turn % 2 == 0 else program(f"haidang-{name}")]]
+            away = [exchange(chain, name, binaries[name][1 - turn % 2], running)
+                    for turn in range(ROUNDS) for name in ("correlator", "forwarder", "agent")]
             wait_sent(running, "UTL", AWAY)
         finally:
             for one in running:
