@@ -30,19 +30,11 @@ static uint64_t *filtered_of(const struct rul_set *set)
     return filtered;
 }
 
-/* Keys of enum rul_heir: the console says them in words. */
-static const char *const heirs[RUL_HEIRS] = {
-    [RUL_HEIR_KEPT] = "kept",         [RUL_HEIR_TYPE] = "type",
-    [RUL_HEIR_WINDOW] = "window",     [RUL_HEIR_GROUP] = "group-by",
-    [RUL_HEIR_COUNTED] = "counted",   [RUL_HEIR_CONDITION] = "condition",
-    [RUL_HEIR_TIMESPAN] = "timespan", [RUL_HEIR_GONE] = "gone",
-};
-
 static void put_heir(struct hd_json *j, const struct cor_rule_counts *counts)
 {
     uint32_t heir = atomic_load_explicit(&counts->heir, memory_order_relaxed);
     if (heir > 0 && heir <= RUL_HEIRS) {
-        hd_json_cstr(j, "changed", heirs[heir - 1]);
+        hd_json_cstr(j, "changed", rul_heir_key(heir - 1));
     }
 }
 

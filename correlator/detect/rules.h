@@ -26,6 +26,7 @@ struct cor_rule_counts {
     /* state thread alone, see state/noise.h */
     int64_t minute;
     uint64_t hits_in_minute, alerts_in_minute, held_back;
+    int64_t starved_hour; /* when it was last told that it loses groups */
 };
 
 struct cor_rules {

@@ -116,6 +116,18 @@ static const struct own_rule {
                                "Kho lưu từng gần đầy nay đã xuống dưới ngưỡng "
                                "near_full.warning.",
                                &note, false},
+    [COR_NOTICE_STARVED] =
+        {"5ac0f3a4-3b5e-4b1c-9d0e-6f1d2a7c0010", "Correlation is losing groups",
+         "Luật tương quan đang mất nhóm",
+         "A correlation needs more memory than it may use: what was counted for its "
+         "least active groups is forgotten, so that slow attacks may be missed. Raise "
+         "detect.memory or detect.rule_memory, or look whether somebody invents the "
+         "values that it groups by.",
+         "Một luật tương quan cần nhiều bộ nhớ hơn mức cho phép: số đếm của các nhóm ít "
+         "hoạt động nhất bị bỏ đi, nên có thể bỏ sót tấn công chậm. Hãy tăng "
+         "detect.memory hoặc detect.rule_memory, hoặc xem có ai đang tạo ra hàng loạt "
+         "giá trị giả cho trường gom nhóm hay không.",
+         &filling, false},
 };
 
 static const char *level_name(const struct own_rule *own, enum hd_severity severity)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Alerts of our own about sources and stores: rules that no file holds, since no line is
- * behind them. Made on the loop, published by the state thread as any other alert. They
- * stay in the province (`delivery`).
+ * Alerts of our own about sources, stores and correlations: rules that no file holds,
+ * since no line is behind them. Made on the loop or by the state thread, published by the
+ * state thread as any other alert. They stay in the province (`delivery`).
  */
 #pragma once
 #include "correlator/publish/alert_build.h"
@@ -19,6 +19,7 @@ enum cor_notice_kind {
     COR_NOTICE_STORE_WARNING,
     COR_NOTICE_STORE_ALARM,
     COR_NOTICE_STORE_ROOM,
+    COR_NOTICE_STARVED,
     COR_NOTICE_KINDS,
 };
 

@@ -148,19 +148,21 @@ static void give_up(struct cor_feed *f)
 
 /* ---- draining ---- */
 
-/* Time as far as every detector has come that still has something to examine. */
+/* Time as far as every detector has come that still has something to examine; when none
+ * has, as far as any has come. */
 static void advance(struct cor_state *s)
 {
-    int64_t least = INT64_MAX;
+    int64_t least = INT64_MAX, most = 0;
     for (unsigned i = 0; i < s->n_feeds; i++) {
         const struct cor_feed *f = &s->feeds[i];
+        most = f->watermark_ns > most ? f->watermark_ns : most;
         if (f->watermark_ns != 0 && f->watermark_ns < least &&
-            (s->n_feeds == 1 || cor_detector_lag_ms(f->detector) > 0)) {
+            cor_detector_lag_ms(f->detector) > 0) {
             least = f->watermark_ns;
         }
     }
-    if (least != INT64_MAX) {
-        cor_mind_advance(&s->mind, least);
+    if (most != 0) {
+        cor_mind_advance(&s->mind, least == INT64_MAX ? most : least);
     }
 }
 
@@ -206,6 +208,7 @@ static void drain(struct cor_feed *f)
         if (!flush(s)) {
             break;
         }
+        s->wants_save |= s->saver != NULL && cor_mind_wants_snapshot(&s->mind);
         if (s->wants_save) {
             cor_state_keep(s);
         }

@@ -44,6 +44,7 @@ void cor_state_keep(struct cor_state *s)
     if (can_save(s, &cursors) && cor_losses_settle(s->mind.losses) == HD_OK) {
         s->wants_save = s->is_changed = false; /* until it has failed */
         cor_canaries_save(s->mind.canaries, s->mind.rules);
+        cor_mind_kept(&s->mind);
         const struct cor_remembered what = cor_mind_remembered(&s->mind);
         int err = cor_saver_begin(s->saver, &cursors, &what);
         if (err != HD_OK) {

@@ -7,8 +7,10 @@
 #include <haidang/log.h>
 
 #include "correlator/metrics.h"
+#include "correlator/sources/notice.h"
 #include "correlator/state/state.h"
 
+#define HOUR_NS         (3600 * HD_NS_PER_SEC)
 #define EVIDENCE_EVENTS 8192U
 #define EVIDENCE_BYTES  ((size_t)16 << 20)
 
@@ -69,6 +71,7 @@ static void consider(struct cor_mind *m, const struct rul_rule *rule,
         return;
     }
     in.throttled = cor_noise_pass(counts_of(m, rule));
+    m->since_kept++;
     if (cor_recent_has(m->out.recent, id)) {
         COR_COUNT(COR_M_REPLAYED, 1);
         return;
@@ -128,6 +131,43 @@ static void on_detection(void *ctx, const struct rul_detection *detection,
     m->event = at_hand;
 }
 
+/* ---- groups that went ---- */
+
+/* Once a rule and hour. The hour is in the id, so that a replay tells nothing twice. */
+static void on_evicted(void *ctx, const struct rul_rule *rule, uint64_t groups)
+{
+    struct cor_mind *m = ctx;
+    struct cor_notice *notice = NULL;
+    int64_t hour = m->taken_ns / HOUR_NS;
+    if (counts_of(m, rule)->starved_hour == hour) {
+        return;
+    }
+    HD_LOG(WARN, "state", "a correlation loses groups: it needs more memory",
+           HD_KV_STR("rule", rule->id), HD_KV_UINT("groups", groups));
+    const struct cor_notice_facts facts = {.kind = COR_NOTICE_STARVED,
+                                           .source_kind = HD_SLICE("correlation"),
+                                           .source_name = hd_slice_str(rule->title),
+                                           .seq = (uint64_t)hour,
+                                           .last_ns = m->taken_ns,
+                                           .now_ns = m->taken_ns,
+                                           .measure = hd_slice_str(rule->id),
+                                           .measure_name = "rule.id"};
+    if (cor_notice_new(&facts, &notice) == HD_OK) {
+        counts_of(m, rule)->starved_hour = hour;
+        cor_outlet_tell(&m->out, notice);
+        cor_notice_free(notice);
+    }
+}
+
+static void tell_evicted(struct cor_mind *m)
+{
+    uint64_t evicted = rul_correlator_evicted(m->memory.correlator);
+    if (evicted != m->evicted && !m->is_warm_up) {
+        m->evicted = evicted;
+        rul_correlator_each_evicted(m->memory.correlator, on_evicted, m);
+    }
+}
+
 /* ---- hits ---- */
 
 static void correlate(struct cor_mind *m, const struct rul_rule *rule,
@@ -144,17 +184,16 @@ static void correlate(struct cor_mind *m, const struct rul_rule *rule,
     }
 }
 
-/* An event of another set than the one in force numbers its fields differently: it can
- * raise an alert, but not be correlated. */
+/* A hit by what the rule has meant before can raise an alert, but is not correlated. */
 static void take_hit(struct cor_mind *m, const struct rul_rule *rule,
-                     struct cor_event *event, bool is_of_set)
+                     struct cor_event *event, bool is_meant)
 {
     m->event = event;
-    if (rule->feeds && is_of_set) {
+    if (rule->feeds && is_meant) {
         cor_evidence_keep(m->evidence, rule, event);
     }
     /* What is remembered of the process before covers all that a warm-up reads. */
-    if (rule->feeds && is_of_set && !(m->is_warm_up && m->memory.is_resumed)) {
+    if (rule->feeds && is_meant && !(m->is_warm_up && m->memory.is_resumed)) {
         correlate(m, rule, event);
     }
     if (rule->alerts && !m->is_warm_up) {
@@ -200,9 +239,13 @@ static void take_one(struct cor_mind *m, const struct cor_hits *hits,
         cor_canaries_take(m->canaries, m->rules, hit->event, is_of_set);
         return;
     }
+    if (!is_of_set && hit->event != m->moved) {
+        rul_event_move(hit->event->copy, hits->rules->set, m->rules->set);
+        m->moved = hit->event;
+    }
     const struct rul_rule *rule = rule_now(m, hits, hit->rule);
     if (rule != NULL) {
-        take_hit(m, rule, hit->event, is_of_set);
+        take_hit(m, rule, hit->event, rule->hash == hit->rule->hash);
     }
 }
 
@@ -217,12 +260,23 @@ void cor_mind_take(struct cor_mind *m, const struct cor_hits *hits)
     for (uint32_t i = 0; i < hits->n; i++) {
         take_one(m, hits, &hits->hits[i]);
     }
-    m->event = NULL;
+    m->event = m->moved = NULL;
+    tell_evicted(m);
 }
 
 bool cor_mind_moves_time(const struct cor_hits *hits)
 {
     return hits->watermark_ns != 0 && (hits->has_cursor || hits->is_warm_up);
+}
+
+bool cor_mind_wants_snapshot(const struct cor_mind *m)
+{
+    return m->since_kept > m->remember / 4;
+}
+
+void cor_mind_kept(struct cor_mind *m)
+{
+    m->since_kept = 0;
 }
 
 struct cor_remembered cor_mind_remembered(const struct cor_mind *m)
@@ -284,6 +338,7 @@ int cor_mind_init(struct cor_mind *m, const struct cor_state_opts *opts,
 {
     *m = (struct cor_mind){.rules = cor_rules_ref(needs->rules),
                            .noise = opts->noise,
+                           .remember = opts->remember,
                            .losses = opts->losses};
     cor_outlet_init(&m->out, needs->enrich, needs->wait_for_memory, needs->ctx);
     (void)snprintf(why, 256, "the state thread cannot be set up");

@@ -24,8 +24,12 @@ struct cor_mind {
     struct cor_evidence *evidence;
     struct cor_losses *losses; /* borrowed; NULL: nobody wants to know */
     struct cor_canaries *canaries;
+    uint64_t evicted;    /* groups of which somebody was told */
+    uint32_t remember;   /* ids of alerts */
+    uint32_t since_kept; /* alerts since the last snapshot was begun */
 
     const struct cor_event *event; /* the hit at hand */
+    const struct cor_event *moved; /* it comes of another set, and has been adapted */
     bool is_warm_up;
     int64_t taken_ns; /* of the message at hand */
 };
@@ -47,6 +51,12 @@ void cor_mind_fini(struct cor_mind *m);
 void cor_mind_take(struct cor_mind *m, const struct cor_hits *hits);
 /* What a snapshot of now is made of. */
 struct cor_remembered cor_mind_remembered(const struct cor_mind *m);
+/* Alerts since the last snapshot are a good part of the ids that are remembered: were
+ * they more, a replay would publish some again. It may raise as many new ones, by rules
+ * that were loaded meanwhile. */
+bool cor_mind_wants_snapshot(const struct cor_mind *m);
+/* One was begun. */
+void cor_mind_kept(struct cor_mind *m);
 /* Does the message say how far the detector has come? Time moves between batches: within
  * one it would move with messages, and so with whatever other rules hit. */
 bool cor_mind_moves_time(const struct cor_hits *hits);

@@ -18,6 +18,7 @@ struct rul_corr_state { /* one correlation */
     struct rul_groups groups;
     int64_t next_close_ns; /* no window ends before; INT64_MAX = none */
     int64_t swept_ns;      /* watermark when windows were last looked through */
+    uint64_t evicted;      /* groups, since somebody asked */
     uint64_t event;        /* place of the event at hand: several rules may match it */
     uint32_t n_touched;
     uint32_t touched[RUL_REFS_MAX]; /* groups that it has been counted in */

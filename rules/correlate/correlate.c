@@ -141,6 +141,16 @@ static int index_rules(const struct rul_set *set, uint32_t **first,
     return 0;
 }
 
+void rul_event_move(struct rul_event_copy *ev, const struct rul_set *from,
+                    const struct rul_set *to)
+{
+    for (uint16_t i = 0; i < ev->n; i++) {
+        ev->values[i].id =
+            rul_fields_find(to->fields, rul_fields_name(from->fields, ev->values[i].id));
+    }
+    ev->class_id = 0;
+}
+
 /* Events kept by open windows carry field ids and a class of the old set. */
 static void move_events(struct rul_groups *groups, const struct rul_set *from,
                         const struct rul_set *to)
@@ -149,13 +159,8 @@ static void move_events(struct rul_groups *groups, const struct rul_set *from,
     while (at != RUL_POOL_NONE) {
         struct rul_group *g = rul_group_at(groups, at);
         const struct rul_closing *closing = rul_group_closing(groups, g);
-        struct rul_event_copy *ev = closing == NULL ? NULL : closing->event;
-        for (uint16_t i = 0; ev != NULL && i < ev->n; i++) {
-            ev->values[i].id = rul_fields_find(
-                to->fields, rul_fields_name(from->fields, ev->values[i].id));
-        }
-        if (ev != NULL) {
-            ev->class_id = 0;
+        if (closing != NULL && closing->event != NULL) {
+            rul_event_move(closing->event, from, to);
         }
         at = g->newer;
     }
@@ -231,23 +236,13 @@ static void inherit(struct rul_correlator *c, struct rul_corr_state *state,
     move_events(&state->groups, c->set, set);
 }
 
-static const struct rul_corr *corr_of_id(const struct rul_set *set, const char *id)
-{
-    for (uint32_t i = 0; i < set->n_corrs; i++) {
-        if (strcmp(set->rules[set->corrs[i].rule].id, id) == 0) {
-            return &set->corrs[i];
-        }
-    }
-    return NULL;
-}
-
 /* Whatever has groups still was not moved. */
 static void tell_heirs(struct rul_correlator *c, const struct rul_set *set)
 {
     for (uint32_t i = 0; i < c->n_states; i++) {
         const struct rul_corr_state *old = &c->states[i];
         const char *id = c->set->rules[old->corr->rule].id;
-        const struct rul_corr *corr = corr_of_id(set, id);
+        const struct rul_corr *corr = rul_corr_of_id(set, id);
         if (old->groups.n > 0) {
             rul_heir_tell(c, hd_slice_str(id), old->groups.n,
                           corr == NULL ? RUL_HEIR_GONE : judge(c, old, set, corr));
@@ -400,23 +395,41 @@ bool rul_counts_detections(const struct rul_set *set, const struct rul_rule *rul
 
 /* ---- memory ---- */
 
-static struct rul_groups *largest(struct rul_correlator *c)
+static struct rul_corr_state *largest(struct rul_correlator *c)
 {
-    struct rul_groups *most = &c->states[0].groups;
+    struct rul_corr_state *most = &c->states[0];
     for (uint32_t i = 1; i < c->n_states; i++) {
-        if (c->states[i].groups.bytes > most->bytes) {
-            most = &c->states[i].groups;
+        if (c->states[i].groups.bytes > most->groups.bytes) {
+            most = &c->states[i];
         }
     }
     return most;
 }
 
-static void evict(struct rul_correlator *c, struct rul_groups *groups)
+static void evict(struct rul_correlator *c, struct rul_corr_state *state)
 {
+    struct rul_groups *groups = &state->groups;
     size_t before = groups->bytes;
     rul_groups_remove(groups, groups->stalest);
     c->bytes -= before - groups->bytes;
+    state->evicted++;
     c->stats.evicted++;
+}
+
+uint64_t rul_correlator_evicted(const struct rul_correlator *c)
+{
+    return c->stats.evicted;
+}
+
+void rul_correlator_each_evicted(struct rul_correlator *c, rul_on_evicted each, void *ctx)
+{
+    for (uint32_t i = 0; i < c->n_states; i++) {
+        struct rul_corr_state *state = &c->states[i];
+        if (state->evicted > 0) {
+            each(ctx, &c->set->rules[state->corr->rule], state->evicted);
+            state->evicted = 0;
+        }
+    }
 }
 
 /* Without an event for so long, nothing of the group counts any more. */
@@ -430,7 +443,7 @@ static int64_t life_of(const struct rul_corr *corr)
 static void drop_expired(struct rul_correlator *c, struct rul_corr_state *state)
 {
     int64_t edge_ns = rul_watermark(c);
-    for (int budget = 2; budget > 0; budget--) {
+    for (int budget = edge_ns == INT64_MIN ? 0 : 2; budget > 0; budget--) {
         struct rul_groups *groups = &state->groups;
         uint32_t at = groups->stalest;
         if (at == RUL_POOL_NONE || at == groups->freshest ||
@@ -442,17 +455,22 @@ static void drop_expired(struct rul_correlator *c, struct rul_corr_state *state)
     }
 }
 
+/* Is there one besides the group used last? */
+static bool has_stale(const struct rul_corr_state *state)
+{
+    return state->groups.stalest != state->groups.freshest;
+}
+
 /* Back below the limits; the group just used stays. */
 static void make_room(struct rul_correlator *c, struct rul_corr_state *state)
 {
-    struct rul_groups *own = &state->groups;
-    while (own->bytes > c->quota && own->stalest != own->freshest) {
-        evict(c, own);
+    while (state->groups.bytes > c->quota && has_stale(state)) {
+        evict(c, state);
     }
     while (c->bytes > c->memory_max) {
-        struct rul_groups *most = own->stalest != own->freshest ? own : largest(c);
-        if (most->stalest == RUL_POOL_NONE ||
-            (most == own && own->stalest == own->freshest)) {
+        struct rul_corr_state *most = has_stale(state) ? state : largest(c);
+        if (most->groups.stalest == RUL_POOL_NONE ||
+            (most == state && !has_stale(state))) {
             return;
         }
         evict(c, most);

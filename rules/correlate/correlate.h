@@ -25,6 +25,14 @@ enum rul_heir {
 };
 #define RUL_HEIRS (RUL_HEIR_GONE + 1)
 const char *rul_heir_text(enum rul_heir heir); /* for people */
+const char *rul_heir_key(enum rul_heir heir);  /* for programs */
+
+/* The correlations of `was` that have changed, or are gone, in `is`: what becomes of
+ * their groups when the one set is loaded after the other. */
+void rul_set_each_heir(const struct rul_set *was, const struct rul_set *is,
+                       void (*each)(void *ctx, const struct rul_rule *rule,
+                                    enum rul_heir heir),
+                       void *ctx);
 
 struct rul_heritage {
     struct hd_slice id; /* of the rule */
@@ -92,6 +100,10 @@ void rul_correlator_free(struct rul_correlator *c);
  * the set before is in use. */
 int rul_correlator_use(struct rul_correlator *c, struct rul_set *set) HD_MUST_USE;
 
+/* Numbers the event's fields as another set does. */
+void rul_event_move(struct rul_event_copy *ev, const struct rul_set *from,
+                    const struct rul_set *to);
+
 /* One hit of a detection rule of the set in use (HD_EINVAL otherwise, and for event times
  * before 1970 or after 2116). `position`
  * identifies the event ("agent/boot/seq"); hits of one event come one after another.
@@ -120,8 +132,13 @@ struct rul_correlator_stats {
 };
 void rul_correlator_stats(const struct rul_correlator *c,
                           struct rul_correlator_stats *out);
-/* `late` alone: cheap enough to ask after each hit. */
+/* `late`, `evicted` alone: cheap enough to ask after each hit. */
 uint64_t rul_correlator_late(const struct rul_correlator *c);
+uint64_t rul_correlator_evicted(const struct rul_correlator *c);
+/* Correlations that lost groups for lack of memory since this was asked last. */
+typedef void (*rul_on_evicted)(void *ctx, const struct rul_rule *rule, uint64_t groups);
+void rul_correlator_each_evicted(struct rul_correlator *c, rul_on_evicted each,
+                                 void *ctx);
 
 /* ---- state that outlives the process ---- */
 

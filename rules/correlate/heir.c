@@ -146,3 +146,44 @@ const char *rul_heir_text(enum rul_heir heir)
     };
     return texts[heir];
 }
+
+const char *rul_heir_key(enum rul_heir heir)
+{
+    static const char *const keys[] = {
+        [RUL_HEIR_KEPT] = "kept",         [RUL_HEIR_TYPE] = "type",
+        [RUL_HEIR_WINDOW] = "window",     [RUL_HEIR_GROUP] = "group-by",
+        [RUL_HEIR_COUNTED] = "counted",   [RUL_HEIR_CONDITION] = "condition",
+        [RUL_HEIR_TIMESPAN] = "timespan", [RUL_HEIR_GONE] = "gone",
+    };
+    return keys[heir];
+}
+
+/* ---- sets ---- */
+
+const struct rul_corr *rul_corr_of_id(const struct rul_set *set, const char *id)
+{
+    for (uint32_t i = 0; i < set->n_corrs; i++) {
+        if (strcmp(set->rules[set->corrs[i].rule].id, id) == 0) {
+            return &set->corrs[i];
+        }
+    }
+    return NULL;
+}
+
+void rul_set_each_heir(const struct rul_set *was, const struct rul_set *is,
+                       void (*each)(void *ctx, const struct rul_rule *rule,
+                                    enum rul_heir heir),
+                       void *ctx)
+{
+    for (uint32_t i = 0; i < was->n_corrs; i++) {
+        const struct rul_rule *rule = &was->rules[was->corrs[i].rule];
+        const struct rul_corr *corr = rul_corr_of_id(is, rule->id);
+        if (corr == NULL) {
+            each(ctx, rule, RUL_HEIR_GONE);
+        } else if (is->rules[corr->rule].hash != rule->hash) {
+            const struct rul_sign before = rul_sign_of(was, &was->corrs[i]);
+            const struct rul_sign after = rul_sign_of(is, corr);
+            each(ctx, rule, rul_heir_judge(&before, &after));
+        }
+    }
+}

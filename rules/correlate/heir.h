@@ -21,5 +21,7 @@ struct rul_sign {
 struct rul_sign rul_sign_of(const struct rul_set *set, const struct rul_corr *corr);
 /* RUL_HEIR_KEPT, or why not. */
 enum rul_heir rul_heir_judge(const struct rul_sign *was, const struct rul_sign *is);
+/* NULL: it has none. */
+const struct rul_corr *rul_corr_of_id(const struct rul_set *set, const char *id);
 /* Groups that hold `was` values may have had more, and more are counted now. */
 bool rul_heir_lacks_values(const struct rul_sign *was, const struct rul_sign *is);

@@ -8,11 +8,12 @@
 
 #include "correlator/state/state.h"
 
-#define SURVIVE_SETS      4U /* the same rules, among others that come, go and change */
-#define SURVIVE_ERAS      2U /* in the second the rules themselves have changed */
-#define SURVIVE_ALERTS    4096U
-#define SURVIVE_BATCHES   16U
-#define SURVIVE_BATCH_MAX 8U /* events */
+#define SURVIVE_SETS       4U /* the same rules, among others that come, go and change */
+#define SURVIVE_ERAS       2U /* in the second the rules themselves have changed */
+#define SURVIVE_ALERTS     4096U
+#define SURVIVE_FEW_ALERTS 80U /* four times what a batch raises, or about */
+#define SURVIVE_BATCHES    16U
+#define SURVIVE_BATCH_MAX  8U /* events */
 
 struct chance { /* one stream of random numbers */
     uint64_t state;
@@ -32,6 +33,7 @@ void survive_rules(uint64_t world, struct survive_set which, struct hd_buf *out)
 
 struct survive_world {
     uint64_t seed;
+    bool is_quick; /* batches come faster than windows are looked for */
     char archive[512], rules[512];
     struct rul_set *sets[SURVIVE_ERAS][SURVIVE_SETS];
     uint64_t era_begins; /* with this entry, if not with the first */

@@ -65,6 +65,7 @@ static void keep(struct life *l)
     hd_buf_init(&bytes, 0);
     const struct cor_remembered what = cor_mind_remembered(&l->mind);
     assert_int_equal(cor_snapshot_encode(&cursors, &what, &bytes), HD_OK);
+    cor_mind_kept(&l->mind);
     if (!dies(l)) {
         assert_int_equal(hd_fs_write_atomic(l->snapshot, hd_buf_slice(&bytes), 0600),
                          HD_OK);
@@ -193,7 +194,7 @@ static bool new_era(struct life *l)
 /* What may happen between two entries. False: this life is over. */
 static bool go_on(struct life *l)
 {
-    if (happens(l, 3)) {
+    if (happens(l, 3) || cor_mind_wants_snapshot(&l->mind)) {
         flush(l);
         if (!l->is_dead && l->has_cursor) {
             keep(l);

@@ -11,7 +11,7 @@
 
 #define BOOT     "0123456789abcdef0123456789abcdef"
 #define BEGIN_NS (INT64_C(1760000000) * HD_NS_PER_SEC)
-#define LATENESS (10 * HD_NS_PER_SEC)
+#define QUICK    6 /* times as fast are the events of some worlds */
 
 /* ---- the archive ---- */
 
@@ -19,6 +19,7 @@ struct writer {
     struct chance chance;
     struct hd_journal *journal;
     int64_t now_ns;
+    int64_t ms_ns; /* how long a millisecond takes */
     uint64_t seq[2];
 };
 
@@ -45,7 +46,7 @@ static void add_event(struct writer *wr, struct hd_batch_builder *b, uint16_t so
     struct chance *c = &wr->chance;
     char text[256];
     wr->now_ns += (int64_t)chance_below(c, chance_one_in(c, 12) ? 30000 : 2500) *
-                  HD_NS_PER_MS * chance_below(c, 2);
+                  wr->ms_ns * chance_below(c, 2);
     int64_t time_ns = wr->now_ns, recv_ns = wr->now_ns;
     switch (chance_below(c, 16)) {
     case 0:
@@ -115,7 +116,9 @@ static void add_batch(struct writer *wr)
 
 static void write_archive(const struct survive_world *w)
 {
-    struct writer wr = {.chance = {w->seed ^ 0xa5a5}, .now_ns = BEGIN_NS};
+    struct writer wr = {.chance = {w->seed ^ 0xa5a5},
+                        .now_ns = BEGIN_NS,
+                        .ms_ns = HD_NS_PER_MS / (w->is_quick ? QUICK : 1)};
     struct hd_journal_recovery found;
     const struct hd_journal_opts opts = {.dir = w->archive};
     assert_int_equal(hd_journal_open(&opts, &wr.journal, &found), HD_OK);
@@ -166,14 +169,15 @@ void survive_world_make(uint64_t seed, const char *dir, struct survive_world *w)
 {
     struct chance c = {seed ^ 0x5a5a};
     struct hd_diags diags = {0};
-    *w = (struct survive_world){.seed = seed};
+    *w = (struct survive_world){.seed = seed, .is_quick = chance_one_in(&c, 2)};
     (void)snprintf(w->archive, sizeof(w->archive), "%s/archive", dir);
     (void)snprintf(w->rules, sizeof(w->rules), "%s/rules.yml", dir);
     w->opts = (struct cor_state_opts){
-        .remember = SURVIVE_ALERTS,
+        .remember = chance_one_in(&c, 2) ? SURVIVE_ALERTS : SURVIVE_FEW_ALERTS,
         .noise = {.throttle = chance_below(&c, 6)},
         .suppress = {.entries = 1024},
-        .correlate = {.memory_max = 8U << 20, .lateness_ns = LATENESS},
+        .correlate = {.memory_max = 8U << 20,
+                      .lateness_ns = (w->is_quick ? 2 : 10) * HD_NS_PER_SEC},
         .archive_dir = w->archive,
         .detectors = 1};
     for (unsigned i = 0; i < RUL_SUPPRESS_SEVERITIES; i++) {

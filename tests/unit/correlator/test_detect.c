@@ -466,6 +466,36 @@ static void several_detectors_see_everything_once(void **state)
     expect_alerts(6, 6);
 }
 
+/* The first detector is at a set whose fields have other numbers, the others are not:
+ * whoever sees an agent's lines, they are correlated with the rest. */
+static void detectors_need_not_change_rules_together(void **state)
+{
+    (void)state;
+    static const char *const agents[] = {"web1", "web2", "db1", "mail", "dns1", "app7"};
+    char text[4096];
+    uint64_t before = lines_now(), seen = 0;
+    (void)snprintf(text, sizeof(text),
+                   "title: More fields\nid: more\nlogsource: {product: linux}\n"
+                   "detection: {s: {aaa: x, bbb: y}, condition: s}\n---\n%s",
+                   rules_text);
+    assert_int_equal(hd_fs_write_atomic(w.rules, hd_slice_str(text), 0600), HD_OK);
+    struct cor_rules *again = load(w.rules);
+    start(3);
+    for (unsigned round = 0; round < 2; round++) {
+        for (size_t i = 0; i < 6; i++) {
+            char ip[32];
+            (void)snprintf(ip, sizeof(ip), "203.0.113.%zu", i + 1);
+            archive(agents[i], 3, "Failed", ip);
+            seen += 3;
+        }
+        examined(before, seen);
+        assert_int_equal(round == 0 ? use(again) : HD_OK, HD_OK);
+    }
+    stop();
+    expect_alerts(6, 0);
+    cor_rules_unref(again);
+}
+
 static void new_rules_work_from_the_next_batch_on(void **state)
 {
     (void)state;
@@ -537,6 +567,30 @@ static void counts_go_with_the_rule(void **state)
     w.in_force = again;
     expect_counts("accepted", 3, 3, 0, 0);
     assert_int_equal(cor_rule_read(&counts_of(w.other, "any")->hits), 0);
+}
+
+/* Once an hour and rule, however many groups it loses; a replay tells it no second time.
+ */
+static void a_correlation_that_loses_groups_is_told(void **state)
+{
+    (void)state;
+    const int64_t hour_ns = 3600 * HD_NS_PER_SEC;
+    w.now_ns = (w.now_ns / hour_ns - 1) * hour_ns;
+    w.opts.correlate.rule_max = 4096;
+    for (unsigned i = 0; i < 100; i++) {
+        char ip[32];
+        (void)snprintf(ip, sizeof(ip), "203.0.113.%u", i);
+        archive("web1", 1, "Failed", ip);
+    }
+    detect(100);
+    detect(0); /* warmed up: nothing is told again */
+    struct alerts a = read_alerts();
+    assert_int_equal(count_of(&a, "Correlation is losing groups"), 1);
+    assert_int_equal(a.n, 1);
+    assert_string_equal(json_string_value(json_object_get(
+                            json_object_get(a.all[0], "group"), "source.name")),
+                        "Guessing");
+    drop(&a);
 }
 
 /* Ten in a minute, of which two may pass; the next minute's first says the rest. */
@@ -881,6 +935,26 @@ static void remember(int64_t every_ns)
 {
     w.opts.snapshot = w.snapshot;
     w.opts.snapshot_ns = every_ns;
+}
+
+/* A replay must know the ids of all alerts since the snapshot. */
+static void many_alerts_bring_a_snapshot(void **state)
+{
+    (void)state;
+    uint64_t snapshots = COR_READ(COR_M_SNAPSHOTS), before = lines_now();
+    remember(3600 * HD_NS_PER_SEC);
+    w.opts.remember = 40;
+    start(1);
+    for (unsigned i = 0; i < 11; i++) { /* a quarter, and one more */
+        assert_int_equal(COR_READ(COR_M_SNAPSHOTS), snapshots);
+        archive("web1", 1, "Accepted", "203.0.113.9");
+        examined(before, i + 1);
+    }
+    for (unsigned i = 0; COR_READ(COR_M_SNAPSHOTS) == snapshots; i++) {
+        assert_true(i < 15000);
+        (void)poll(NULL, 0, 2);
+    }
+    stop();
 }
 
 /* An attack slower than any warm-up. */
@@ -1326,9 +1400,11 @@ int main(void)
         TEST(an_attack_cut_by_a_restart_is_seen_once),
         TEST(repeats_are_counted),
         TEST(several_detectors_see_everything_once),
+        TEST(detectors_need_not_change_rules_together),
         TEST(new_rules_work_from_the_next_batch_on),
         TEST(rules_count_what_becomes_of_their_hits),
         TEST(counts_go_with_the_rule),
+        TEST(a_correlation_that_loses_groups_is_told),
         TEST(a_noisy_rule_is_reported_and_throttled),
         TEST(swaps_under_load_lose_and_double_nothing),
         TEST(alerts_that_cannot_be_written_come_later),
@@ -1345,6 +1421,7 @@ int main(void)
         TEST(an_orderly_end_saves_the_last_line),
         TEST(a_snapshot_that_does_not_fit_is_passed_over),
         TEST(what_is_wrong_with_a_snapshot_is_said),
+        TEST(many_alerts_bring_a_snapshot),
         TEST(a_snapshot_needs_memory),
         TEST(a_snapshot_of_the_version_before_is_read),
         TEST(a_changed_correlation_says_what_it_keeps),

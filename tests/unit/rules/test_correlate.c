@@ -517,6 +517,34 @@ static void test_bad_times(void **state)
     close_bench(&b);
 }
 
+/* Time is told: before that nothing is too late and nothing expires; hits do not move it,
+ * nor end windows. */
+static void test_driven(void **state)
+{
+    (void)state;
+    struct bench b;
+    open_with(&b, COUNT("eq: 1", ", group-by: user.name"),
+              &(struct rul_correlator_opts){.is_driven = true});
+    (void)hit_as(&b, 500 * SEC, "a", NULL);
+    (void)hit_as(&b, 100 * SEC, "b", NULL);
+    (void)hit_as(&b, 900 * SEC, "c", NULL);
+    assert_int_equal(b.fired, 0);
+    assert_int_equal(bench_stats(&b).late, 0);
+    assert_true(close_at(&b, 600 * SEC));
+    assert_int_equal(b.fired, 2);
+    close_bench(&b);
+    open_with(&b, COUNT("gte: 3", ", group-by: user.name"),
+              &(struct rul_correlator_opts){.is_driven = true});
+    (void)hit_as(&b, 500 * SEC, "a", NULL);
+    (void)hit_as(&b, 501 * SEC, "b", NULL);
+    (void)hit_as(&b, 502 * SEC, "c", NULL);
+    assert_int_equal(bench_stats(&b).groups, 3);
+    rul_correlator_advance(b.c, 600 * SEC);
+    (void)hit_as(&b, 599 * SEC, "d", NULL);
+    assert_int_equal(bench_stats(&b).groups, 2); /* two go with each hit */
+    close_bench(&b);
+}
+
 /* ---- a new set ---- */
 
 static void test_reload(void **state)
@@ -611,6 +639,7 @@ int main(void)
         cmocka_unit_test(test_quota),
         cmocka_unit_test(test_expired_groups),
         cmocka_unit_test(test_bad_times),
+        cmocka_unit_test(test_driven),
         cmocka_unit_test(test_reload),
         cmocka_unit_test(test_reload_open_window),
         cmocka_unit_test(test_foreign_rule),
