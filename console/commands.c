@@ -217,6 +217,8 @@ static const struct con_option search_options[] = {
 static const struct con_option rules_check_options[] = {
     RULES_OPTIONS,
     {"strict", 0, CON_FLAG, NULL, "warnings are failures, too", NULL},
+    {"against", 0, CON_VALUE, "PATH",
+     "rules in use: says which correlations a reload lets go on", "@files"},
     {"json", 'j', CON_FLAG, NULL, "problems as JSON on standard output, one a line",
      NULL},
     {0},
@@ -566,7 +568,10 @@ const struct con_command con_commands[] = {
      "line is\n"
      "{\"rules\",\"errors\",\"warnings\",\"ms\"}. Exit status 0 when all rules are good, "
      "3 "
-     "when not.",
+     "when not.\n"
+     "With --against each correlation of PATH that has changed or is gone is named, and "
+     "whether it\n"
+     "would keep its groups; as JSON {\"correlation\",\"title\",\"changed\",\"kept\"}.",
      rules_check_options, 0, 1000, con_run_rules_check},
     {"rules list", "[PATH...]", "lists rules: all, or those of a level, source or tag",
      "liệt kê các luật, có thể lọc theo mức, nguồn hoặc nhãn",

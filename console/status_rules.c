@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "console/ask.h"
+#include "console/heirs.h"
 
 #define TOP_DEFAULT  20U
 #define PROVEN       "proven"
@@ -68,27 +69,12 @@ json_t *con_status_rules_sorted(const json_t *answer, const char *by, size_t top
     return out;
 }
 
-static const struct heir {
-    const char *key, *en, *vi;
-} heirs[] = {
-    {"kept", "changed, keeps its groups", "đã đổi, giữ nguyên các nhóm"},
-    {"type", "begun anew: type changed", "đếm lại từ đầu: đổi kiểu"},
-    {"window", "begun anew: window changed", "đếm lại từ đầu: đổi cửa sổ"},
-    {"group-by", "begun anew: group-by changed", "đếm lại từ đầu: đổi group-by"},
-    {"counted", "begun anew: what it counts changed",
-     "đếm lại từ đầu: đổi luật hoặc trường được đếm"},
-    {"condition", "begun anew: condition changed", "đếm lại từ đầu: đổi điều kiện"},
-    {"timespan", "begun anew: timespan changed", "đếm lại từ đầu: đổi khoảng thời gian"},
-};
-
 /* What became of its groups when its meaning changed. */
 static void put_heir(const struct con_show *show, const char *key, struct hd_buf *out)
 {
-    for (size_t i = 0; i < sizeof(heirs) / sizeof(heirs[0]); i++) {
-        if (strcmp(heirs[i].key, key) == 0) {
-            hd_buf_str(out, "  * ");
-            hd_buf_str(out, con_show_say(show, heirs[i].en, heirs[i].vi));
-        }
+    if (key[0] != '\0') {
+        hd_buf_str(out, "  * ");
+        hd_buf_str(out, con_heir_text(key, show->is_vietnamese));
     }
 }
 

@@ -55,6 +55,19 @@ detection: {a: {f: 1}, condition: a}
 """
 
 
+COUNTED = """title: Counted
+name: counted
+status: test
+logsource: {product: linux}
+detection: {a: {f: 1}, condition: a}
+"""
+CORRELATION = """---
+title: Of {name}
+name: {name}
+status: test
+correlation: {{type: event_count, rules: [counted], group-by: [{group}], timespan: 5m, condition: {{gte: {least}}}}}
+"""
+
 class Check(console.Case):
     def test_every_problem_is_told_with_its_place(self):
         path = self.write("bad.yml", BAD)
@@ -100,6 +113,30 @@ class Check(console.Case):
     def test_the_sum_in_vietnamese(self):
         result = self.run_haidang("rules", "check", self.write("good.yml", LISTED), env={"LC_ALL": "vi_VN.UTF-8"})
         self.assertRegex(result.out, r"^3 luật, 0 lỗi, 0 cảnh báo, \d+ ms\n$")
+
+    def test_what_a_reload_does_to_correlations(self):
+        def rules(name, *changes):
+            text = COUNTED + "".join(
+                CORRELATION.format(name=n, group=group, least=least) for n, group, least in changes)
+            return self.write(name, text)
+        old = rules("old.yml", ("same", "user.name", 3), ("more", "user.name", 3), ("other", "user.name", 3),
+                    ("lost", "user.name", 3))
+        new = rules("new.yml", ("same", "user.name", 3), ("more", "user.name", 4), ("other", "source.ip", 3))
+        result = self.run_haidang("rules", "check", new, "--against", old)
+        self.assertEqual((result.code, result.err), (OK, ""))
+        self.assertEqual(result.out.splitlines()[:-1], [
+            "Of more (more): changed, keeps its groups",
+            "Of other (other): begins anew: group-by changed",
+            "Of lost (lost): is gone, with its groups"])
+        result = self.run_haidang("rules", "check", new, "--against", old, env={"LC_ALL": "vi_VN.UTF-8"})
+        self.assertIn("Of other (other): đếm lại từ đầu: đổi group-by\n", result.out)
+        *changes, _ = self.run_haidang("rules", "check", "--json", new, "--against", old).objects()
+        self.assertEqual([(c["correlation"], c["changed"], c["kept"]) for c in changes],
+                         [("more", "kept", True), ("other", "group-by", False), ("lost", "gone", False)])
+        result = self.run_haidang("rules", "check", new, "--against", new)
+        self.assertEqual(result.out.splitlines()[0], "no correlation changes its meaning")
+        result = self.run_haidang("rules", "check", new, "--against", f"{self.dir}/none.yml")
+        self.assertEqual(result.code, CONFIG)
 
     def test_explain_of_a_file_that_is_not_there(self):
         result = self.run_haidang("rules", "explain", f"{self.dir}/none.yml")
