@@ -156,7 +156,8 @@ static void arm_deadline(struct file_source *fs)
         at = one < at ? one : at;
     }
     int64_t retry = hd_clock_mono_ns() + RETRY_NS;
-    bool has_more = fs->discovery.is_incomplete || col_guard_is_behind(&fs->guard);
+    bool has_more = fs->discovery.is_incomplete || col_guard_is_behind(&fs->guard) ||
+                    fs->nodes.ready_head != NULL; /* no room, and nobody paused us */
     at = has_more && retry < at ? retry : at;
     int64_t touch = fs->touched_ns + TOUCH_NS;
     at = fs->nodes.n > 0 && touch < at ? touch : at;

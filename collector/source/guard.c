@@ -25,7 +25,7 @@
 #define KEY_LEN   17U
 #define HEAD_LEN  17U /* of a name's mark, before the path */
 #define PATH_KEPT (COL_MARK_MAX - KEY_LEN - HEAD_LEN)
-#define TEXT_MAX  ((size_t)16 << 10)
+#define TEXT_MAX  (8U * COL_PATH_MAX) /* each byte of a path becomes five at most */
 
 enum { NAME_IS_CLOSED = 1 }; /* that it cannot be opened was told */
 

@@ -5,6 +5,7 @@
  */
 #include "tests/unit/collector/file_kit.h"
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,6 +15,7 @@
 #include <haidang/clock.h>
 
 #define NOBODY   65534
+#define DEPTH    19U
 #define QUIET_MS 200U /* longer than removed_after of these tests */
 
 /* ---- helpers ---- */
@@ -494,6 +496,38 @@ static void names_are_written_safely(void **state)
     teardown(f);
 }
 
+/* Each of its bytes is written as five, and the line is read on all the same. */
+static void the_longest_names(void **state)
+{
+    (void)state;
+    char name[200];
+    struct fixture *f = setup("*/*/*/*/*/*/*/*/*/*/*/*/*/*/*/*/*/*/*/*.log");
+    memset(name, 0xff, sizeof(name));
+    name[sizeof(name) - 1] = '\0';
+    int home = open(".", O_RDONLY | O_DIRECTORY);
+    assert_true(home >= 0);
+    assert_int_equal(chdir(f->dir), 0);
+    for (unsigned i = 0; i < DEPTH; i++) {
+        assert_int_equal(mkdir(name, 0700), 0);
+        assert_int_equal(chdir(name), 0);
+    }
+    int fd = open("a.log", O_WRONLY | O_CREAT | O_APPEND, 0600);
+    assert_int_equal(write(fd, "1\n", 2), 2);
+    start(f);
+    fake_env_wait(&f->fe, 1);
+    assert_int_equal(ftruncate(fd, 0), 0);
+    fake_env_wait(&f->fe, 2);
+    struct hd_slice told = fake_sink_line(&f->fe.sink, 1);
+    assert_true(hd_slice_starts(told, HD_SLICE("log-emptied file.path=\"/")));
+    assert_true(told.len > (sizeof(name) - 1) * DEPTH * 5);
+    assert_int_equal(write(fd, "2\n", 2), 2);
+    assert_int_equal(close(fd), 0);
+    fake_env_wait(&f->fe, 3);
+    assert_int_equal(fchdir(home), 0);
+    assert_int_equal(close(home), 0);
+    teardown(f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -519,6 +553,7 @@ int main(void)
         cmocka_unit_test(closed_to_us),
         cmocka_unit_test(nothing_is_told_when_switched_off),
         cmocka_unit_test(names_are_written_safely),
+        cmocka_unit_test(the_longest_names),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
