@@ -5,6 +5,7 @@
 #include "correlator/conf.h"
 
 #include <haidang/clock.h>
+#include <haidang/freeze.h>
 #include <haidang/inet.h>
 
 #include "correlator/intake/intake.h"
@@ -116,6 +117,13 @@ static const struct hd_conf_item intake_items[] = {
              "heartbeat every 10 s."},
     {0}};
 
+static const char *const write_once_names[] = {
+    [HD_FREEZE_OFF] = "off",
+    [HD_FREEZE_READ_ONLY] = "read-only",
+    [HD_FREEZE_IMMUTABLE] = "immutable",
+    NULL,
+};
+
 #define JOURNAL_ITEMS(def_dir, def_retain, def_age)                                      \
     {.key = "dir",                                                                       \
      .type = HD_CONF_PATH,                                                               \
@@ -164,6 +172,23 @@ static const struct hd_conf_item intake_items[] = {
          AT_J(retain_unread),                                                            \
          .def = "no",                                                                    \
          .help = "May files go that a reader (detection, forwarder) still needs?"},      \
+        {.key = "write_once",                                                            \
+         .type = HD_CONF_ENUM,                                                           \
+         AT_J(write_once),                                                               \
+         .names = write_once_names,                                                      \
+         .def = "off",                                                                   \
+         .help =                                                                         \
+             "Files that nothing is written to any more: read-only takes the right "     \
+             "to write away; immutable also sets the flag of that name (chattr +i), "    \
+             "which needs CAP_LINUX_IMMUTABLE."},                                        \
+        {.key = "write_once_min",                                                        \
+         .type = HD_CONF_DURATION,                                                       \
+         AT_J(write_once_min),                                                           \
+         .min = 0,                                                                       \
+         .max = LONG_TIME,                                                               \
+         .def = "0s",                                                                    \
+         .help = "Nothing younger is removed, whatever else says so: when there is no "  \
+                 "room, what comes is refused. 0s = no such age."},                      \
     {                                                                                    \
         0                                                                                \
     }
@@ -689,6 +714,18 @@ static const struct hd_conf_item items[] = {
      .help = "What alerts are told besides the event; all of it is optional."},
     {0}};
 
+/* What retention removes must be old enough to be removed. */
+static void check_journal(const struct cor_conf_journal *conf, const char *name,
+                          const char *path, struct hd_diags *diags)
+{
+    if (conf->retain_age > 0 && conf->write_once_min > conf->retain_age) {
+        hd_diag_error(diags, path, 0, 0,
+                      "%s.write_once_min is more than %s.retain_age: nothing would ever "
+                      "be old enough to go in time",
+                      name, name);
+    }
+}
+
 static void check(const void *given, const char *path, struct hd_diags *diags)
 {
     const struct cor_conf *conf = given;
@@ -709,6 +746,9 @@ static void check(const void *given, const char *path, struct hd_diags *diags)
         hd_diag_error(diags, path, 0, 0,
                       "near_full.alarm must be more than near_full.warning");
     }
+    check_journal(&conf->archive, "archive", path, diags);
+    check_journal(&conf->alerts, "alerts", path, diags);
+    check_journal(&conf->losses, "losses", path, diags);
     if (conf->intake.agents_remembered <= conf->intake.agents_max) {
         hd_diag_error(diags, path, 0, 0,
                       "intake.agents_remembered must be more than intake.agents_max");

@@ -11,6 +11,8 @@ struct cor_conf_journal {
     uint64_t segment, retain_bytes, max_bytes, reserve;
     int64_t segment_age, retain_age;
     bool retain_unread;
+    int write_once; /* enum hd_freeze */
+    int64_t write_once_min;
     char *retention; /* of the archive only */
     int64_t retention_every;
 };

@@ -159,6 +159,8 @@
       "The same of the loss ledger")                                                     \
     X(COR_M_NEAR_FULL, COUNTER, COR_NAME("near_full_total"),                             \
       "Times one of them passed near_full.warning or near_full.alarm")                   \
+    X(COR_M_FROZEN, COUNTER, COR_NAME("write_once_segments_total"),                      \
+      "Segments made write-once")                                                        \
     X(COR_M_STAMPS_REQUESTED, COUNTER, COR_NAME("timestamps_requested_total"),           \
       "Requests for time stamps written")                                                \
     X(COR_M_STAMPS_PENDING, GAUGE, COR_NAME("timestamps_pending"),                       \

@@ -140,6 +140,7 @@ static struct hd_journal_opts journal_opts(const struct cor_program *p,
                                         conf->retention == NULL ? conf->retain_age : 0,
                                     .max_bytes = conf->max_bytes,
                                     .reserve_bytes = conf->reserve,
+                                    .retain_min_ns = conf->write_once_min,
                                     .retain_unread = conf->retain_unread,
                                     .seal_key = p->seal_key};
 }
@@ -356,14 +357,15 @@ static int open_keep(struct cor_program *p)
 {
     char *made = in_state_dir(p, LOSSES);
     const char *losses = p->conf->losses.dir == NULL ? made : p->conf->losses.dir;
-    const struct cor_keep_opts opts = {.loop = p->loop,
-                                       .conf = p->conf,
-                                       .journals = {{"archive", p->conf->archive.dir},
-                                                    {"alerts", p->conf->alerts.dir},
-                                                    {"losses", losses}},
-                                       .key = p->seal_key,
-                                       .closed = keep_closed,
-                                       .ctx = p};
+    const struct cor_keep_opts opts = {
+        .loop = p->loop,
+        .conf = p->conf,
+        .journals = {{"archive", p->conf->archive.dir, p->conf->archive.write_once},
+                     {"alerts", p->conf->alerts.dir, p->conf->alerts.write_once},
+                     {"losses", losses, p->conf->losses.write_once}},
+        .key = p->seal_key,
+        .closed = keep_closed,
+        .ctx = p};
     int err = losses == NULL ? HD_ENOMEM : cor_keep_open(&opts, &p->keep);
     free(made);
     return err;

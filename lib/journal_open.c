@@ -12,6 +12,7 @@
 #include <stdlib.h>
 
 #include <haidang/clock.h>
+#include <haidang/freeze.h>
 #include <haidang/hash.h>
 #include <haidang/log.h>
 
@@ -268,6 +269,18 @@ static int last_settle(struct opening *o, struct hd_jscan *scan,
     return err;
 }
 
+/* It may be write-once: the segment after it was lost with its name, in a power cut. */
+static int last_open(struct hd_journal *j, const char *name)
+{
+    char path[PATH_MAX];
+    int err = hd_jseg_path(j, name, path);
+    err = err == HD_OK ? open_in_dir(j, name, O_RDWR, &j->fd) : err;
+    if (err == HD_EACCES && hd_freeze_lift(path) == HD_OK) {
+        err = open_in_dir(j, name, O_RDWR, &j->fd);
+    }
+    return err;
+}
+
 static int last_recover(struct opening *o, struct hd_journal_recovery *recovery)
 {
     struct hd_journal *j = o->j;
@@ -278,7 +291,7 @@ static int last_recover(struct opening *o, struct hd_journal_recovery *recovery)
     hd_jfmt_name(j->segs[j->n_segs - 1].first, name);
     if (err == HD_OK) {
         hd_jscan_init(scan, &j->io);
-        err = open_in_dir(j, name, O_RDWR, &j->fd);
+        err = last_open(j, name);
     }
     if (err == HD_OK) {
         hd_jscan_file(scan, j->fd, j->segs[j->n_segs - 1].bytes);

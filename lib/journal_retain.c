@@ -6,6 +6,7 @@
 #include <fcntl.h>
 
 #include <haidang/clock.h>
+#include <haidang/freeze.h>
 #include <haidang/log.h>
 
 #include "lib/journal_priv.h"
@@ -17,7 +18,9 @@ static bool is_due(struct hd_journal *j, int64_t now)
     bool is_over_size = j->opts.retain_bytes > 0 && j->bytes > j->opts.retain_bytes;
     bool is_over_age =
         j->opts.retain_ns > 0 && now - hd_jseg_created(j, 1) > j->opts.retain_ns;
-    return is_over_size || is_over_age || j->segs[1].first <= j->released;
+    bool is_wanted = is_over_size || is_over_age || j->segs[1].first <= j->released;
+    return is_wanted && (j->opts.retain_min_ns == 0 ||
+                         now - hd_jseg_created(j, 1) >= j->opts.retain_min_ns);
 }
 
 static int remove_oldest(struct hd_journal *j)
@@ -27,6 +30,9 @@ static int remove_oldest(struct hd_journal *j)
     hd_jfmt_name(j->segs[0].first, name);
     int err = hd_jseg_path(j, name, path);
     if (err == HD_OK) {
+        err = j->io.ops->unlink(j->io.ctx, path);
+    }
+    if (err == HD_EACCES && hd_freeze_lift(path) == HD_OK) { /* it was write-once */
         err = j->io.ops->unlink(j->io.ctx, path);
     }
     if (err != HD_OK && err != HD_ENOENT) {

@@ -14,6 +14,7 @@
 #include <haidang/loop.h>
 #include <haidang/slice.h>
 
+#include "correlator/keep/freezer.h"
 #include "correlator/keep/mirror.h"
 #include "correlator/keep/stamper.h"
 #include "correlator/metrics.h"
@@ -24,9 +25,11 @@
 struct job {
     char *dir;
     const char *name;
-    struct cor_stamper stamper; /* of the work, as is the mirror */
+    struct cor_freezer freezer; /* of the work, as are stamper and mirror */
+    struct cor_stamper stamper;
     struct cor_mirror mirror;
-    struct cor_stamper_state stamps; /* as it was when the work was done */
+    struct cor_freezer froze; /* as it was when the work was done */
+    struct cor_stamper_state stamps;
     struct cor_mirror_state state;
     int64_t again_ns; /* the mirror rests until then; monotonic */
     bool is_due;      /* the mirror, in the work that begins */
@@ -46,6 +49,15 @@ struct cor_keep {
 static bool has_mirror(const struct cor_keep *keep)
 {
     return keep->opts.conf->mirror.dir != NULL;
+}
+
+static bool has_frozen(const struct cor_keep *keep)
+{
+    bool is_any = false;
+    for (unsigned i = 0; i < COR_KEEP_JOURNALS; i++) {
+        is_any |= keep->jobs[i].freezer.level != HD_FREEZE_OFF;
+    }
+    return is_any;
 }
 
 static bool has_stamps(const struct cor_keep *keep)
@@ -70,6 +82,8 @@ static int open_job(struct cor_keep *keep, unsigned i)
     struct job *job = &keep->jobs[i];
     job->name = journal->name;
     job->dir = hd_slice_dup(hd_slice_str(journal->dir));
+    job->freezer = (struct cor_freezer){.dir = job->dir,
+                                        .level = (enum hd_freeze)journal->write_once};
     job->stamper = (struct cor_stamper){.dir = job->dir,
                                         .every_ns = keep->opts.conf->timestamps.every};
     const struct cor_mirror_opts opts = {.name = job->name,
@@ -141,6 +155,9 @@ static void work(uv_work_t *request)
     struct cor_keep *keep = HD_CONTAINER(request, struct cor_keep, work);
     for (unsigned i = 0; i < COR_KEEP_JOURNALS && !atomic_load(&keep->stop); i++) {
         struct job *job = &keep->jobs[i];
+        if (keep->is_look && job->freezer.level != HD_FREEZE_OFF) {
+            cor_freezer_step(&job->freezer);
+        }
         if (keep->is_look && has_stamps(keep)) {
             cor_stamper_step(&job->stamper);
         }
@@ -164,6 +181,8 @@ static bool take_result(struct cor_keep *keep, struct job *job)
     COR_COUNT(COR_M_STAMPS_REQUESTED,
               job->stamper.state.requested - job->stamps.requested);
     job->stamps = job->stamper.state;
+    COR_COUNT(COR_M_FROZEN, job->freezer.frozen - job->froze.frozen);
+    job->froze = job->freezer;
     if (!job->is_due) {
         return false;
     }
@@ -196,7 +215,7 @@ static void done(uv_work_t *request, int status)
 static void begin(struct cor_keep *keep, bool is_on)
 {
     int64_t now_ns = hd_clock_mono_ns();
-    bool is_any = !is_on && has_stamps(keep);
+    bool is_any = !is_on && (has_stamps(keep) || has_frozen(keep));
     keep->is_look = !is_on;
     for (unsigned i = 0; i < COR_KEEP_JOURNALS; i++) {
         struct job *job = &keep->jobs[i];
@@ -219,7 +238,7 @@ static void on_look(uv_timer_t *timer)
 void cor_keep_run(struct cor_keep *keep)
 {
     uint64_t retry_ms = (uint64_t)(keep->opts.conf->mirror.retry / HD_NS_PER_MS);
-    if (has_mirror(keep) || has_stamps(keep)) {
+    if (has_mirror(keep) || has_stamps(keep) || has_frozen(keep)) {
         (void)uv_timer_start(&keep->timer, on_look, 0,
                              retry_ms < LOOK_MS ? retry_ms : LOOK_MS);
     }
@@ -287,8 +306,26 @@ static void put_stamps(const struct cor_keep *keep, struct hd_json *j)
     hd_json_end(j, ']');
 }
 
+static void put_frozen(const struct cor_keep *keep, struct hd_json *j)
+{
+    hd_json_array(j, "write_once");
+    for (unsigned i = 0; i < COR_KEEP_JOURNALS; i++) {
+        const struct cor_freezer *froze = &keep->jobs[i].froze;
+        hd_json_object(j, NULL);
+        hd_json_cstr(j, "journal", keep->jobs[i].name);
+        hd_json_u64(j, "read_only_to", froze->read_only);
+        hd_json_u64(j, "immutable_to", froze->immutable);
+        hd_json_cstr(j, "problem", froze->why);
+        hd_json_end(j, '}');
+    }
+    hd_json_end(j, ']');
+}
+
 void cor_keep_status(const struct cor_keep *keep, struct hd_json *j)
 {
+    if (has_frozen(keep)) {
+        put_frozen(keep, j);
+    }
     if (has_mirror(keep)) {
         put_mirror(keep, j);
     }
@@ -347,6 +384,10 @@ void cor_keep_problems(const struct cor_keep *keep,
 {
     const struct told told = {say, ctx};
     for (unsigned i = 0; i < COR_KEEP_JOURNALS; i++) {
+        if (keep->jobs[i].froze.why[0] != '\0') {
+            say_f(&told, "write-once of %s: %s", keep->jobs[i].name,
+                  keep->jobs[i].froze.why);
+        }
         mirror_problem(keep, &keep->jobs[i], &told);
         stamps_problem(keep, &keep->jobs[i], &told);
     }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What is done with segments after they were sealed: requests for time stamps, a second
- * copy in the mirror. The work is done aside, one segment at a time, so that an end never
- * waits for long and intake never. Loop thread.
+ * What is done with segments after they were sealed: write-once files, requests for
+ * time stamps, a second copy in the mirror. The work is done aside, one segment at a
+ * time, so that an end never waits for long and intake never. Loop thread.
  */
 #pragma once
 #include <uv.h>
@@ -16,6 +16,7 @@
 
 struct cor_keep_journal {
     const char *name, *dir;
+    int write_once; /* enum hd_freeze */
 };
 
 struct cor_keep_opts {

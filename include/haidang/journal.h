@@ -34,8 +34,10 @@ struct hd_journal_opts {
     int64_t retain_ns;      /* and when older than this; 0 = no limit */
     uint64_t max_bytes;     /* hard cap: append says HD_ENOSPC above; 0 = the disk's */
     uint64_t reserve_bytes; /* keep so much of the disk free: append says HD_ENOSPC */
-    bool retain_unread;     /* true: retention may remove what a named reader still needs
-                               (counted); false (default): never */
+    int64_t
+        retain_min_ns;  /* nothing younger goes, for whatever reason; 0 = no such age */
+    bool retain_unread; /* true: retention may remove what a named reader still needs
+                           (counted); false (default): never */
     const struct hd_sign_key *seal_key; /* sealed segments are stated and signed with it;
                                borrowed until close. NULL: not stated */
     const struct hd_journal_keys *keys; /* all there are; borrowed. NULL: none */
