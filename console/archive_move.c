@@ -17,6 +17,7 @@
 
 #include "console/archive.h"
 #include "console/archive_stamps.h"
+#include "console/archive_stream.h"
 #include "console/archive_sums.h"
 #include "console/interrupt.h"
 #include "console/out.h"
@@ -65,13 +66,11 @@ static void refuse(struct move *m, enum hd_check_problem problem, const char *te
     m->refused++;
 }
 
-/* Copies, checks what was copied, and gives it its name. */
-static int place(struct move *m, const char *path)
+/* Checks what is aside, and gives it its name. */
+static int place_aside(struct move *m, uint64_t first)
 {
     char aside[PATH_MAX];
-    uint64_t first = m->seg.first;
     int err = hd_journal_copy_path(m->copy, first, aside, sizeof(aside));
-    err = err == HD_OK ? hd_journal_copy_file(m->copy, path, first, m->seg.bytes) : err;
     err = err == HD_OK ? hd_check_alone(m->check, aside, false, 0, &m->seg) : err;
     if (err != HD_OK) {
         return err;
@@ -81,7 +80,6 @@ static int place(struct move *m, const char *path)
         return HD_OK;
     }
     err = hd_journal_copy_place(m->copy, first);
-    err = err == HD_OK ? con_archive_stamp_copy(m->from, m->to, first) : err;
     if (err == HD_OK) {
         m->placed++;
         m->entries += m->seg.entries;
@@ -91,13 +89,22 @@ static int place(struct move *m, const char *path)
     return err;
 }
 
+static int place(struct move *m, const char *path)
+{
+    uint64_t first = m->seg.first, before = m->placed;
+    int err = hd_journal_copy_file(m->copy, path, first, m->seg.bytes);
+    err = err == HD_OK ? place_aside(m, first) : err;
+    return err == HD_OK && m->placed > before
+               ? con_archive_stamp_copy(m->from, m->to, first)
+               : err;
+}
+
 static int compare(struct move *m, const char *path, const char *there)
 {
     bool is_same = false;
     int err = con_archive_alike(m->check, path, there, &is_same);
     if (err == HD_OK && is_same) {
         m->present++;
-        err = con_archive_stamp_copy(m->from, m->to, m->seg.first);
     } else if (err == HD_OK) {
         refuse(m, HD_CHECK_HASH,
                "another file of that name is there already, with other content; it was "
@@ -121,7 +128,11 @@ static int move_one(struct move *m, size_t i)
     con_progress_show(&m->progress, m->done_bytes, m->all_bytes, m->done_bytes >> 20,
                       "MiB");
     if (m->seg.is_sealed) {
-        return access(there, F_OK) == 0 ? compare(m, path, there) : place(m, path);
+        if (access(there, F_OK) != 0) {
+            return place(m, path);
+        }
+        err = compare(m, path, there);
+        return err == HD_OK ? con_archive_stamp_copy(m->from, m->to, first) : err;
     }
     if (i + 1 < m->list.n) {
         refuse(m, HD_CHECK_UNSEALED, "it was never sealed, or is cut off");
@@ -332,6 +343,77 @@ static int write_beside(const struct move *m, const struct hd_journal_segments *
                         : con_fail(HD_EXIT_STORE, "%s: %s", m->to, hd_err_text(err));
 }
 
+/* Into a pipe: what the other end does not have; it verifies what arrives. */
+static int send_one(struct move *m, struct con_bundle_writer *writer,
+                    const struct con_stream_had *had, uint64_t first)
+{
+    char path[PATH_MAX];
+    int err = hd_journal_segment_path(m->from, first, path, sizeof(path));
+    err = err == HD_OK ? hd_check_peek(m->check, path, &m->seg) : err;
+    if (err != HD_OK || !m->seg.is_sealed) {
+        m->unsealed += err == HD_OK;
+        return err == HD_ENOENT ? HD_OK : err; /* retention took it meanwhile */
+    }
+    m->done_bytes += m->seg.bytes;
+    con_progress_show(&m->progress, m->done_bytes, m->all_bytes, m->done_bytes >> 20,
+                      "MiB");
+    if (con_stream_had_has(had, CON_STREAM_SEGMENT, first)) {
+        m->present++;
+    } else {
+        err = con_stream_add_segment(writer, m->from, first);
+        m->placed += err == HD_OK;
+        m->records += m->seg.records;
+    }
+    if (err == HD_OK && !con_stream_had_has(had, CON_STREAM_STAMP, first)) {
+        err = con_stream_add_stamp(writer, m->from, first);
+        err = err == HD_ENOENT ? HD_OK : err;
+    }
+    return err;
+}
+
+static int send_range(struct move *m, const struct con_stream_had *had, size_t from,
+                      size_t to)
+{
+    struct con_bundle_writer writer;
+    int err = HD_OK;
+    con_bundle_begin_to(&writer, stdout);
+    con_progress_begin(&m->progress);
+    for (size_t i = from; err == HD_OK && i < to; i++) {
+        err = con_interrupt_asked(&m->interrupt)
+                  ? HD_ECLOSED
+                  : send_one(m, &writer, had, m->list.first[i]);
+    }
+    con_progress_end(&m->progress);
+    err = err == HD_OK ? con_bundle_end_to(&writer) : err;
+    if (err != HD_OK) {
+        return con_fail(err == HD_ECLOSED ? HD_EXIT_RUNTIME : HD_EXIT_STORE,
+                        "the stream of %s ends early: %s", m->from, hd_err_text(err));
+    }
+    (void)con_fail(HD_EXIT_OK,
+                   "%" PRIu64 " segments sent, %" PRIu64 " are there already, %" PRIu64
+                   " in use",
+                   m->placed, m->present, m->unsealed);
+    return HD_EXIT_OK;
+}
+
+static int export_stream(struct move *m, const struct con_args *args)
+{
+    struct con_stream_had had;
+    size_t from = 0, to = 0;
+    int code = con_stream_had_load(&had, con_args_value(args, "except"));
+    if (code == HD_EXIT_OK && isatty(STDOUT_FILENO) == 1) {
+        code = con_fail(HD_EXIT_USAGE, "the stream is for a pipe, not for a terminal");
+    }
+    code = code == HD_EXIT_OK ? con_archive_list(m->from, &m->list) : code;
+    if (code == HD_EXIT_OK) {
+        m->all_bytes = con_archive_bytes(m->from, &m->list);
+        code = open_check(m) == HD_OK ? find_range(m, &from, &to) : HD_EXIT_RUNTIME;
+    }
+    code = code == HD_EXIT_OK ? send_range(m, &had, from, to) : code;
+    con_stream_had_free(&had);
+    return code;
+}
+
 static int export_run(struct move *m, struct hd_journal_segments *there)
 {
     size_t from = 0, to = 0;
@@ -383,12 +465,79 @@ static int import_dir(struct move *m, const char *dir)
     return code;
 }
 
+static int receive_segment(struct move *m, uint64_t first)
+{
+    char aside[PATH_MAX], there[PATH_MAX];
+    int err = hd_journal_copy_path(m->copy, first, aside, sizeof(aside));
+    err =
+        err == HD_OK ? hd_journal_segment_path(m->to, first, there, sizeof(there)) : err;
+    if (err != HD_OK || access(there, F_OK) != 0) {
+        return err == HD_OK ? place_aside(m, first) : err;
+    }
+    m->seg.first = first;
+    return compare(m, aside, there);
+}
+
+/* A stamp is kept where its segment is; `archive verify` judges it. */
+static int receive_stamp(struct move *m, const struct con_stream_member *member)
+{
+    char there[PATH_MAX];
+    struct hd_buf reply;
+    hd_buf_init(&reply, HD_STAMP_MAX + 1);
+    int err = hd_journal_segment_path(m->to, member->first, there, sizeof(there));
+    err = err == HD_OK ? con_stream_read(STDIN_FILENO, member->bytes, &reply) : err;
+    if (err == HD_OK && access(there, F_OK) == 0) {
+        err = con_archive_stamp_write(m->to, member->first, hd_buf_slice(&reply));
+    }
+    hd_buf_fini(&reply);
+    return err;
+}
+
+static int receive(struct move *m, const struct con_stream_member *member,
+                   char why[CON_BUNDLE_WHY])
+{
+    int err =
+        member->kind == CON_STREAM_STAMP
+            ? receive_stamp(m, member)
+            : hd_journal_copy_stream(m->copy, STDIN_FILENO, member->first, member->bytes);
+    if (err == HD_ECORRUPT) {
+        (void)snprintf(why, CON_BUNDLE_WHY, "it is cut off");
+    }
+    err = err == HD_OK ? con_stream_end_member(STDIN_FILENO, member, why) : err;
+    return err == HD_OK && member->kind == CON_STREAM_SEGMENT
+               ? receive_segment(m, member->first)
+               : err;
+}
+
+static int import_stream(struct move *m)
+{
+    struct con_stream_member member;
+    char why[CON_BUNDLE_WHY] = "";
+    m->from = "(stream)";
+    int err = open_check(m);
+    while (err == HD_OK) {
+        err = con_interrupt_asked(&m->interrupt)
+                  ? HD_ECLOSED
+                  : con_stream_next(STDIN_FILENO, &member, why);
+        err = err == HD_OK ? receive(m, &member, why) : err;
+    }
+    if (err == HD_ENOENT) {
+        return HD_EXIT_OK;
+    }
+    return con_fail(err == HD_ECORRUPT || err == HD_ECLOSED ? HD_EXIT_RUNTIME
+                                                            : HD_EXIT_STORE,
+                    "the stream: %s; what has its name in %s is whole, doing the same "
+                    "again brings the rest",
+                    why[0] != '\0' ? why : hd_err_text(err), m->to);
+}
+
 static int import_run(struct move *m, const struct con_args *args,
                       struct hd_journal_segments *there)
 {
     int code = open_copy(m);
     for (size_t i = 0; code == HD_EXIT_OK && i < args->n_operands; i++) {
-        code = import_dir(m, args->operands[i]);
+        code = strcmp(args->operands[i], "-") == 0 ? import_stream(m)
+                                                   : import_dir(m, args->operands[i]);
     }
     code = code == HD_EXIT_OK ? finish(m, there) : code;
     return code == HD_EXIT_OK ? report(m) : code;
@@ -427,7 +576,9 @@ int con_run_archive_export(const struct con_args *args)
                      .to = args->operands[has_dir ? 1 : 0]};
     struct hd_journal_segments there = {.n = 0};
     int code = begin(&m, args);
-    code = code == HD_EXIT_OK ? export_run(&m, &there) : code;
+    if (code == HD_EXIT_OK) {
+        code = strcmp(m.to, "-") == 0 ? export_stream(&m, args) : export_run(&m, &there);
+    }
     free(there.first);
     return end(&m, code);
 }

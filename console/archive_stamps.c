@@ -61,25 +61,27 @@ int con_archive_stamps_check(struct con_archive_stamps *stamps, const char *dir,
     return err == HD_ENOENT ? HD_OK : err;
 }
 
-int con_archive_stamp_copy(const char *from, const char *to, uint64_t first)
+int con_archive_stamp_write(const char *dir, uint64_t first, struct hd_slice reply)
 {
-    char path[PATH_MAX], dir[PATH_MAX];
-    struct hd_buf reply;
-    int err = hd_stamp_path(to, first, HD_STAMP_REPLY_END, path, sizeof(path));
-    int len = snprintf(dir, sizeof(dir), "%s/" HD_STAMP_DIR, to);
-    if (err != HD_OK || len < 0 || (size_t)len >= sizeof(dir)) {
+    char path[PATH_MAX], below[PATH_MAX];
+    int err = hd_stamp_path(dir, first, HD_STAMP_REPLY_END, path, sizeof(path));
+    int len = snprintf(below, sizeof(below), "%s/" HD_STAMP_DIR, dir);
+    if (err != HD_OK || len < 0 || (size_t)len >= sizeof(below)) {
         return HD_EINVAL;
     }
     if (access(path, F_OK) == 0) {
         return HD_OK;
     }
+    err = hd_fs_mkdirs(below, DIR_MODE);
+    return err == HD_OK ? hd_fs_write_atomic(path, reply, FILE_MODE) : err;
+}
+
+int con_archive_stamp_copy(const char *from, const char *to, uint64_t first)
+{
+    struct hd_buf reply;
     hd_buf_init(&reply, HD_STAMP_MAX + 1);
-    err = con_archive_stamp_read(from, first, &reply);
-    if (err == HD_OK) {
-        err = hd_fs_mkdirs(dir, DIR_MODE);
-        err = err == HD_OK ? hd_fs_write_atomic(path, hd_buf_slice(&reply), FILE_MODE)
-                           : err;
-    }
+    int err = con_archive_stamp_read(from, first, &reply);
+    err = err == HD_OK ? con_archive_stamp_write(to, first, hd_buf_slice(&reply)) : err;
     hd_buf_fini(&reply);
     return err == HD_ENOENT ? HD_OK : err;
 }

@@ -28,5 +28,8 @@ int con_archive_stamps_check(struct con_archive_stamps *stamps, const char *dir,
 /* The stamp of a segment, appended. HD_ENOENT: there is none. */
 int con_archive_stamp_read(const char *dir, uint64_t first,
                            struct hd_buf *out) HD_MUST_USE;
+/* Puts it there, unless there is one. */
+int con_archive_stamp_write(const char *dir, uint64_t first,
+                            struct hd_slice reply) HD_MUST_USE;
 /* Carries it along; what is there already stays. HD_OK also when there is none. */
 int con_archive_stamp_copy(const char *from, const char *to, uint64_t first) HD_MUST_USE;

@@ -373,6 +373,8 @@ static const struct con_option archive_export_options[] = {
      "begin so far back (24h, 7d), or at a time (RFC 3339); default: the oldest", NULL},
     {"until", 0, CON_VALUE, "TIME",
      "end so far back, or at a time (default: the newest that is sealed)", NULL},
+    {"except", 0, CON_VALUE, "FILE|-",
+     "of a stream: leave out what is listed there, names as 'ls' prints them", "@files"},
     KEY_OPTIONS,
     JSON_OPTION,
     SHOW_OPTIONS,
@@ -701,7 +703,7 @@ const struct con_command con_commands[] = {
      "cannot be\n"
      "read.",
      archive_compare_options, 1, 2, con_run_archive_compare},
-    {"archive export", "[DIR] OUT-DIR",
+    {"archive export", "[DIR] OUT-DIR|-",
      "copies sealed segments and keys to carry them away",
      "chép các đoạn đã niêm phong và khóa để mang đi",
      "Whole segments, from the first to the last that hold the time, each verified as it "
@@ -710,9 +712,14 @@ const struct con_command con_commands[] = {
      "that reads one\n"
      "reads it. With it go the public keys (keys/) and SHA256SUMS for 'sha256sum -c'. "
      "Run again, it\n"
-     "adds what is new. Exit status 1 when something was refused; it is named.",
+     "adds what is new. Exit status 1 when something was refused; it is named. OUT-DIR "
+     "'-': "
+     "a stream to\n"
+     "standard output for 'archive import -' on another machine, which verifies it; a "
+     "tar "
+     "archive.",
      archive_export_options, 1, 2, con_run_archive_export},
-    {"archive import", "DIR... --into DIR",
+    {"archive import", "DIR|-... --into DIR",
      "verifies exported segments and adds them to a copy of an archive",
      "kiểm tra các đoạn được mang đến và đưa vào bản sao của kho lưu",
      "Takes what verifies with the keys given and is of the same journal, leaves what is "

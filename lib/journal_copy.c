@@ -149,6 +149,29 @@ int hd_journal_copy_file(struct hd_journal_copy *copy, const char *path, uint64_
     return err;
 }
 
+static int stream_step(struct hd_journal_copy *copy, int fd, uint8_t *buf, uint64_t left)
+{
+    ssize_t n = read(fd, buf, left < STEP ? (size_t)left : STEP);
+    if (n < 0) {
+        return errno == EINTR ? HD_OK : hd_err_from_errno(errno);
+    }
+    return n == 0 ? HD_ECORRUPT : part_write(copy, hd_slice(buf, (size_t)n));
+}
+
+int hd_journal_copy_stream(struct hd_journal_copy *copy, int fd, uint64_t first,
+                           uint64_t bytes)
+{
+    uint8_t *buf = malloc(STEP);
+    int err = buf != NULL ? part_create(copy, first) : HD_ENOMEM;
+    while (err == HD_OK && copy->tail < bytes) {
+        err = stream_step(copy, fd, buf, bytes - copy->tail);
+    }
+    err = err == HD_OK ? part_finish(copy) : err;
+    hd_io_close(&copy->io, &copy->fd);
+    free(buf);
+    return err;
+}
+
 /* ---- entry by entry ---- */
 
 int hd_journal_copy_begin(struct hd_journal_copy *copy, const uint8_t journal[16],

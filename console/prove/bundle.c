@@ -18,7 +18,7 @@
 
 static const uint8_t zeros[CON_BUNDLE_BLOCK];
 
-static uint64_t padding(uint64_t bytes)
+uint64_t con_bundle_padding(uint64_t bytes)
 {
     return (CON_BUNDLE_BLOCK - bytes % CON_BUNDLE_BLOCK) % CON_BUNDLE_BLOCK;
 }
@@ -56,8 +56,8 @@ static bool is_name(const char *name)
     return name[0] != '\0' && name[0] != '/' && strstr(name, "..") == NULL;
 }
 
-static bool header_decode(const char block[CON_BUNDLE_BLOCK],
-                          struct con_bundle_member *member)
+bool con_bundle_header_decode(const char block[CON_BUNDLE_BLOCK],
+                              struct con_bundle_member *member)
 {
     char again[CON_BUNDLE_BLOCK];
     memcpy(member->name, block, CON_BUNDLE_NAME_MAX);
@@ -120,11 +120,11 @@ static int next_member(struct con_bundle *b, uint64_t *at, uint64_t size,
                    ? HD_ENOENT
                    : bad(why, "it does not end where it says, at byte %llu", where);
     }
-    if (!header_decode(block, &member)) {
+    if (!con_bundle_header_decode(block, &member)) {
         return bad(why, "at byte %llu is no header as 'haidang prove' writes it", where);
     }
     member.offset = *at + CON_BUNDLE_BLOCK;
-    uint64_t whole = member.bytes + padding(member.bytes);
+    uint64_t whole = member.bytes + con_bundle_padding(member.bytes);
     if (whole > size - member.offset) {
         return bad(why, "%s is cut off", member.name);
     }
@@ -211,6 +211,11 @@ int con_bundle_begin(struct con_bundle_writer *w, const char *path)
     return HD_OK;
 }
 
+void con_bundle_begin_to(struct con_bundle_writer *w, FILE *file)
+{
+    *w = (struct con_bundle_writer){.file = file};
+}
+
 static void put(struct con_bundle_writer *w, const void *bytes, size_t len)
 {
     if (w->err == HD_OK && len > 0 && fwrite(bytes, 1, len, w->file) != len) {
@@ -233,7 +238,7 @@ void con_bundle_add(struct con_bundle_writer *w, const char *name, struct hd_sli
 {
     put_header(w, name, bytes.len);
     put(w, bytes.ptr, bytes.len);
-    put(w, zeros, (size_t)padding(bytes.len));
+    put(w, zeros, (size_t)con_bundle_padding(bytes.len));
 }
 
 void con_bundle_add_part(struct con_bundle_writer *w, const char *name,
@@ -249,15 +254,23 @@ void con_bundle_add_part(struct con_bundle_writer *w, const char *name,
         put(w, room, len);
         at += len;
     }
-    put(w, zeros, (size_t)padding(part->bytes));
+    put(w, zeros, (size_t)con_bundle_padding(part->bytes));
     free(room);
+}
+
+int con_bundle_end_to(struct con_bundle_writer *w)
+{
+    put(w, zeros, sizeof(zeros));
+    put(w, zeros, sizeof(zeros));
+    if (w->err == HD_OK && fflush(w->file) != 0) {
+        w->err = hd_err_from_errno(errno);
+    }
+    return w->err;
 }
 
 int con_bundle_end(struct con_bundle_writer *w)
 {
-    put(w, zeros, sizeof(zeros));
-    put(w, zeros, sizeof(zeros));
-    if (w->err == HD_OK && (fflush(w->file) != 0 || fsync(fileno(w->file)) != 0)) {
+    if (con_bundle_end_to(w) == HD_OK && fsync(fileno(w->file)) != 0) {
         w->err = hd_err_from_errno(errno);
     }
     if (fclose(w->file) != 0 && w->err == HD_OK) {

@@ -39,6 +39,12 @@ int con_bundle_read(const struct con_bundle *bundle,
                     const struct con_bundle_member *member, size_t max,
                     struct hd_buf *out) HD_MUST_USE;
 
+/* A header as we write it, and nothing else; name and length into `member`. */
+bool con_bundle_header_decode(const char block[CON_BUNDLE_BLOCK],
+                              struct con_bundle_member *member);
+/* Zeros behind a content of so many bytes. */
+uint64_t con_bundle_padding(uint64_t bytes);
+
 /* ---- writing ---- */
 
 struct con_bundle_writer {
@@ -55,3 +61,7 @@ void con_bundle_add_part(struct con_bundle_writer *writer, const char *name,
                          const struct hd_journal_part *part);
 /* Durable and under its name, or not there. */
 int con_bundle_end(struct con_bundle_writer *writer) HD_MUST_USE;
+
+/* The same to an open file, such as a pipe; it stays open. */
+void con_bundle_begin_to(struct con_bundle_writer *writer, FILE *file);
+int con_bundle_end_to(struct con_bundle_writer *writer) HD_MUST_USE;

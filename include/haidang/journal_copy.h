@@ -23,6 +23,10 @@ int hd_journal_copy_path(const struct hd_journal_copy *copy, uint64_t first, cha
 int hd_journal_copy_file(struct hd_journal_copy *copy, const char *path, uint64_t first,
                          uint64_t bytes) HD_MUST_USE;
 
+/* The same of what is read from a descriptor that need not be a file. */
+int hd_journal_copy_stream(struct hd_journal_copy *copy, int fd, uint64_t first,
+                           uint64_t bytes) HD_MUST_USE;
+
 /* Aside, entry by entry, as hd_check_opts.entry gives them; without a statement. End
  * returns HD_ENOENT when there was no entry: then there is no segment either. */
 int hd_journal_copy_begin(struct hd_journal_copy *copy, const uint8_t journal[16],

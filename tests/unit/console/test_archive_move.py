@@ -3,11 +3,13 @@
 """haidang archive export, import and repair, over archives that the journal has written."""
 import fcntl
 import hashlib
+import io
 import os
 import resource
 import shutil
 import signal
 import subprocess
+import tarfile
 
 import archives
 import console
@@ -151,6 +153,112 @@ class Export(Case):
             result = self.run_archive("export", *args)
             self.assertEqual((result.code, result.out), (code, ""), args)
             self.assertIn(text, result.err)
+
+
+class Stream(Case):
+    def send(self, archive, *more, have=None):
+        """The bytes of a stream without what is in a directory."""
+        listed = "\n".join(os.listdir(have)) if have and os.path.isdir(have) else ""
+        if have and os.path.isdir(f"{have}/stamps"):
+            listed += "\n" + "\n".join(os.listdir(f"{have}/stamps"))
+        run = subprocess.run([console.PROGRAM, "archive", "export", archive, "-", "--except", "-", *more],
+                             input=listed.encode(), capture_output=True, check=False)
+        self.assertEqual(run.returncode, OK, run.stderr)
+        return run.stdout
+
+    def receive(self, stream, into, key="seal.key.pub"):
+        return self.run_haidang("archive", "import", "-", "--into", into, "--key", self.path(key), "--json", stdin=stream)
+
+    def received(self, stream, into):
+        result = self.receive(stream, into)
+        *problems, outcome = result.objects()
+        self.assertEqual((result.code, problems, result.err), (OK, [], ""))
+        return outcome
+
+    def test_through_a_pipe(self):
+        archive, into = self.make(), self.path("into")
+        pipe = (f"ls {into} {into}/stamps 2>/dev/null | {console.PROGRAM} archive export {archive} - --except - | "
+                f"{console.PROGRAM} archive import - --into {into} --key {self.path('seal.key.pub')} --json")
+        for last in (ENTRIES, 2 * ENTRIES):
+            run = subprocess.run(["sh", "-c", pipe], capture_output=True, text=True, check=False)
+            self.assertEqual(run.returncode, OK, run.stderr)
+            self.assertEqual(self.names(into), self.names(archive)[:-1])
+            self.make(first=last + 1, last=last + ENTRIES)
+        self.assertEqual(self.verify(into).code, OK)
+
+    def test_only_what_the_other_does_not_have(self):
+        archive, into = self.make(), self.path("into")
+        outcome = self.received(self.send(archive, have=into), into)
+        self.assertEqual(outcome["placed"], len(self.segments(archive)) - 1)
+        self.assertLess(len(self.send(archive, have=into)), 2048)
+        os.remove(self.segments(into)[2])
+        outcome = self.received(self.send(archive, have=into), into)
+        self.assertEqual((outcome["placed"], outcome["present"]), (1, 0))
+        outcome = self.received(self.send(archive), into)
+        self.assertEqual((outcome["placed"], outcome["present"]), (0, len(self.segments(into))))
+        old = self.sums(archive)
+        self.assertEqual({n: old[n] for n in self.names(into)}, {n: self.sums(into)[n] for n in self.names(into)})
+
+    def test_a_stamp_goes_with_its_segment_or_later(self):
+        archive, into = self.make(), self.path("into")
+        first, second = (os.path.basename(path)[:-4] for path in self.segments(archive)[:2])
+        self.write(f"archive/stamps/{first}.tsr", "one")
+        self.received(self.send(archive, have=into), into)
+        self.write(f"archive/stamps/{second}.tsr", "two")
+        stream = self.send(archive, have=into)
+        self.assertLess(len(stream), 4096)
+        self.received(stream, into)
+        self.assertEqual([self.read(f"{into}/stamps/{n}.tsr") for n in (first, second)], [b"one", b"two"])
+
+    def test_a_stream_that_breaks_off_is_gone_on_with(self):
+        archive, into = self.make(last=10), self.path("into")
+        stream = self.send(archive)
+        for at in (0, 100, 512, 700, len(stream) // 2, len(stream) - 1024, len(stream) - 1):
+            result = self.receive(stream[:at], into)
+            self.assertEqual(result.code, PROBLEMS, at)
+            self.assertIn("it is cut off", result.err)
+            self.assertFalse(os.path.exists(f"{into}/.part"))
+        had = len(self.segments(into))
+        self.assertGreater(had, 0)
+        self.received(self.send(archive, have=into), into)
+        self.assertEqual(self.names(into), self.names(archive)[:-1])
+
+    def test_what_was_changed_on_the_way_is_refused(self):
+        archive = self.make(last=20)
+        stream = self.send(archive)
+        for at in range(0, len(stream), 431):
+            changed, into = bytearray(stream), self.path(f"into{at}")
+            changed[at] ^= 16
+            result = self.receive(bytes(changed), into)
+            self.assertEqual(result.code, PROBLEMS, at)
+            for name in self.names(into):
+                self.assertEqual(self.read(os.path.join(into, name)), self.read(os.path.join(archive, name)))
+
+    def test_what_is_no_stream(self):
+        for junk in (b"x" * 4096, self.read(console.PROGRAM)[:8192]):
+            result = self.run_haidang("archive", "import", "-", "--into", self.path("into"), stdin=junk)
+            self.assertEqual(result.code, PROBLEMS)
+            self.assertIn("no stream", result.err)
+
+    def test_other_names_are_refused(self):
+        for name in ("../00000000000000000001.zst", "/etc/passwd", "keys/a.pub", "00000000000000000001.tsr"):
+            with io.BytesIO() as file:
+                with tarfile.open(fileobj=file, mode="w", format=tarfile.USTAR_FORMAT) as tar:
+                    tar.addfile(tarfile.TarInfo(name))
+                result = self.run_haidang("archive", "import", "-", "--into", self.path("into"), stdin=file.getvalue())
+            self.assertEqual(result.code, PROBLEMS, name)
+            self.assertIn("no stream", result.err)
+
+    def test_without_the_key_nothing_is_taken(self):
+        archive, into = self.make(), self.path("into")
+        self.make("other", key="other.key", last=1)
+        result = self.receive(self.send(archive), into, key="other.key.pub")
+        self.assertEqual((result.code, self.segments(into)), (PROBLEMS, []))
+
+    def test_wrong_input(self):
+        result = self.run_haidang("archive", "export", self.make(), "-", "--except", self.path("none"))
+        self.assertEqual((result.code, result.out), (USAGE, ""))
+        self.assertIn("--except", result.err)
 
 
 class Compare(Case):
