@@ -99,7 +99,7 @@ def last_write(directories):
 
 
 def settle(directories, is_done=lambda: True, seconds=PATIENCE):
-    """Until there was no write for a while and the rest is done; seconds until the last change, or those given."""
+    """Until there was no write for a while and the rest is done, or so many seconds; when the last change was."""
     begin = since = time.monotonic()
     seen = None
     while time.monotonic() - begin < seconds:
@@ -107,9 +107,9 @@ def settle(directories, is_done=lambda: True, seconds=PATIENCE):
         if now != seen or not is_done():
             seen, since = now, time.monotonic()
         elif time.monotonic() - since >= QUIET:
-            return since - begin
+            break
         time.sleep(0.02)
-    return seconds
+    return since - begin
 
 
 def numbers(data):

@@ -2,23 +2,30 @@
 # SPDX-License-Identifier: Apache-2.0
 """Which part of the processor time of intake sealing and signing take: what bench_seal finds for a gigabyte on disk,
 of the archive that lines make, against what the agent and the correlator need for those lines (mTLS, no rules).
-usage: tests/bench/sealing.py      HD_BENCH_LINES (default 3,000,000) lines, HD_BENCH_ROUNDS (default 5) rounds in turn"""
+usage: tests/bench/sealing.py      HD_BENCH_LINES (default 1,000,000) lines, HD_BENCH_ROUNDS (default 5) rounds in turn
+Twice: lines that are mostly alike, and lines of words in no order, which are hard to compress: more to be sealed."""
 import os
 import statistics
 import subprocess
 
-from path import LINES, archived, usage, write_lines
+from path import archived, usage, write_lines
+from peers_durable import LINES, make_lines
 from world import BUILD, World, wait_until
 import install
 
 ROUNDS = int(os.environ.get("HD_BENCH_ROUNDS", "5"))
 
 
-def intake():
+def write_words(path, _):
+    with open(path, "wb") as file:
+        file.write(make_lines())
+
+
+def intake(write):
     """CPU seconds of the agent and of the correlator, GB of the archive."""
     with World() as world:
         world.make_ca()
-        write_lines(world.path("in.log"), LINES)
+        write(world.path("in.log"), LINES)
         correlator = install.correlator(world, rules=False)
         agent = install.agent(world, sources=install.file_source(world.path("in.log"), start="begin"))
         wait_until("archived", lambda: archived(world) >= LINES, 600)
@@ -33,16 +40,21 @@ def sealing():
     return float(done.stdout.strip().split("\n")[-1].split()[1])
 
 
-def main():
-    rows = [(*intake(), sealing()) for _ in range(ROUNDS)]
+def report(what, write):
+    rows = [(*intake(write), sealing()) for _ in range(ROUNDS)]
     agent, correlator, size, per_gb = (statistics.median(column) for column in zip(*rows))
     million = LINES / 1e6
     cost = per_gb * size
-    print(f"{LINES:,} lines of 200 bytes, {ROUNDS} rounds, medians of CPU-s per million lines: agent {agent / million:.3f}, "
+    print(f"{LINES:,} lines of 200 bytes, {what}, {ROUNDS} rounds, medians of CPU-s per million lines: agent {agent / million:.3f}, "
           f"correlator {correlator / million:.3f}, of which sealing and signing {cost / million:.4f} "
           f"({1000 * size / million:.1f} MB of archive at {per_gb:.3f} CPU-s per GB)")
-    print(f"sealing and signing: {100 * cost / (agent + correlator):.2f} % of intake (both ends), "
-          f"{100 * cost / correlator:.2f} % of the correlator alone")
+    print(f"  sealing and signing: {100 * cost / (agent + correlator):.2f} % of intake (both ends), "
+          f"{100 * cost / correlator:.2f} % of the correlator alone", flush=True)
+
+
+def main():
+    report("mostly alike", write_lines)
+    report("words in no order", write_words)
 
 
 if __name__ == "__main__":
