@@ -3,6 +3,7 @@
  * Loading rules, decoders, inventory and databases, and replacing them while running:
  * read and compiled on a worker thread, taken up whole on the loop, or not at all.
  */
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -126,10 +127,13 @@ static void hand_out(struct cor_program *p)
     }
 }
 
+/* Each worker thread has an arena of its own, and which of them reads and frees a set is
+ * chance: without the trim each keeps the room that a set and its compiling need. */
 static void leave_work(uv_work_t *work)
 {
     struct cor_program *p = HD_CONTAINER(work, struct cor_program, leave_work);
     cor_loaded_fini(&p->leaving);
+    (void)malloc_trim(0);
 }
 
 static void leave_done(uv_work_t *work, int status)

@@ -50,7 +50,9 @@ def slope(samples):
 class Soak:
     def __init__(self, world):
         self.world, self.chance = world, random.Random(SEED)
-        self.chain = make_chain(world, {"file": "    rotated_keep: 2s\n", "agent": "spool_segment: 1MiB\n"})
+        self.chain = make_chain(world, {"file": "    rotated_keep: 2s\n", "agent": "spool_segment: 1MiB\n",
+                                        # a table that fills for hours would look like a leak
+                                        "detect": ", remember: 1024"})
         self.samples = {name: [] for name in PROGRAMS}
         self.did = collections.Counter()
         self.has_rule = False
