@@ -50,6 +50,7 @@ struct col_agent {
     int64_t started_ns;
     uint8_t *scratch;
     struct col_source_env env;
+    struct hd_journal_keys *keys; /* of the spool */
     struct col_intake *intake;
     struct col_uplink *uplink;
     struct col_sources *sources;
@@ -68,6 +69,7 @@ void col_agent_free(struct col_agent *agent)
 {
     if (agent != NULL) {
         free(agent->scratch);
+        hd_journal_keys_free(agent->keys);
         free(agent);
     }
 }
@@ -442,15 +444,32 @@ static int exit_code_of(int err)
     }
 }
 
+static int open_keys(const struct col_conf *conf, struct hd_journal_keys **keys,
+                     const struct hd_journal_key **spool, char why[256])
+{
+    struct hd_journal_key_use use = {.setting = "spool_encryption_key",
+                                     .where = conf->spool_encryption_key};
+    int err = hd_journal_keys_open(conf->journal_keys, &use, 1, keys, why);
+    *spool = use.key;
+    return err;
+}
+
 static int open_store(struct col_agent *agent)
 {
     char why[256] = "";
-    int err = col_intake_open(&(struct col_intake_opts){.loop = agent->loop,
-                                                        .conf = agent->conf,
-                                                        .agent = agent->name,
-                                                        .ops = &intake_ops,
-                                                        .ctx = agent},
-                              &agent->intake, why);
+    const struct hd_journal_key *key = NULL;
+    int err = open_keys(agent->conf, &agent->keys, &key, why);
+    if (err != HD_OK) {
+        return fail("a key of the spool cannot be used", why, err, HD_EXIT_CERT);
+    }
+    err = col_intake_open(&(struct col_intake_opts){.loop = agent->loop,
+                                                    .conf = agent->conf,
+                                                    .agent = agent->name,
+                                                    .keys = agent->keys,
+                                                    .key = key,
+                                                    .ops = &intake_ops,
+                                                    .ctx = agent},
+                          &agent->intake, why);
     return err == HD_OK ? HD_EXIT_OK
                         : fail("the spool cannot be opened", why, err, HD_EXIT_STORE);
 }
@@ -602,6 +621,19 @@ static int check_tls(enum hd_tls_role role, const struct col_conf_tls *tls,
     return code;
 }
 
+static int check_keys(const struct col_conf *conf, struct hd_diags *diags)
+{
+    char why[256] = "";
+    struct hd_journal_keys *keys = NULL;
+    const struct hd_journal_key *key = NULL;
+    int err = open_keys(conf, &keys, &key, why);
+    hd_journal_keys_free(keys);
+    if (err != HD_OK) {
+        hd_diag_error(diags, NULL, 0, 0, "%s", why);
+    }
+    return err == HD_OK ? HD_EXIT_OK : HD_EXIT_CERT;
+}
+
 int col_agent_check(const void *ptr, struct hd_diags *diags)
 {
     const struct col_conf *conf = ptr;
@@ -617,5 +649,6 @@ int col_agent_check(const void *ptr, struct hd_diags *diags)
             code = one != HD_EXIT_OK ? one : code;
         }
     }
-    return code;
+    int keys = check_keys(conf, diags);
+    return code == HD_EXIT_OK ? keys : code;
 }

@@ -96,6 +96,8 @@ struct col_conf {
     uint64_t batch_bytes;
     int64_t batch_time_ns, batch_level;
     uint64_t spool_max, spool_reserve, spool_segment;
+    char *spool_encryption_key; /* NULL: it is not encrypted */
+    char *journal_keys;
     struct col_conf_uplink uplink;
     struct col_conf_source *sources;
     size_t n_sources;

@@ -18,6 +18,7 @@
 #include "console/interrupt.h"
 #include "console/out.h"
 #include "console/progress.h"
+#include "console/unlock.h"
 #include "console/when.h"
 
 #define KEY_DEFAULT   "/var/lib/haidang/correlator/seal.key"
@@ -28,7 +29,8 @@
 struct compact {
     const char *dir;
     struct con_show show;
-    struct con_archive_keys keys; /* the last is the one that signs */
+    struct con_archive_keys keys;    /* the last is the one that signs */
+    struct hd_journal_keys *secrets; /* of what is encrypted */
     struct con_archive_tell tell;
     struct con_interrupt interrupt;
     struct con_progress progress;
@@ -145,6 +147,7 @@ static int open_all(struct compact *c)
                                          .key = c->keys.key[c->keys.n - 1],
                                          .keys = c->keys.key,
                                          .n_keys = c->keys.n,
+                                         .secrets = c->secrets,
                                          .drop = c->retain == NULL ? NULL : is_expired,
                                          .found = on_problem,
                                          .progress = on_progress,
@@ -304,7 +307,8 @@ static int parse(struct compact *c, const struct con_args *args)
         return con_fail(HD_EXIT_USAGE, "--level is a number from 1 to %u", LEVEL_MAX);
     }
     int code = load_retention(c, args);
-    return code == HD_EXIT_OK ? load_key(c, args) : code;
+    code = code == HD_EXIT_OK ? load_key(c, args) : code;
+    return code == HD_EXIT_OK ? con_unlock(args, &c->secrets) : code;
 }
 
 int con_run_archive_compact(const struct con_args *args)
@@ -330,6 +334,7 @@ int con_run_archive_compact(const struct con_args *args)
     hd_retain_free(c.retain);
     free(c.list.first);
     con_archive_keys_free(&c.keys);
+    hd_journal_keys_free(c.secrets);
     con_show_fini(&c.show);
     hd_buf_fini(&c.out);
     con_interrupt_end(&c.interrupt);

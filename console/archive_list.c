@@ -12,6 +12,7 @@
 
 #include "console/archive.h"
 #include "console/out.h"
+#include "console/unlock.h"
 
 #define TIME_DIGITS   6
 #define KEY_ID_SHOWN  8U /* bytes */
@@ -23,7 +24,8 @@ struct list {
     struct con_show show;
     struct hd_journal_segments segments;
     struct hd_check *check;
-    struct hd_retain *retain; /* NULL: nobody asked */
+    struct hd_journal_keys *secrets; /* NULL: nothing is to be decrypted */
+    struct hd_retain *retain;        /* NULL: nobody asked */
     struct hd_batch_reader *batch;
     struct hd_retain_verdict
         kept; /* of the segment at hand: the longest of its entries */
@@ -73,6 +75,10 @@ static void row_json(struct list *l, const struct hd_check_segment *seg, bool is
         hd_buf_hex(&hex, hd_slice(seg->seal.key_id, HD_KEY_ID_LEN));
         hd_json_cstr(&j, "key", hd_buf_cstr(&hex));
         hd_json_time(&j, "sealed", seg->seal.sealed, TIME_DIGITS);
+    }
+    if (!hd_journal_key_id_is_none(&seg->key)) {
+        struct hd_journal_key_name name = hd_journal_key_name(&seg->key);
+        hd_json_cstr(&j, "encryption_key", name.text);
     }
     if (l->retain != NULL && seg->entries > 0) {
         if (l->kept.until_ns == HD_RETAIN_FOREVER) {
@@ -131,6 +137,11 @@ static void row_text(struct list *l, const struct hd_check_segment *seg, bool is
     if (seg->is_stated) {
         hd_buf_byte(&l->out, ' ');
         hd_buf_hex(&l->out, hd_slice(seg->seal.key_id, KEY_ID_SHOWN));
+    }
+    if (!hd_journal_key_id_is_none(&seg->key)) {
+        struct hd_journal_key_name name = hd_journal_key_name(&seg->key);
+        hd_buf_printf(&l->out, "%s %s", con_show_say(&l->show, "; encrypted", "; mã hóa"),
+                      name.text);
     }
     if (l->retain != NULL && seg->entries > 0) {
         put_kept(l);
@@ -216,6 +227,7 @@ static int list_dir(struct list *l, bool is_json)
     }
     const struct hd_check_opts opts = {
         .journal = l->segments.has_journal ? l->segments.journal : NULL,
+        .secrets = l->secrets,
         .found = ignore,
         .entry = l->retain == NULL ? NULL : take_entry,
         .ctx = l};
@@ -224,8 +236,9 @@ static int list_dir(struct list *l, bool is_json)
                         : con_fail(HD_EXIT_RUNTIME, "%s", hd_err_text(err));
 }
 
-static int load_retention(struct list *l, const char *file)
+static int load_retention(struct list *l, const struct con_args *args)
 {
+    const char *file = con_args_value(args, "retention");
     struct hd_diags diags = {.emit = hd_diag_print, .ctx = stderr};
     if (file == NULL) {
         return HD_EXIT_OK;
@@ -234,7 +247,7 @@ static int load_retention(struct list *l, const char *file)
         return con_fail(HD_EXIT_CONFIG, "%s cannot be used", file);
     }
     return hd_batch_reader_new(&l->batch) == HD_OK
-               ? HD_EXIT_OK
+               ? con_unlock(args, &l->secrets)
                : con_fail(HD_EXIT_RUNTIME, "%s", hd_err_text(HD_ENOMEM));
 }
 
@@ -244,11 +257,12 @@ int con_run_archive_list(const struct con_args *args)
     int code = HD_EXIT_USAGE;
     hd_buf_init(&l.out, 0);
     if (con_show_init(&l.show, args) == HD_OK) {
-        code = load_retention(&l, con_args_value(args, "retention"));
+        code = load_retention(&l, args);
         code = code == HD_EXIT_OK ? list_dir(&l, con_args_flag(args, "json")) : code;
     }
     hd_batch_reader_free(l.batch);
     hd_retain_free(l.retain);
+    hd_journal_keys_free(l.secrets);
     hd_check_close(l.check);
     free(l.segments.first);
     con_show_fini(&l.show);

@@ -111,6 +111,7 @@ static int worker_start(struct worker *w, struct scan *s)
     const struct con_archive_scan_opts *o = s->opts;
     const struct hd_check_opts opts = {.keys = o->keys,
                                        .n_keys = o->n_keys,
+                                       .secrets = o->secrets,
                                        .journal =
                                            o->list->has_journal ? o->list->journal : NULL,
                                        .found = keep,

@@ -15,7 +15,8 @@ struct con_archive_scan_opts {
     const struct hd_journal_segments *list;
     struct hd_sign_key *const *keys;
     size_t n_keys;
-    unsigned jobs; /* 1..CON_ARCHIVE_JOBS_MAX */
+    const struct hd_journal_keys *secrets; /* of what is encrypted; NULL: none */
+    unsigned jobs;                         /* 1..CON_ARCHIVE_JOBS_MAX */
     struct con_interrupt *interrupt;
     /* Calling thread. `key_id`: as con_archive_problem has it. */
     void (*on_problem)(void *ctx, const struct hd_check_finding *finding,

@@ -16,6 +16,7 @@
 #include "console/archive_stamps.h"
 #include "console/out.h"
 #include "console/progress.h"
+#include "console/unlock.h"
 
 #define JOBS_DEFAULT_MAX 8
 #define TIME_DIGITS      6
@@ -26,12 +27,15 @@ struct sum { /* over the segments of one archive */
     bool has_tail; /* the last segment is in use */
     uint64_t tail_entries;
     int64_t took_ns;
+    uint64_t encrypted, locked; /* entries; those whose key is not here */
+    struct hd_journal_key_id missing;
 };
 
 struct verify {
     const char *dir;
     struct con_show show;
     struct con_archive_keys keys;
+    struct hd_journal_keys *secrets;
     struct con_interrupt interrupt;
     struct con_archive_tell tell;
     struct con_progress progress;
@@ -79,6 +83,11 @@ static void on_segment(void *ctx, const struct hd_check_segment *seg)
     v->sum.sealed += seg->is_sealed;
     v->sum.vouched += seg->is_vouched;
     v->sum.entries += seg->entries;
+    v->sum.encrypted += seg->encrypted;
+    v->sum.locked += seg->locked;
+    if (seg->locked > 0) {
+        v->sum.missing = seg->missing;
+    }
     v->sum.records += seg->records;
     v->sum.bytes += seg->bytes;
     v->sum.raw_bytes += seg->raw_bytes;
@@ -111,6 +120,8 @@ static void summary_json(struct verify *v)
     hd_json_u64(&j, "sealed", v->sum.sealed);
     hd_json_u64(&j, "vouched", v->sum.vouched);
     hd_json_u64(&j, "entries", v->sum.entries);
+    hd_json_u64(&j, "encrypted", v->sum.encrypted);
+    hd_json_u64(&j, "not_decrypted", v->sum.locked);
     hd_json_u64(&j, "lines", v->sum.records);
     hd_json_u64(&j, "bytes", v->sum.bytes);
     hd_json_u64(&j, "raw_bytes", v->sum.raw_bytes);
@@ -150,6 +161,22 @@ static void say_segments(struct verify *v)
                       say(v, "entries in the segment in use, checked by checksums alone",
                           "số mục trong đoạn đang ghi, chỉ kiểm bằng mã kiểm:"),
                       sum->tail_entries);
+    }
+}
+
+static void say_encrypted(struct verify *v)
+{
+    const struct sum *sum = &v->sum;
+    char why[CON_UNLOCK_WHY];
+    if (sum->encrypted > 0) {
+        hd_buf_printf(&v->out, "  %s %" PRIu64 "\n",
+                      say(v, "encrypted entries", "số mục được mã hóa:"), sum->encrypted);
+    }
+    if (sum->locked > 0) {
+        hd_buf_printf(&v->out, "  %s %" PRIu64 " (%s)\n",
+                      say(v, "of these checked by checksums alone, not decrypted",
+                          "trong đó chỉ kiểm bằng mã kiểm, không giải mã:"),
+                      sum->locked, con_unlock_text(HD_ENOKEY, &sum->missing, why));
     }
 }
 
@@ -221,6 +248,7 @@ static int report(struct verify *v)
     } else {
         hd_buf_printf(&v->out, "%s\n", v->dir);
         say_segments(v);
+        say_encrypted(v);
         say_sizes(v);
         say_stamps(v);
         say_verdict(v);
@@ -240,6 +268,7 @@ static int scan(struct verify *v)
                                                .list = &v->list,
                                                .keys = v->keys.key,
                                                .n_keys = v->keys.n,
+                                               .secrets = v->secrets,
                                                .jobs = v->jobs,
                                                .interrupt = &v->interrupt,
                                                .on_problem = on_problem,
@@ -318,9 +347,11 @@ int con_run_archive_verify(const struct con_args *args)
     if (con_show_init(&v.show, args) == HD_OK && jobs_of(args, &v.jobs) == HD_OK) {
         code = con_archive_keys_load(&v.keys, args);
         code = code == HD_EXIT_OK ? con_archive_stamps_open(&v.stamps, args) : code;
+        code = code == HD_EXIT_OK ? con_unlock(args, &v.secrets) : code;
         code = code == HD_EXIT_OK ? verify_all(&v, args) : code;
     }
     con_archive_stamps_close(&v.stamps);
+    hd_journal_keys_free(v.secrets);
     con_archive_keys_free(&v.keys);
     con_show_fini(&v.show);
     hd_buf_fini(&v.out);

@@ -15,6 +15,7 @@
 #include "console/command.h"
 #include "console/data.h"
 #include "console/out.h"
+#include "console/unlock.h"
 #include "console/values.h"
 #include "console/when.h"
 
@@ -260,9 +261,18 @@ static int run(struct con_backtest *b, const struct con_args *args,
         return HD_EXIT_CONFIG;
     }
     (void)setpriority(PRIO_PROCESS, 0, NICENESS);
+    struct hd_journal_keys *keys = NULL;
+    int unlocked = con_unlock(args, &keys);
+    if (unlocked != HD_EXIT_OK) {
+        return unlocked;
+    }
+    b->scan.keys = keys;
     int err = con_backtest_run(b, examples);
+    hd_journal_keys_free(keys);
     if (err != HD_OK) {
-        return con_fail(HD_EXIT_STORE, "%s: %s", b->scan.archive, hd_err_text(err));
+        char why[CON_UNLOCK_WHY];
+        return con_fail(HD_EXIT_STORE, "%s: %s", b->scan.archive,
+                        con_unlock_text(err, &b->totals.missing, why));
     }
     int code = report(b, args, show);
     return code == HD_EXIT_OK && diags.errors > 0 ? HD_EXIT_CONFIG : code;

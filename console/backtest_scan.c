@@ -265,6 +265,7 @@ int con_scan_run(const struct con_scan_opts *opts, struct con_scan_totals *total
     struct scan s = {.opts = opts, .totals = totals};
     struct con_entries_totals entries;
     const struct con_entries_opts how = {.archive = opts->archive,
+                                         .keys = opts->keys,
                                          .since_ns = opts->since_ns,
                                          .until_ns = opts->until_ns,
                                          .jobs = opts->jobs,
@@ -280,5 +281,6 @@ int con_scan_run(const struct con_scan_opts *opts, struct con_scan_totals *total
     int err = con_entries_run(&how, &entries);
     totals->corrupt += entries.corrupt;
     totals->removed = entries.removed;
-    return err;
+    totals->missing = entries.missing;
+    return err == HD_OK && entries.locked > 0 ? HD_ENOKEY : err;
 }

@@ -41,6 +41,7 @@ static inline struct hd_slice con_scan_host(const struct con_scan_entry *e,
 
 struct con_scan_opts {
     const char *archive;
+    const struct hd_journal_keys *keys;  /* borrowed; NULL: none */
     struct rul_set *set;                 /* borrowed */
     const struct rul_suppress *suppress; /* borrowed: makes the keys */
     int64_t since_ns, until_ns; /* of receive times: from, and up to but without */
@@ -53,12 +54,14 @@ struct con_scan_opts {
 };
 
 struct con_scan_totals {
-    uint64_t entries;               /* examined */
-    uint64_t lines, bytes, decoded; /* in the range of time */
-    uint64_t corrupt, lost;         /* entries, and lines in others */
-    uint64_t removed;               /* times that retention was faster than we */
+    uint64_t entries;                 /* examined */
+    uint64_t lines, bytes, decoded;   /* in the range of time */
+    uint64_t corrupt, lost;           /* entries, and lines in others */
+    uint64_t removed;                 /* times that retention was faster than we */
+    struct hd_journal_key_id missing; /* what HD_ENOKEY is about */
 };
 
-/* Up to what is durable now. HD_E*: the archive cannot be read, or memory is short. */
+/* Up to what is durable now. HD_E*: the archive cannot be read, or memory is short.
+ * HD_ENOKEY: some of it is encrypted with a key that was not given. */
 int con_scan_run(const struct con_scan_opts *opts,
                  struct con_scan_totals *totals) HD_MUST_USE;

@@ -94,6 +94,7 @@ int con_run_backtest(const struct con_args *args);
 int con_run_archive_compare(const struct con_args *args);
 int con_run_archive_export(const struct con_args *args);
 int con_run_archive_import(const struct con_args *args);
+int con_run_archive_key(const struct con_args *args);
 int con_run_archive_list(const struct con_args *args);
 int con_run_archive_compact(const struct con_args *args);
 int con_run_archive_repair(const struct con_args *args);

@@ -4,18 +4,7 @@
  * Summaries are in English and in Vietnamese, since they are what people find first.
  */
 #include "console/command.h"
-
-#define SHOW_OPTIONS                                                                     \
-    {                                                                                    \
-        "lang",                                                                          \
-        'l',                                                                             \
-        CON_VALUE,                                                                       \
-        "LANG",                                                                          \
-        "language: en or vi (default: from the environment)",                            \
-        "en vi"},                                                                        \
-    {                                                                                    \
-        "utc", 0, CON_FLAG, NULL, "times in UTC instead of Asia/Ho_Chi_Minh", NULL       \
-    }
+#include "console/options.h"
 
 #define DECODERS_OPTION                                                                  \
     {                                                                                    \
@@ -60,6 +49,7 @@ static const struct con_option tail_options[] = {
     {"no-follow", 'n', CON_FLAG, NULL, "end when everything was shown", NULL},
     {"no-tests", 0, CON_FLAG, NULL, "without alerts that canaries raised", NULL},
     {"json", 'j', CON_FLAG, NULL, "alerts as JSON, one a line", NULL},
+    UNLOCK_OPTION,
     SHOW_OPTIONS,
     {0},
 };
@@ -77,6 +67,7 @@ static const struct con_option losses_options[] = {
      "sequence-gap late-events evicted-groups unreadable-batch damaged-entry "
      "unread-removed dead-letter other"},
     {"json", 'j', CON_FLAG, NULL, "the records as JSON, one a line", NULL},
+    UNLOCK_OPTION,
     SHOW_OPTIONS,
     {0},
 };
@@ -113,6 +104,7 @@ static const struct con_option canary_options[] = {
      "directory of the programs' sockets (default: /run/haidang)", "@dirs"},
     RULES_OPTIONS,
     {"json", 'j', CON_FLAG, NULL, "a JSON object for each canary, one a line", NULL},
+    UNLOCK_OPTION,
     SHOW_OPTIONS,
     {0},
 };
@@ -166,6 +158,7 @@ static const struct con_option backtest_options[] = {
     {"examples", 'e', CON_VALUE, "N", "lines shown a rule (default: 3)", NULL},
     {"jobs", 0, CON_VALUE, "N", "threads (default: one a processor, at most 8)", NULL},
     {"json", 'j', CON_FLAG, NULL, "the outcome as one JSON object", NULL},
+    UNLOCK_OPTION,
     SHOW_OPTIONS,
     {0},
 };
@@ -210,6 +203,7 @@ static const struct con_option search_options[] = {
     {"by", 0, CON_VALUE, "host", "how many of each host, most first", "host"},
     {"json", 'j', CON_FLAG, NULL, "one JSON object a line", NULL},
     {"jobs", 0, CON_VALUE, "N", "threads (default: one a processor, at most 8)", NULL},
+    UNLOCK_OPTION,
     SHOW_OPTIONS,
     {0},
 };
@@ -297,6 +291,7 @@ static const struct con_option rules_coverage_options[] = {
      NULL},
     {"missing", 'm', CON_FLAG, NULL, "list the rules that cannot fire, and why", NULL},
     {"json", 'j', CON_FLAG, NULL, "one JSON object", NULL},
+    UNLOCK_OPTION,
     SHOW_OPTIONS,
     {0},
 };
@@ -314,131 +309,6 @@ static const struct con_option rules_test_options[] = {
     {"limit", 'n', CON_VALUE, "N",
      "events shown (default: 20, with --json all; 0: all); the others are counted", NULL},
     {"json", 'j', CON_FLAG, NULL, "one JSON object an event and rule", NULL},
-    SHOW_OPTIONS,
-    {0},
-};
-
-#define KEY_OPTIONS                                                                      \
-    {"key",                                                                              \
-     'k',                                                                                \
-     CON_LIST,                                                                           \
-     "FILE",                                                                             \
-     "public key of the node that sealed it (seal.key.pub); repeatable",                 \
-     "@files"},                                                                          \
-    {                                                                                    \
-        "keys", 0, CON_VALUE, "DIR", "every *.pub in this directory", "@dirs"            \
-    }
-
-#define TSA_OPTION                                                                       \
-    {                                                                                    \
-        "tsa-ca", 0, CON_VALUE, "FILE",                                                  \
-            "certificates (PEM) of the time-stamping authority; without it time stamps " \
-            "are not checked",                                                           \
-            "@files"                                                                     \
-    }
-
-static const struct con_option archive_verify_options[] = {
-    KEY_OPTIONS,
-    TSA_OPTION,
-    {"jobs", 0, CON_VALUE, "N", "threads (default: one a processor, at most 8)", NULL},
-    {"json", 'j', CON_FLAG, NULL, "problems as JSON, one a line, and then the outcome",
-     NULL},
-    SHOW_OPTIONS,
-    {0},
-};
-
-static const struct con_option archive_list_options[] = {
-    {"retention", 0, CON_VALUE, "FILE",
-     "rules of retention: until when each is kept, and why (reads the entries)",
-     "@files"},
-    {"json", 'j', CON_FLAG, NULL, "one JSON object a segment", NULL},
-    SHOW_OPTIONS,
-    {0},
-};
-
-#define JSON_OPTION                                                                      \
-    {                                                                                    \
-        "json", 'j', CON_FLAG, NULL,                                                     \
-            "problems as JSON, one a line, and then the outcome", NULL                   \
-    }
-
-static const struct con_option archive_compare_options[] = {
-    JSON_OPTION,
-    SHOW_OPTIONS,
-    {0},
-};
-
-static const struct con_option archive_export_options[] = {
-    {"since", 0, CON_VALUE, "TIME",
-     "begin so far back (24h, 7d), or at a time (RFC 3339); default: the oldest", NULL},
-    {"until", 0, CON_VALUE, "TIME",
-     "end so far back, or at a time (default: the newest that is sealed)", NULL},
-    {"except", 0, CON_VALUE, "FILE|-",
-     "of a stream: leave out what is listed there, names as 'ls' prints them", "@files"},
-    KEY_OPTIONS,
-    JSON_OPTION,
-    SHOW_OPTIONS,
-    {0},
-};
-
-static const struct con_option archive_import_options[] = {
-    {"into", 'i', CON_VALUE, "DIR", "where the segments come to be; made when missing",
-     "@dirs"},
-    KEY_OPTIONS,
-    JSON_OPTION,
-    SHOW_OPTIONS,
-    {0},
-};
-
-static const struct con_option archive_repair_options[] = {
-    {"into", 'i', CON_VALUE, "DIR", "a new directory for what can be kept", "@dirs"},
-    JSON_OPTION,
-    SHOW_OPTIONS,
-    {0},
-};
-
-static const struct con_option archive_compact_options[] = {
-    {"seal-key", 0, CON_VALUE, "FILE",
-     "the node's private key, which signs what was done (default: "
-     "/var/lib/haidang/correlator/seal.key)",
-     "@files"},
-    {"older-than", 0, CON_VALUE, "TIME",
-     "only what was sealed so long ago (30d), or before a time (RFC 3339)", NULL},
-    {"drop-expired", 0, CON_FLAG, NULL, "leave out what is past its retention", NULL},
-    {"retention", 0, CON_VALUE, "FILE",
-     "rules of retention (the correlator's archive.retention)", "@files"},
-    {"level", 0, CON_VALUE, "N", "of zstd, 1 to 22 (default: 19)", NULL},
-    KEY_OPTIONS,
-    JSON_OPTION,
-    SHOW_OPTIONS,
-    {0},
-};
-
-static const struct con_option prove_options[] = {
-    {"archive", 0, CON_VALUE, "DIR", "the correlator's archive", "@dirs"},
-    {"alerts", 0, CON_VALUE, "DIR", "the correlator's alert journal", "@dirs"},
-    {"receipts", 0, CON_VALUE, "DIR", "the forwarder's receipts", "@dirs"},
-    {"since", 0, CON_VALUE, "TIME",
-     "seek in what was received since: so far back (10m, 24h, 7d), or at a time (RFC "
-     "3339)",
-     NULL},
-    {"until", 0, CON_VALUE, "TIME", "and before", NULL},
-    {"host", 'H', CON_VALUE, "NAME", "the host that a line comes from", NULL},
-    KEY_OPTIONS,
-    {"bundle", 'b', CON_VALUE, "FILE", "write it all into this file, for verify",
-     "@files"},
-    {"json", 'j', CON_FLAG, NULL, "one JSON object", NULL},
-    SHOW_OPTIONS,
-    {0},
-};
-
-static const struct con_option verify_options[] = {
-    KEY_OPTIONS,
-    TSA_OPTION,
-    {"request", 'r', CON_VALUE, "FILE",
-     "the body of a message that a destination got: a receipt must state its SHA-256",
-     "@files"},
-    {"json", 'j', CON_FLAG, NULL, "one JSON object", NULL},
     SHOW_OPTIONS,
     {0},
 };
@@ -678,7 +548,7 @@ const struct con_command con_commands[] = {
      "Exit status 0 when all holds, 1 when there are problems, 4 a key cannot be read, "
      "6 a\n"
      "directory cannot. docs/proof.md: the same without this program.",
-     archive_verify_options, 0, 1000, con_run_archive_verify},
+     con_archive_verify_options, 0, 1000, con_run_archive_verify},
     {"archive list", "[DIR]", "lists the segments of an archive",
      "liệt kê các đoạn của kho lưu",
      "From what their footers say, without reading the entries. Sealed segments with the "
@@ -688,7 +558,17 @@ const struct con_command con_commands[] = {
      "everything is read, and each row says until when it is kept and what asks for "
      "that. Exit status 3\n"
      "when FILE cannot be used, 6 when the directory cannot be read.",
-     archive_list_options, 0, 1, con_run_archive_list},
+     con_archive_list_options, 0, 1, con_run_archive_list},
+    {"archive key", "FILE", "makes a key that journals are encrypted with",
+     "tạo khóa để mã hóa nhật ký lưu trữ",
+     "Writes 32 random bytes as hex digits into FILE, which only you may read, and says "
+     "the key's id.\n"
+     "Name the file as encryption_key in the configuration of whoever is to encrypt, and "
+     "keep copies of\n"
+     "it: what was encrypted is lost without it. The same as 'umask 077; openssl rand "
+     "-hex 32 > FILE'.\n"
+     "Exit status 6 when the file is there already or cannot be written.",
+     con_archive_key_options, 1, 1, con_run_archive_key},
     {"archive compare", "[DIR] OTHER",
      "tells whether another directory holds all that an archive holds",
      "cho biết thư mục khác có đủ mọi đoạn của kho lưu hay không",
@@ -702,7 +582,7 @@ const struct con_command con_commands[] = {
      "status 0 when all are there, 1 when some are missing or differ, 6 when a directory "
      "cannot be\n"
      "read.",
-     archive_compare_options, 1, 2, con_run_archive_compare},
+     con_archive_compare_options, 1, 2, con_run_archive_compare},
     {"archive export", "[DIR] OUT-DIR|-",
      "copies sealed segments and keys to carry them away",
      "chép các đoạn đã niêm phong và khóa để mang đi",
@@ -718,7 +598,7 @@ const struct con_command con_commands[] = {
      "standard output for 'archive import -' on another machine, which verifies it; a "
      "tar "
      "archive.",
-     archive_export_options, 1, 2, con_run_archive_export},
+     con_archive_export_options, 1, 2, con_run_archive_export},
     {"archive import", "DIR|-... --into DIR",
      "verifies exported segments and adds them to a copy of an archive",
      "kiểm tra các đoạn được mang đến và đưa vào bản sao của kho lưu",
@@ -727,7 +607,7 @@ const struct con_command con_commands[] = {
      "is, and says what is missing between. Keys come from --key and --keys alone, never "
      "from what is\n"
      "imported. Exit status 1 when something was refused or is missing.",
-     archive_import_options, 1, 1000, con_run_archive_import},
+     con_archive_import_options, 1, 1000, con_run_archive_import},
     {"archive repair", "[DIR] --into DIR",
      "saves what verifies in a damaged archive into a new directory",
      "cứu mọi mục còn nguyên trong kho lưu bị hỏng sang thư mục mới",
@@ -738,7 +618,7 @@ const struct con_command con_commands[] = {
      "original is only read: keep it as evidence. Exit status 0 when nothing was lost, 1 "
      "when\n"
      "something was.",
-     archive_repair_options, 0, 1, con_run_archive_repair},
+     con_archive_repair_options, 0, 1, con_run_archive_repair},
     {"archive compact", "[DIR]", "writes cold segments of an archive anew, smaller",
      "nén lại các đoạn cũ của kho lưu cho nhỏ hơn",
      "Each sealed segment but the last is verified, every batch in it compressed as far "
@@ -757,7 +637,7 @@ const struct con_command con_commands[] = {
      "0: done; 1: some\n"
      "segments do not verify, or it was stopped; 4: no key to sign with; 6: the "
      "directory cannot be used.",
-     archive_compact_options, 0, 1, con_run_archive_compact},
+     con_archive_compact_options, 0, 1, con_run_archive_compact},
     {"prove", "LINE|EVENT-ID|ALERT-ID",
      "what is stored of a line or an alert: from its host to the receipt",
      "chuỗi chứng cứ của một dòng hoặc cảnh báo: từ máy chủ đến biên nhận",
@@ -771,7 +651,7 @@ const struct con_command con_commands[] = {
      "machine\n"
      "(docs/proof.md). Reads only. Exit status 0 found, 1 not found, 6 a journal cannot "
      "be read.",
-     prove_options, 1, 1, con_run_prove},
+     con_prove_options, 1, 1, con_run_prove},
     {"verify", "BUNDLE --key FILE...", "checks a bundle that prove has written",
      "kiểm tra gói chứng cứ do lệnh prove ghi ra",
      "Needs the public keys alone, unpacks nothing. Each link is checked: hash and "
@@ -781,7 +661,7 @@ const struct con_command con_commands[] = {
      "refers to what. Exit status 0 when all holds, 1 when a link does not (it is "
      "named), 2 wrong\n"
      "usage, 4 a key cannot be used, 6 the file cannot be read.",
-     verify_options, 1, 1, con_run_verify},
+     con_verify_options, 1, 1, con_run_verify},
     {"ca init", "", "makes a certification authority", "tạo cơ quan chứng thực (CA)",
      NULL, ca_init_options, 0, 0, con_run_ca_init},
     {"ca issue", "NAME", "makes a key and certificate for an agent or a server",

@@ -159,6 +159,9 @@ static int open_archive(struct run *r)
     }
     err = con_entries_is_journal(dir) ? hd_journal_reader_open(dir, NULL, &r->reader)
                                       : hd_journal_loose_open(dir, &r->reader);
+    if (err == HD_OK) {
+        hd_journal_reader_use_keys(r->reader, r->opts->keys);
+    }
     r->first = r->segs[0].first;
     const struct hd_journal_cursor at = {.index = r->first, .segment = r->first};
     err = err != HD_OK ? err : hd_journal_reader_seek(r->reader, &at);
@@ -234,6 +237,15 @@ static void give(struct run *r, const struct hd_journal_entry *from,
     r->err = r->err != HD_OK ? r->err : err;
 }
 
+/* The reader stands at an entry whose key was not given. */
+static int pass_locked(struct run *r)
+{
+    struct hd_journal_entry entry;
+    r->totals->locked++;
+    r->totals->missing = hd_journal_reader_missing_key(r->reader);
+    return hd_journal_reader_next_header(r->reader, &entry);
+}
+
 /* Looks at the header first: what is not wanted is not read. HD_EAGAIN: the end. */
 static int step(struct run *r, uint64_t end)
 {
@@ -257,7 +269,7 @@ static int step(struct run *r, uint64_t end)
     if (err == HD_OK) {
         give(r, &entry, &at);
     }
-    return err;
+    return err == HD_ENOKEY ? pass_locked(r) : err;
 }
 
 static void read_to(struct run *r, uint64_t end)

@@ -26,7 +26,8 @@ struct con_entry {
 
 struct con_entries_opts {
     const char *archive;
-    int64_t since_ns, until_ns; /* entries that may hold some of it are read */
+    const struct hd_journal_keys *keys; /* borrowed; NULL: none */
+    int64_t since_ns, until_ns;         /* entries that may hold some of it are read */
     unsigned jobs;
     size_t result_size;
     void (*result_fini)(void *result);
@@ -46,6 +47,8 @@ struct con_entries_totals {
     uint64_t segments;
     uint64_t corrupt; /* places that do not verify */
     uint64_t removed; /* times that entries were not there: removed, or lost */
+    uint64_t locked;  /* entries that are encrypted with a key that was not given */
+    struct hd_journal_key_id missing; /* one such key */
 };
 
 /* Whether the directory is a journal's own, even if it has no entry yet. */

@@ -16,6 +16,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "console/unlock.h"
 #include "console/unpack.h"
 #include "console/when.h"
 
@@ -31,6 +32,8 @@ struct losses {
     struct hd_buf text; /* of the entry at hand */
     struct hd_buf json;
     uint64_t shown, bad;
+    struct hd_journal_keys *keys;
+    struct hd_journal_key_id missing; /* what HD_ENOKEY is about */
 };
 
 /* ---- rows ---- */
@@ -167,6 +170,7 @@ static int read_journal(struct losses *l, const char *dir,
     if (err != HD_OK) {
         return err;
     }
+    hd_journal_reader_use_keys(reader, l->keys);
     err = hd_journal_reader_seek_time(reader, l->since_ns);
     while (err == HD_OK || err == HD_ECORRUPT || err == HD_ENOENT) {
         struct hd_journal_entry entry;
@@ -176,11 +180,20 @@ static int read_journal(struct losses *l, const char *dir,
         }
         l->bad += err == HD_ECORRUPT;
     }
+    l->missing = hd_journal_reader_missing_key(reader);
     hd_journal_reader_close(reader);
     return err == HD_EAGAIN ? HD_OK : err;
 }
 
 /* ---- the command ---- */
+
+static int outcome(const struct losses *l, const char *dir, int err)
+{
+    char why[CON_UNLOCK_WHY];
+    return err == HD_OK ? HD_EXIT_OK
+                        : con_fail(HD_EXIT_STORE, "%s: %s", dir,
+                                   con_unlock_text(err, &l->missing, why));
+}
 
 static int read_ledger(struct losses *l, const struct con_args *args)
 {
@@ -192,9 +205,7 @@ static int read_ledger(struct losses *l, const struct con_args *args)
                         "the group haidang",
                         dir);
     }
-    int err = read_journal(l, dir, take_loss);
-    return err == HD_OK ? HD_EXIT_OK
-                        : con_fail(HD_EXIT_STORE, "%s: %s", dir, hd_err_text(err));
+    return outcome(l, dir, read_journal(l, dir, take_loss));
 }
 
 /* The forwarder may be on another machine; only who names its receipts must have them. */
@@ -209,9 +220,7 @@ static int read_receipts(struct losses *l, const struct con_args *args)
                         "--receipts",
                         dir);
     }
-    int err = read_journal(l, dir, take_receipt);
-    return err == HD_OK ? HD_EXIT_OK
-                        : con_fail(HD_EXIT_STORE, "%s: %s", dir, hd_err_text(err));
+    return outcome(l, dir, read_journal(l, dir, take_receipt));
 }
 
 static int show(struct losses *l, const struct con_args *args)
@@ -270,10 +279,12 @@ int con_run_losses(const struct con_args *args)
     hd_buf_init(&l.text, CON_UNPACK_MAX + 1);
     hd_buf_init(&l.json, 0);
     int code = parse(&l, args) == HD_OK ? HD_EXIT_OK : HD_EXIT_USAGE;
+    code = code != HD_EXIT_OK ? code : con_unlock(args, &l.keys);
     code = code != HD_EXIT_OK ? code : read_ledger(&l, args);
     code = code != HD_EXIT_OK ? code : read_receipts(&l, args);
     code = code != HD_EXIT_OK ? code : show(&l, args);
     free(l.rows.rows);
+    hd_journal_keys_free(l.keys);
     hd_buf_fini(&l.text);
     hd_buf_fini(&l.json);
     return code;

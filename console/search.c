@@ -17,6 +17,7 @@
 
 #include "console/command.h"
 #include "console/out.h"
+#include "console/unlock.h"
 #include "console/values.h"
 #include "console/when.h"
 
@@ -33,6 +34,7 @@ struct search {
     struct hd_buf out, room;
     unsigned jobs;
     uint64_t found, bytes, lost, hard, corrupt;
+    struct hd_journal_keys *keys;
     uint64_t fields_found;
     bool has_decoded;
     bool has_shown, is_full; /* lines; as many as were asked for */
@@ -190,6 +192,13 @@ static void tell_damage(const struct search *s)
     warn(s, s->totals.corrupt + s->corrupt,
          "places of the archive do not verify and were passed over",
          "chỗ trong kho lưu bị hỏng, đã bỏ qua");
+    if (s->totals.locked > 0) {
+        char why[CON_UNLOCK_WHY];
+        (void)con_fail(0, "%" PRIu64 " %s: %s", s->totals.locked,
+                       con_show_say(&s->opts.show, "entries of the archive were not read",
+                                    "mục trong kho lưu không đọc được"),
+                       con_unlock_text(HD_ENOKEY, &s->totals.missing, why));
+    }
     warn(s, s->lost, "lines could not be read", "dòng không đọc được");
     warn(s, s->totals.removed,
          "times entries were missing: removed by retention meanwhile, or lost",
@@ -250,7 +259,7 @@ static int conclude(struct search *s)
         tell_why(s);
     }
     tell_damage(s);
-    if (s->totals.corrupt + s->corrupt + s->lost + s->hard > 0) {
+    if (s->totals.corrupt + s->totals.locked + s->corrupt + s->lost + s->hard > 0) {
         return EXIT_ERROR;
     }
     return s->found > 0 ? EXIT_FOUND : EXIT_NONE;
@@ -262,6 +271,7 @@ static int run(struct search *s)
 {
     const struct con_entries_opts how = {
         .archive = s->opts.archive,
+        .keys = s->keys,
         .since_ns = s->opts.since_ns,
         .until_ns = s->opts.until_ns,
         .jobs = s->jobs,
@@ -375,6 +385,9 @@ static int search(struct search *s, const struct con_args *args)
                         "in the group haidang",
                         s->opts.archive);
     }
+    if (con_unlock(args, &s->keys) != HD_EXIT_OK) {
+        return EXIT_ERROR;
+    }
     int err = run(s);
     if (err != HD_OK) {
         return con_fail(EXIT_ERROR, "%s: %s", s->opts.archive, hd_err_text(err));
@@ -400,6 +413,7 @@ int con_run_search(const struct con_args *args)
     con_where_fini(&s->opts.where);
     con_systems_fini(&s->opts.systems);
     con_pattern_free(s->opts.pattern);
+    hd_journal_keys_free(s->keys);
     con_show_fini(&s->opts.show);
     hd_buf_fini(&s->out);
     hd_buf_fini(&s->room);

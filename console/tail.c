@@ -17,12 +17,14 @@
 #include "console/cut.h"
 #include "console/filter.h"
 #include "console/show.h"
+#include "console/unlock.h"
 #include "console/unpack.h"
 
 #define DEFAULT_DIR "/var/lib/haidang/correlator/alerts"
 
 struct tail {
     struct hd_journal_reader *reader;
+    struct hd_journal_keys *keys;
     struct con_filter filter;
     struct con_show show;
     bool as_json;
@@ -163,8 +165,13 @@ static int run(struct tail *t, const struct con_args *args)
             "group haidang",
             dir);
     }
+    int code = con_unlock(args, &t->keys);
+    if (code != HD_EXIT_OK) {
+        return code;
+    }
     int err = hd_journal_reader_open(dir, NULL, &t->reader);
     if (err == 0) {
+        hd_journal_reader_use_keys(t->reader, t->keys);
         err = seek(t, args);
     }
     if (err == HD_EINVAL) {
@@ -175,7 +182,9 @@ static int run(struct tail *t, const struct con_args *args)
         err = con_args_flag(args, "no-follow") ? HD_OK : follow(t);
     }
     if (err != 0 && err != HD_ECLOSED) {
-        return con_fail(HD_EXIT_STORE, "%s: %s", dir, hd_err_text(err));
+        char why[CON_UNLOCK_WHY];
+        return con_fail(HD_EXIT_STORE, "%s: %s", dir,
+                        con_unlock_text_of(err, t->reader, why));
     }
     return HD_EXIT_OK;
 }
@@ -195,6 +204,7 @@ int con_run_tail(const struct con_args *args)
     if (t.reader != NULL) {
         hd_journal_reader_close(t.reader);
     }
+    hd_journal_keys_free(t.keys);
     con_show_fini(&t.show);
     con_filter_fini(&t.filter);
     hd_buf_fini(&t.out);

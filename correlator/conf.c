@@ -189,6 +189,10 @@ static const char *const write_once_names[] = {
          .def = "0s",                                                                    \
          .help = "Nothing younger is removed, whatever else says so: when there is no "  \
                  "room, what comes is refused. 0s = no such age."},                      \
+        {.key = "encryption_key",                                                        \
+         .type = HD_CONF_STRING,                                                         \
+         AT_J(encryption_key),                                                           \
+         .help = HD_ENCRYPTION_KEY_HELP},                                                \
     {                                                                                    \
         0                                                                                \
     }
@@ -634,6 +638,7 @@ static const struct hd_conf_item items[] = {
          "archive, of the alerts and of the losses are signed; made when missing, its "
          "public half "
          "beside it in FILE.pub. Default: seal.key in state_dir."},
+    HD_JOURNAL_KEYS_CONF_ITEM(struct cor_conf, journal_keys),
     {.key = "status",
      .type = HD_CONF_STRING,
      AT(status),

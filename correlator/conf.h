@@ -8,6 +8,7 @@
 
 struct cor_conf_journal {
     char *dir;
+    char *encryption_key; /* NULL: it is not encrypted */
     uint64_t segment, retain_bytes, max_bytes, reserve;
     int64_t segment_age, retain_age;
     bool retain_unread;
@@ -23,6 +24,7 @@ struct cor_conf {
     size_t n_listen;
     char *state_dir;
     char *seal_key; /* NULL: in state_dir */
+    char *journal_keys;
     char *status;
     struct cor_conf_tls {
         char *cert, *key, *ca, *crl;

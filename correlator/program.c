@@ -67,6 +67,7 @@ void cor_program_free(struct cor_program *p)
     hd_tls_free(p->tls);
     hd_sign_key_free(p->seal_key);
     cor_canary_keys_free(p->canary_keys);
+    hd_journal_keys_free(p->keys);
     free(p->snapshot);
     free(p->memory);
     free(p->sources);
@@ -113,24 +114,45 @@ static int load_canary_keys(struct cor_program *p, const struct cor_conf *conf,
                                       &p->canary_keys);
 }
 
+static int load_keys(struct cor_program *p, const struct cor_conf *conf,
+                     struct hd_diags *diags)
+{
+    char why[256] = "";
+    struct hd_journal_key_use uses[] = {
+        {.setting = "archive.encryption_key", .where = conf->archive.encryption_key},
+        {.setting = "alerts.encryption_key", .where = conf->alerts.encryption_key},
+        {.setting = "losses.encryption_key", .where = conf->losses.encryption_key}};
+    int err = hd_journal_keys_open(conf->journal_keys, uses,
+                                   sizeof(uses) / sizeof(uses[0]), &p->keys, why);
+    if (err != HD_OK) {
+        hd_diag_error(diags, NULL, 0, 0, "%s", why);
+    }
+    p->archive_key = uses[0].key;
+    p->alerts_key = uses[1].key;
+    p->losses_key = uses[2].key;
+    return err;
+}
+
 int cor_program_load(struct cor_program *p, const struct cor_conf *conf,
                      struct hd_diags *diags)
 {
     int tls = load_tls(p, conf, diags);
+    int unlocked = load_keys(p, conf, diags);
     int rules = cor_load_rules(conf, &p->loaded.set, diags);
     int enrich = cor_load_enrich(conf, &p->loaded.enrich, diags);
     int retention = check_retention(conf, diags);
     int keys = load_canary_keys(p, conf, diags);
     p->rules_loaded_ns = hd_clock_wall_ns();
     return rules != HD_OK || enrich != HD_OK || retention != HD_OK ? HD_EXIT_CONFIG
-           : tls != HD_OK || keys != HD_OK                         ? HD_EXIT_CERT
+           : tls != HD_OK || keys != HD_OK || unlocked != HD_OK    ? HD_EXIT_CERT
                                                                    : HD_EXIT_OK;
 }
 
 /* ---- start ---- */
 
 static struct hd_journal_opts journal_opts(const struct cor_program *p,
-                                           const struct cor_conf_journal *conf)
+                                           const struct cor_conf_journal *conf,
+                                           const struct hd_journal_key *key)
 {
     return (struct hd_journal_opts){.dir = conf->dir,
                                     .segment_bytes = conf->segment,
@@ -142,7 +164,9 @@ static struct hd_journal_opts journal_opts(const struct cor_program *p,
                                     .reserve_bytes = conf->reserve,
                                     .retain_min_ns = conf->write_once_min,
                                     .retain_unread = conf->retain_unread,
-                                    .seal_key = p->seal_key};
+                                    .seal_key = p->seal_key,
+                                    .keys = p->keys,
+                                    .key = key};
 }
 
 static char *in_state_dir(const struct cor_program *p, const char *name)
@@ -181,7 +205,7 @@ static int open_state_dir(struct cor_program *p, char why[256])
 
 static int open_losses(struct cor_program *p, char why[256])
 {
-    struct hd_journal_opts opts = journal_opts(p, &p->conf->losses);
+    struct hd_journal_opts opts = journal_opts(p, &p->conf->losses, p->losses_key);
     char *dir = in_state_dir(p, LOSSES);
     opts.dir = opts.dir == NULL ? dir : opts.dir;
     int err = opts.dir == NULL ? HD_ENOMEM : cor_losses_open(&opts, &p->losses, why);
@@ -211,7 +235,7 @@ static int open_intake(struct cor_program *p, char why[256])
         .handshakes_per_address = (uint32_t)conf->handshakes_per_address,
         .memory = conf->memory,
         .idle_ms = (uint64_t)(conf->idle_timeout / HD_NS_PER_MS),
-        .archive = journal_opts(p, &p->conf->archive),
+        .archive = journal_opts(p, &p->conf->archive, p->archive_key),
         .snapshot = p->snapshot,
         .losses = p->losses,
     };
@@ -222,7 +246,7 @@ static int open_state(struct cor_program *p, char why[256])
 {
     const struct cor_conf_suppress *sup = &p->conf->suppress;
     struct cor_state_opts opts = {
-        .alerts = journal_opts(p, &p->conf->alerts),
+        .alerts = journal_opts(p, &p->conf->alerts, p->alerts_key),
         .losses = p->losses,
         .remember = (uint32_t)p->conf->detect.remember,
         .suppress = {.entries = (uint32_t)sup->entries},
@@ -303,6 +327,7 @@ static int open_retention(struct cor_program *p)
     const struct cor_expire_opts opts = {.loop = p->loop,
                                          .file = conf->retention,
                                          .dir = conf->dir,
+                                         .keys = p->keys,
                                          .every_ns = conf->retention_every,
                                          .release = on_expired,
                                          .ctx = p};
@@ -377,7 +402,8 @@ static int open_detectors(struct cor_program *p, char why[256])
     struct cor_detector_opts opts = {.count = (unsigned)p->conf->detect.threads,
                                      .archive_dir = p->conf->archive.dir,
                                      .warm_up_ns = p->conf->detect.warm_up,
-                                     .canary_keys = p->canary_keys};
+                                     .canary_keys = p->canary_keys,
+                                     .keys = p->keys};
     for (; opts.index < opts.count; opts.index++) {
         struct cor_detector *d = NULL;
         opts.has_start = cor_state_resume(p->state, opts.index, &opts.start);

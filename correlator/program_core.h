@@ -38,6 +38,8 @@ struct cor_program {
     struct hd_tls *tls;
     struct hd_sign_key *seal_key;
     struct cor_canary_keys *canary_keys; /* NULL: no line is a canary */
+    struct hd_journal_keys *keys;        /* of what is encrypted */
+    const struct hd_journal_key *archive_key, *alerts_key, *losses_key;
     struct cor_loaded loaded;
     int64_t started_ns, rules_loaded_ns;
     struct cor_losses *losses;

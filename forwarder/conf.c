@@ -213,6 +213,10 @@ static const struct hd_conf_item receipts_items[] = {
      AT_RCP(reserve),
      .def = "64MiB",
      .help = "Keep so much of the disk free; sending stops below."},
+    {.key = "encryption_key",
+     .type = HD_CONF_STRING,
+     AT_RCP(encryption_key),
+     .help = HD_ENCRYPTION_KEY_HELP},
     {0}};
 
 static const struct hd_conf_item timestamp_items[] = {
@@ -297,6 +301,7 @@ static const struct hd_conf_item items[] = {
          "Ed25519 key (PEM, readable by its owner only) with which sealed files of the "
          "receipts are signed; made when missing, its public half beside it in "
          "FILE.pub. Default: seal.key in state_dir."},
+    HD_JOURNAL_KEYS_CONF_ITEM(struct fwd_conf, journal_keys),
     {.key = "status",
      .type = HD_CONF_STRING,
      AT(status),

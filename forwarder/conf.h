@@ -36,6 +36,7 @@ struct fwd_conf_destination {
 };
 
 struct fwd_conf_receipts {
+    char *encryption_key; /* NULL: they are not encrypted */
     int64_t keep, segment_age;
     uint64_t max_bytes, reserve;
 };
@@ -52,6 +53,7 @@ struct fwd_conf {
     struct hd_log_conf log;
     char *alerts, *state_dir, *status;
     char *seal_key; /* NULL: in state_dir */
+    char *journal_keys;
     char **accept_unofficial_profile;
     size_t n_accept_unofficial_profile;
     struct fwd_conf_receipts receipts;

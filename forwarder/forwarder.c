@@ -28,6 +28,8 @@ struct fwd_program {
     const struct fwd_conf *conf;
     uv_loop_t *loop;
     struct hd_sign_key *seal_key;
+    struct hd_journal_keys *keys; /* of alerts and receipts */
+    const struct hd_journal_key *receipts_key;
     struct fwd_receipts *receipts;
     struct fwd_http *http;
     struct fwd_stamps *stamps; /* NULL: there is no authority */
@@ -61,6 +63,29 @@ static void free_setups(struct fwd_setup **setups, size_t n)
     free(setups);
 }
 
+static int load_keys(const struct fwd_conf *conf, struct hd_journal_keys **keys,
+                     const struct hd_journal_key **receipts, char why[256])
+{
+    struct hd_journal_key_use use = {.setting = "receipts.encryption_key",
+                                     .where = conf->receipts.encryption_key};
+    int err = hd_journal_keys_open(conf->journal_keys, &use, 1, keys, why);
+    *receipts = use.key;
+    return err == HD_OK ? HD_EXIT_OK : HD_EXIT_CERT;
+}
+
+static int check_keys(const struct fwd_conf *conf, struct hd_diags *diags)
+{
+    char why[256] = "";
+    struct hd_journal_keys *keys = NULL;
+    const struct hd_journal_key *key = NULL;
+    int code = load_keys(conf, &keys, &key, why);
+    hd_journal_keys_free(keys);
+    if (code != HD_EXIT_OK) {
+        hd_diag_error(diags, NULL, 0, 0, "%s", why);
+    }
+    return code;
+}
+
 int fwd_program_check(const struct fwd_conf *conf, struct hd_diags *diags)
 {
     struct fwd_setup **setups = calloc(conf->n_destinations + 1, sizeof(*setups));
@@ -74,7 +99,8 @@ int fwd_program_check(const struct fwd_conf *conf, struct hd_diags *diags)
         int stamps = fwd_stamps_check(&conf->timestamp, diags);
         code = code == HD_EXIT_OK ? stamps : code;
     }
-    return code;
+    int keys = check_keys(conf, diags);
+    return code == HD_EXIT_OK ? keys : code;
 }
 
 /* ---- status ---- */
@@ -208,7 +234,9 @@ static int open_receipts(struct fwd_program *program, char why[256])
                     .retain_ns = conf->receipts.keep,
                     .max_bytes = conf->receipts.max_bytes,
                     .reserve_bytes = conf->receipts.reserve,
-                    .seal_key = program->seal_key},
+                    .seal_key = program->seal_key,
+                    .keys = program->keys,
+                    .key = program->receipts_key},
         .loop = program->loop,
     };
     int err = fwd_receipts_open(&opts, &program->receipts, why);
@@ -221,6 +249,7 @@ static void part_gone(void *ctx)
     struct fwd_program *program = ctx;
     if (--program->n_open == 0) {
         hd_sign_key_free(program->seal_key);
+        hd_journal_keys_free(program->keys);
         free(program->destinations);
         free(program);
     }
@@ -232,6 +261,7 @@ static int open_destinations(struct fwd_program *program, struct fwd_setup **set
 {
     const struct fwd_destination_opts opts = {.loop = program->loop,
                                               .alerts_dir = program->conf->alerts,
+                                              .keys = program->keys,
                                               .http = program->http,
                                               .receipts = program->receipts,
                                               .freed = part_gone,
@@ -294,6 +324,9 @@ static int open_status(struct fwd_program *program, char why[256])
 static int open_all(struct fwd_program *program, struct fwd_setup **setups, char why[256])
 {
     int code = open_key(program, why);
+    if (code == HD_EXIT_OK) {
+        code = load_keys(program->conf, &program->keys, &program->receipts_key, why);
+    }
     if (code == HD_EXIT_OK) {
         code = open_receipts(program, why);
     }

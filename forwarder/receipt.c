@@ -149,13 +149,15 @@ static int tail_read_all(struct fwd_receipts *receipts, struct hd_journal_reader
     }
 }
 
-static int tail_read(struct fwd_receipts *receipts, const char *dir, uint64_t next_index)
+static int tail_read(struct fwd_receipts *receipts, const struct hd_journal_opts *opts,
+                     uint64_t next_index)
 {
     struct hd_journal_reader *reader = NULL;
-    int err = hd_journal_reader_open(dir, NULL, &reader);
+    int err = hd_journal_reader_open(opts->dir, NULL, &reader);
     if (err != HD_OK) {
         return err;
     }
+    hd_journal_reader_use_keys(reader, opts->keys);
     if (next_index > FWD_RECEIPTS_TAIL) {
         const struct hd_journal_cursor cursor = {.index = next_index - FWD_RECEIPTS_TAIL};
         err = hd_journal_reader_seek(reader, &cursor);
@@ -289,7 +291,7 @@ int fwd_receipts_open(const struct fwd_receipts_opts *opts, struct fwd_receipts 
                HD_KV_UINT("torn_bytes", recovery.torn_bytes),
                HD_KV_UINT("damaged_bytes", recovery.damaged_bytes));
     }
-    err = tail_read(receipts, opts->journal.dir, recovery.next_index);
+    err = tail_read(receipts, &opts->journal, recovery.next_index);
     if (err != HD_OK) {
         (void)snprintf(why, WHY_MAX, "receipts %.180s: %s", opts->journal.dir,
                        hd_err_text(err));

@@ -197,14 +197,13 @@ static int pass_damage(struct hd_check *c, uint64_t *at, uint64_t *index)
     return HD_OK;
 }
 
-/* What is encrypted, where there is its key. */
-static int check_content(struct hd_check *c, const struct hd_jitem *item, uint64_t at)
+/* Decrypts what is encrypted, where there is its key. */
+static int check_content(struct hd_check *c, struct hd_jfmt_entry *head, uint64_t at)
 {
-    struct hd_jfmt_entry head = item->head;
-    if (!hd_jfmt_is_box(head.entry.payload)) {
+    if (!hd_jfmt_is_box(head->entry.payload)) {
         return HD_OK;
     }
-    int err = hd_jcrypt_open(&c->crypt, c->opts.secrets, &c->scan.uuid, &head);
+    int err = hd_jcrypt_open(&c->crypt, c->opts.secrets, &c->scan.uuid, head);
     c->seg->encrypted++;
     if (err == HD_ENOKEY) {
         c->seg->locked++;
@@ -214,10 +213,10 @@ static int check_content(struct hd_check *c, const struct hd_jitem *item, uint64
     if (err == HD_ECORRUPT || err == HD_EVERSION) {
         tell(c,
              (struct hd_check_finding){.problem = HD_CHECK_CONTENT,
-                                       .index = head.entry.index,
+                                       .index = head->entry.index,
                                        .offset = at,
-                                       .bytes = item->size},
-             "entry %llu cannot be decrypted: %s", (unsigned long long)head.entry.index,
+                                       .bytes = head->entry.stored},
+             "entry %llu cannot be decrypted: %s", (unsigned long long)head->entry.index,
              err == HD_ECORRUPT ? "it is not what was encrypted" : hd_err_text(err));
         return HD_OK;
     }
@@ -227,20 +226,21 @@ static int check_content(struct hd_check *c, const struct hd_jitem *item, uint64
 static int take_entry(struct hd_check *c, const struct hd_jitem *item, uint64_t *at,
                       uint64_t *index)
 {
+    struct hd_jfmt_entry head = item->head;
     struct hd_slice bytes;
-    expect(c, *index, item->head.entry.index);
-    count_entry(c->seg, &item->head.entry);
-    int err = check_content(c, item, *at);
+    expect(c, *index, head.entry.index);
+    count_entry(c->seg, &head.entry);
+    int err = check_content(c, &head, *at);
+    if (err == HD_OK && c->opts.entry != NULL) {
+        err = hd_jscan_view(&c->scan, *at, (size_t)item->size, &bytes);
+        err = err == HD_OK ? c->opts.entry(c->opts.ctx, &head.entry, bytes) : err;
+    }
     if (err != HD_OK) {
         return err;
     }
-    if (c->opts.entry != NULL) {
-        err = hd_jscan_view(&c->scan, *at, (size_t)item->size, &bytes);
-        err = err == HD_OK ? c->opts.entry(c->opts.ctx, &item->head.entry, bytes) : err;
-    }
-    *index = item->head.entry.index + 1;
+    *index = head.entry.index + 1;
     *at += item->size;
-    return err;
+    return HD_OK;
 }
 
 /* Behind the last entry. */

@@ -190,8 +190,8 @@ int hd_journal_copy_entry(struct hd_journal_copy *copy,
                           const struct hd_journal_entry *entry, struct hd_slice bytes)
 {
     struct hd_jfmt_box box;
-    if (hd_jfmt_is_box(entry->payload) &&
-        hd_jfmt_box_decode(entry->payload, &box) == HD_OK) {
+    struct hd_slice payload = hd_slice_from(bytes, HD_JFMT_ENTRY_LEN + entry->meta.len);
+    if (hd_jfmt_is_box(payload) && hd_jfmt_box_decode(payload, &box) == HD_OK) {
         copy->header.key = box.key;
     }
     hd_jfmt_footer_count(&copy->footer, entry, copy->tail);

@@ -243,6 +243,64 @@ int hd_journal_keys_load_dir(struct hd_journal_keys *keys, const char *dir, char
     return hd_fs_each(dir, load_one, &l);
 }
 
+/* ---- of a program ---- */
+
+static const char *text_of(int err)
+{
+    switch (err) {
+    case HD_EPARSE:
+        return "it is no key: 32 bytes, or 64 hex digits";
+    case HD_EACCES:
+        return "it cannot be read, or others than its owner may read it, too";
+    case HD_EINVAL:
+        return "give an absolute path, or credential:NAME";
+    default:
+        return hd_err_text(err);
+    }
+}
+
+static int open_use(struct hd_journal_keys *keys, struct hd_journal_key_use *use,
+                    char why[256])
+{
+    use->key = NULL;
+    if (use->where == NULL) {
+        return HD_OK;
+    }
+    struct hd_slice where = hd_slice_str(use->where);
+    bool is_place = hd_slice_starts(where, HD_SLICE("/")) ||
+                    hd_slice_starts(where, HD_SLICE(CREDENTIAL));
+    int err = is_place ? hd_journal_keys_load(keys, use->where, &use->key) : HD_EINVAL;
+    if (err != HD_OK) {
+        (void)snprintf(why, 256, "%s %.120s: %s", use->setting, use->where, text_of(err));
+    }
+    return err;
+}
+
+int hd_journal_keys_open(const char *dir, struct hd_journal_key_use *uses, size_t n,
+                         struct hd_journal_keys **out, char why[256])
+{
+    struct hd_journal_keys *keys = NULL;
+    char bad[256];
+    int err = hd_journal_keys_new(&keys);
+    (void)snprintf(why, 256, "%s", hd_err_text(err));
+    for (size_t i = 0; err == HD_OK && i < n; i++) {
+        err = open_use(keys, &uses[i], why);
+    }
+    if (err == HD_OK && dir != NULL) {
+        err = hd_journal_keys_load_dir(keys, dir, bad);
+        if (err != HD_OK) {
+            (void)snprintf(why, 256, "journal_keys %.100s/%.60s: %s", dir, bad,
+                           text_of(err));
+        }
+    }
+    if (err != HD_OK) {
+        hd_journal_keys_free(keys);
+        return err;
+    }
+    *out = keys;
+    return HD_OK;
+}
+
 int hd_journal_key_make(const char *path, struct hd_journal_key_id *id)
 {
     uint8_t secret[HD_JOURNAL_KEY_LEN];

@@ -34,7 +34,8 @@ struct retain_conf {
 
 struct hd_retain {
     struct retain_conf conf;
-    struct hd_inventory *inventory; /* NULL: none */
+    struct hd_inventory *inventory;     /* NULL: none */
+    const struct hd_journal_keys *keys; /* borrowed; NULL: none */
     int64_t longest;
 };
 
@@ -381,12 +382,20 @@ static int walk_on(struct walk *w)
     return HD_OK;
 }
 
+void hd_retain_use_keys(struct hd_retain *r, const struct hd_journal_keys *keys)
+{
+    r->keys = keys;
+}
+
 int hd_retain_expired(const struct hd_retain *r, const char *dir, int64_t now_ns,
                       const atomic_bool *stop, uint64_t *index)
 {
     struct walk w = {.retain = r, .now_ns = now_ns};
     int err = hd_batch_reader_new(&w.batch);
     err = err == HD_OK ? hd_journal_reader_open(dir, NULL, &w.reader) : err;
+    if (err == HD_OK) {
+        hd_journal_reader_use_keys(w.reader, r->keys);
+    }
     while (err == HD_OK && (stop == NULL || !atomic_load(stop))) {
         err = walk_on(&w);
     }

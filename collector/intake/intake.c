@@ -521,7 +521,9 @@ static int open_spool(struct col_intake *in, uint64_t *next_index, char why[256]
                             .segment_bytes = conf->spool_segment,
                             .retain_bytes = 1, /* what every reader has read may go */
                             .max_bytes = conf->spool_max,
-                            .reserve_bytes = conf->spool_reserve},
+                            .reserve_bytes = conf->spool_reserve,
+                            .keys = in->opts.keys,
+                            .key = in->opts.key},
                 .loop = in->opts.loop,
                 .on_durable = on_durable,
                 .ctx = in},
@@ -591,7 +593,8 @@ static int init_parts(struct col_intake *in, char why[256])
     }
     err = err == HD_OK ? open_spool(in, &next_index, why) : err;
     if (err == HD_OK) {
-        err = col_recover(conf->state_dir, next_index, &in->durable, in->marks, why);
+        err = col_recover(conf->state_dir, in->opts.keys, next_index, &in->durable,
+                          in->marks, why);
     }
     if (err == HD_OK) {
         err = hd_batch_builder_new(in->opts.agent, in->durable.boot,
@@ -687,6 +690,7 @@ void col_intake_status(const struct col_intake *in, struct col_intake_status *ou
 {
     *out = (struct col_intake_status){.boot = in->durable.boot,
                                       .spool_dir = in->spool_dir,
+                                      .spool_keys = in->opts.keys,
                                       .last_spooled = in->durable.last,
                                       .last_given = in->next_seq - 1,
                                       .last_acked = in->durable.acked,

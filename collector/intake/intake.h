@@ -30,6 +30,8 @@ struct col_intake_opts {
     uv_loop_t *loop;
     const struct col_conf *conf; /* borrowed for the intake's life */
     const char *agent;
+    const struct hd_journal_keys *keys; /* of the spool, borrowed; NULL: none */
+    const struct hd_journal_key *key;   /* which it is encrypted with; NULL: with none */
     const struct col_intake_ops *ops;
     void *ctx;
 };
@@ -65,6 +67,7 @@ void col_intake_trim(struct col_intake *in);
 struct col_intake_status {
     const char *boot;
     const char *spool_dir;
+    const struct hd_journal_keys *spool_keys;
     uint64_t last_spooled;  /* sequence; 0 = none in this boot */
     uint64_t last_given;    /* >= last_spooled: of the newest closed batch */
     uint64_t last_acked;    /* as the state file says */

@@ -205,8 +205,9 @@ static int settle_boot(const char *state_dir, struct hd_journal_reader *reader,
     return write_boot(state_dir, state->boot, why);
 }
 
-int col_recover(const char *state_dir, uint64_t next_index, struct col_state *state,
-                struct col_marks *marks, char why[256])
+int col_recover(const char *state_dir, const struct hd_journal_keys *keys,
+                uint64_t next_index, struct col_state *state, struct col_marks *marks,
+                char why[256])
 {
     char spool[COL_STATE_PATH_MAX];
     struct hd_journal_reader *reader = NULL;
@@ -218,7 +219,10 @@ int col_recover(const char *state_dir, uint64_t next_index, struct col_state *st
     path_of(spool, state_dir, COL_STATE_SPOOL);
     uint64_t covered = state->index;
     err = hd_journal_reader_open(spool, NULL, &reader);
-    err = err == HD_OK ? replay_spool(reader, &r) : err;
+    if (err == HD_OK) {
+        hd_journal_reader_use_keys(reader, keys);
+        err = replay_spool(reader, &r);
+    }
     if (err != HD_OK) {
         (void)snprintf(why, 256, "%.180s: %s", spool, hd_err_text(err));
     } else {

@@ -11,5 +11,6 @@
 /* The spool's writer is open (its torn tail is cut); next_index is what it found. A spool
  * that was removed gets a new boot id, because sequences cannot go on. `why` for people.
  */
-int col_recover(const char *state_dir, uint64_t next_index, struct col_state *state,
-                struct col_marks *marks, char why[256]) HD_MUST_USE;
+int col_recover(const char *state_dir, const struct hd_journal_keys *keys,
+                uint64_t next_index, struct col_state *state, struct col_marks *marks,
+                char why[256]) HD_MUST_USE;

@@ -23,6 +23,7 @@ int col_feed_open(struct col_feed *feed, struct hd_owner *owner, uv_loop_t *loop
     int err = hd_journal_reader_open(status.spool_dir, READER_NAME, &feed->reader);
     if (err == HD_OK) {
         uint64_t first;
+        hd_journal_reader_use_keys(feed->reader, status.spool_keys);
         hd_journal_reader_tell(feed->reader, &feed->acked);
         feed->saved = feed->acked;
         (void)col_feed_oldest_ns(feed, &first);

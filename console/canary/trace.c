@@ -14,6 +14,7 @@
 #include <haidang/alert.h>
 #include <haidang/batch.h>
 
+#include "console/unlock.h"
 #include "console/unpack.h"
 
 #define ARCHIVE_DIR  "/var/lib/haidang/correlator/archive"
@@ -23,6 +24,7 @@
 enum journal { ARCHIVE, ALERTS, RECEIPTS };
 
 struct con_canary_trace {
+    struct hd_journal_keys *keys; /* of what is encrypted */
     struct con_canary_plan *plan;
     struct hd_journal_reader *readers[CON_CANARY_JOURNALS]; /* NULL: not looked at */
     struct hd_batch_reader *batch;
@@ -224,7 +226,10 @@ static int open_journal(struct con_canary_trace *t, const struct con_args *args,
                         which == RECEIPTS ? ", or say --no-receipts" : "");
     }
     int err = hd_journal_reader_open(dir, NULL, &t->readers[which]);
-    err = err != HD_OK ? err : hd_journal_reader_seek_end(t->readers[which]);
+    if (err == HD_OK) {
+        hd_journal_reader_use_keys(t->readers[which], t->keys);
+        err = hd_journal_reader_seek_end(t->readers[which]);
+    }
     return err == HD_OK ? HD_EXIT_OK
                         : con_fail(HD_EXIT_STORE, "%s: %s", dir, hd_err_text(err));
 }
@@ -238,7 +243,8 @@ int con_canary_trace_new(const struct con_args *args, struct con_canary_plan *pl
         return con_fail(HD_EXIT_RUNTIME, "out of memory");
     }
     t->plan = plan;
-    int code = open_journal(t, args, ARCHIVE);
+    int code = con_unlock(args, &t->keys);
+    code = code != HD_EXIT_OK ? code : open_journal(t, args, ARCHIVE);
     code = code != HD_EXIT_OK ? code : open_journal(t, args, ALERTS);
     if (code == HD_EXIT_OK && !con_args_flag(args, "no-receipts")) {
         code = open_journal(t, args, RECEIPTS);
@@ -262,5 +268,6 @@ void con_canary_trace_free(struct con_canary_trace *t)
         }
     }
     hd_batch_reader_free(t->batch);
+    hd_journal_keys_free(t->keys);
     free(t);
 }

@@ -71,12 +71,16 @@ static int run(struct scan *scan)
     if (err != HD_OK) {
         return err;
     }
+    hd_journal_reader_use_keys(reader, scan->find->keys);
     if (scan->since_ns > INT64_MIN) {
         err = hd_journal_reader_seek_time(reader, scan->since_ns);
     }
     con_progress_begin(&scan->find->progress);
     err = err == HD_OK ? look(scan, reader) : err;
     con_progress_end(&scan->find->progress);
+    if (err == HD_ENOKEY) {
+        scan->find->missing = hd_journal_reader_missing_key(reader);
+    }
     hd_journal_reader_close(reader);
     if (err == HD_ELIMIT) {
         scan->find->has_more = true;

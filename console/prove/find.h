@@ -9,9 +9,11 @@
 
 struct con_find {
     const char *dir[CON_CHAIN_JOURNALS];
-    int64_t since_ns, until_ns; /* of the archive, when lines were received */
-    const char *host;           /* of a line that is sought; NULL = any */
-    struct con_chain *chain;    /* borrowed; what is found goes here */
+    const struct hd_journal_keys *keys; /* borrowed; NULL: none */
+    struct hd_journal_key_id missing;   /* what the last HD_ENOKEY was about */
+    int64_t since_ns, until_ns;         /* of the archive, when lines were received */
+    const char *host;                   /* of a line that is sought; NULL = any */
+    struct con_chain *chain;            /* borrowed; what is found goes here */
     struct con_chain_reader reader;
     struct con_progress progress;
     uint64_t looked_at;  /* entries of the archive */
@@ -19,7 +21,8 @@ struct con_find {
     bool has_more;       /* a CON_CHAIN_*_MAX was reached */
 };
 
-/* All: HD_OK also when nothing was found. HD_ENOENT, HD_EACCES: of a directory. */
+/* All: HD_OK also when nothing was found. HD_ENOENT, HD_EACCES: of a directory.
+ * HD_ENOKEY: of an entry that may be one of those sought. */
 
 /* {"agent","seq"} and, where known, "boot": one of them or more. */
 int con_find_events(struct con_find *find, const json_t *wanted) HD_MUST_USE;

@@ -20,6 +20,7 @@
 #include "console/prove/find.h"
 #include "console/prove/manifest.h"
 #include "console/prove/show.h"
+#include "console/unlock.h"
 #include "console/when.h"
 
 #define STATE    "/var/lib/haidang/"
@@ -28,6 +29,8 @@
 struct prove {
     struct con_chain chain;
     struct con_find find;
+    struct hd_journal_keys *secrets;
+    char why[CON_CHAIN_JOURNALS][CON_UNLOCK_WHY];
     struct con_segments *segments;
     struct con_archive_keys keys;
     struct con_prove_view view;
@@ -163,8 +166,8 @@ static int find_evidence(struct prove *p)
  */
 static int or_unread(struct prove *p, enum con_chain_journal journal, int err)
 {
-    if (err == HD_ENOENT || err == HD_EACCES) {
-        p->view.unread[journal] = hd_err_text(err);
+    if (err == HD_ENOENT || err == HD_EACCES || err == HD_ENOKEY) {
+        p->view.unread[journal] = con_unlock_text(err, &p->find.missing, p->why[journal]);
         err = HD_OK;
     }
     return err;
@@ -358,6 +361,7 @@ static int run(struct prove *p, const struct con_args *args)
 {
     const char *what = args->operands[0];
     const char *path = con_args_value(args, "bundle");
+    char why[CON_UNLOCK_WHY];
     int err = find_all(p, what);
     if (err == HD_EINVAL) {
         return HD_EXIT_USAGE;
@@ -374,7 +378,7 @@ static int run(struct prove *p, const struct con_args *args)
         return con_fail(HD_EXIT_STORE,
                         "the journals cannot be read: %s; name them with --archive, "
                         "--alerts and --receipts, and be in the group haidang",
-                        hd_err_text(err));
+                        con_unlock_text(err, &p->find.missing, why));
     }
     int code = report(p, args);
     return code == HD_EXIT_OK && path != NULL ? bundle(p, path) : code;
@@ -391,6 +395,7 @@ static void prove_free(struct prove *p)
     con_chain_reader_fini(&p->find.reader);
     con_chain_fini(&p->chain);
     con_archive_keys_free(&p->keys);
+    hd_journal_keys_free(p->secrets);
 }
 
 int con_run_prove(const struct con_args *args)
@@ -408,6 +413,8 @@ int con_run_prove(const struct con_args *args)
     p.view.segments = p.segments;
     if (con_show_init(&show, args) == HD_OK && parse(&p, args) == HD_OK) {
         code = con_archive_keys_load(&p.keys, args);
+        code = code == HD_EXIT_OK ? con_unlock(args, &p.secrets) : code;
+        p.find.keys = p.secrets;
         key_try(&p.keys, STATE "correlator/seal.key.pub");
         key_try(&p.keys, STATE "forwarder/seal.key.pub");
         code = code == HD_EXIT_OK ? run(&p, args) : code;

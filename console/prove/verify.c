@@ -21,6 +21,7 @@
 #include "console/prove/bundle.h"
 #include "console/prove/manifest.h"
 #include "console/prove/show.h"
+#include "console/unlock.h"
 
 #define REQUEST_MAX ((size_t)16 << 20)
 
@@ -32,6 +33,7 @@ struct verify {
     struct con_segments *segments;
     struct con_archive_keys keys;
     struct con_archive_stamps stamps;
+    struct hd_journal_keys *secrets; /* of what is encrypted */
     struct con_prove_view view;
     struct hd_buf manifest;
     json_t *links; /* [{"link","holds","why"}] */
@@ -194,7 +196,9 @@ static void check_entry(struct verify *v, enum con_chain_journal journal,
     if (segment == NULL || segment->part.fd < 0) {
         return; /* told already */
     }
+    char why[CON_UNLOCK_WHY];
     struct hd_journal_part part = segment->part;
+    part.keys = v->secrets;
     hd_buf_init(&room, HD_JOURNAL_META_MAX + HD_JOURNAL_PAYLOAD_MAX);
     int err =
         hd_journal_part_entry(&part, con_chain_number(said, "offset"), &room, &entry);
@@ -207,7 +211,7 @@ static void check_entry(struct verify *v, enum con_chain_journal journal,
         link_add(v, what, false,
                  say(v, "what the manifest says is not there:",
                      "không có điều mà bản kê nói:"),
-                 hd_err_text(err));
+                 con_unlock_text(err, &part.missing, why));
     }
 }
 
@@ -557,6 +561,7 @@ static void verify_fini(struct verify *v)
     con_chain_fini(&v->chain);
     con_chain_reader_fini(&v->reader);
     con_archive_keys_free(&v->keys);
+    hd_journal_keys_free(v->secrets);
 }
 
 int con_run_verify(const struct con_args *args)
@@ -575,6 +580,7 @@ int con_run_verify(const struct con_args *args)
         code = con_fail(HD_EXIT_USAGE, "verify: --key is missing: the public keys of the "
                                        "nodes whose segments are in the bundle");
     }
+    code = code == HD_EXIT_OK ? con_unlock(args, &v.secrets) : code;
     code = code == HD_EXIT_OK ? run(&v, args) : code;
     verify_fini(&v);
     con_show_fini(&show);

@@ -19,6 +19,7 @@
 #include "console/rules/load.h"
 #include "console/rules/seen.h"
 #include "console/rules/steps.h"
+#include "console/unlock.h"
 
 #define SOURCES_SHOWN 20U
 #define TACTICS_MAX   64U
@@ -386,16 +387,24 @@ static int look(struct coverage *c, const struct con_args *args)
     if (archive == NULL) {
         return HD_EXIT_OK;
     }
+    struct hd_journal_keys *keys = NULL;
+    int code = con_unlock(args, &keys);
+    if (code != HD_EXIT_OK) {
+        return code;
+    }
+    c->seen.keys = keys;
     int err = access(archive, R_OK | X_OK) == 0
                   ? con_seen_archive(&c->seen, archive, hd_clock_wall_ns() - back)
                   : hd_err_from_errno(errno);
+    hd_journal_keys_free(keys);
     if (c->seen.unreadable > 0) {
         (void)fprintf(stderr, "haidang: %" PRIu64 " entries of %s cannot be read\n",
                       c->seen.unreadable, archive);
     }
+    char why[CON_UNLOCK_WHY];
     return err == HD_OK ? HD_EXIT_OK
                         : con_fail(HD_EXIT_STORE, "the archive %s cannot be read: %s",
-                                   archive, hd_err_text(err));
+                                   archive, con_unlock_text(err, &c->seen.missing, why));
 }
 
 static int cover(struct coverage *c, const struct con_args *args)

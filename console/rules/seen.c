@@ -108,7 +108,10 @@ static int read_archive(struct archive *a, const char *dir)
 {
     struct hd_journal_cursor at;
     int err = hd_journal_reader_open(dir, NULL, &a->reader);
-    err = err == HD_OK ? hd_journal_reader_seek_time(a->reader, a->since_ns) : err;
+    if (err == HD_OK) {
+        hd_journal_reader_use_keys(a->reader, a->seen->keys);
+        err = hd_journal_reader_seek_time(a->reader, a->since_ns);
+    }
     err = err == HD_OK ? hd_batch_reader_new(&a->batch) : err;
     err = err == HD_OK ? rul_decode_scratch_new(&a->scratch) : err;
     a->ev = calloc(1, sizeof(*a->ev));
@@ -125,6 +128,9 @@ int con_seen_archive(struct con_seen *seen, const char *dir, int64_t since_ns)
 {
     struct archive a = {.seen = seen, .since_ns = since_ns};
     int err = read_archive(&a, dir);
+    if (err == HD_ENOKEY) {
+        seen->missing = hd_journal_reader_missing_key(a.reader);
+    }
     rul_decode_scratch_free(a.scratch);
     hd_batch_reader_free(a.batch);
     hd_journal_reader_close(a.reader);

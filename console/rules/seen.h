@@ -4,6 +4,8 @@
  * correlator's archive.
  */
 #pragma once
+#include <haidang/journal_keys.h>
+
 #include "console/rules/load.h"
 
 #define CON_SEEN_WORDS (RUL_FIELDS_MAX / 64)
@@ -15,9 +17,11 @@ struct con_seen_class {
 
 struct con_seen {
     const struct rul_set *set;
-    struct con_seen_class *classes; /* by id */
-    uint64_t events, unknown;       /* all; those of no log source */
-    uint64_t unreadable;            /* entries of the archive */
+    struct con_seen_class *classes;     /* by id */
+    uint64_t events, unknown;           /* all; those of no log source */
+    uint64_t unreadable;                /* entries of the archive */
+    const struct hd_journal_keys *keys; /* of the archive, borrowed; NULL: none */
+    struct hd_journal_key_id missing;   /* what HD_ENOKEY is about */
 };
 
 int con_seen_init(struct con_seen *seen, const struct rul_set *set) HD_MUST_USE;

@@ -90,6 +90,9 @@ static int make_parts(struct cor_detector *d, struct cor_rules *rules)
     char name[32];
     (void)snprintf(name, sizeof(name), "detect-%u", d->opts.index);
     int err = hd_journal_reader_open(d->opts.archive_dir, name, &d->reader);
+    if (err == HD_OK) {
+        hd_journal_reader_use_keys(d->reader, d->opts.keys);
+    }
     if (err == HD_OK && d->opts.has_start) {
         err = hd_journal_reader_seek(d->reader, &d->opts.start);
     }

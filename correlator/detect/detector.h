@@ -21,7 +21,8 @@ struct cor_detector;
 
 struct cor_detector_opts {
     unsigned index, count;
-    const char *archive_dir; /* borrowed */
+    const char *archive_dir;            /* borrowed */
+    const struct hd_journal_keys *keys; /* borrowed; NULL = the archive is in clear */
     int64_t warm_up_ns;
     bool has_start; /* begin at `start` instead of the reader's own cursor */
     struct hd_journal_cursor start;

@@ -23,6 +23,7 @@
 struct cor_losses {
     struct hd_journal *journal;
     char *dir;
+    const struct hd_journal_keys *keys;
     struct cor_recent *known;
     struct hd_loss_tally *tally;
     struct hd_ring *ring;
@@ -68,6 +69,9 @@ int cor_losses_open(const struct hd_journal_opts *opts, struct cor_losses **out,
     struct hd_journal_recovery found = {0};
     struct cor_losses *l = calloc(1, sizeof(*l));
     int err = l == NULL ? HD_ENOMEM : make_parts(l, opts->dir);
+    if (err == HD_OK) {
+        l->keys = opts->keys;
+    }
     err = err != HD_OK ? err : hd_journal_open(opts, &l->journal, &found);
     err = err != HD_OK ? err : cor_losses_each(l, seed, l);
     if (err != HD_OK) {
@@ -142,6 +146,7 @@ int cor_losses_each(struct cor_losses *l,
     if (err != HD_OK) {
         return err;
     }
+    hd_journal_reader_use_keys(reader, l->keys);
     uint64_t next = hd_journal_next_index(l->journal);
     if (next > REMEMBERED) {
         /* When that place is gone the reader stays at the oldest there is. */

@@ -22,6 +22,7 @@ struct queued {
 struct cor_publish {
     struct hd_journal *journal;
     const char *dir;
+    const struct hd_journal_keys *keys;
     struct queued *queue;
     size_t n, cap;
     struct hd_buf text; /* scratch */
@@ -44,6 +45,7 @@ int cor_publish_open(const struct hd_journal_opts *opts, struct cor_publish **ou
     if (p != NULL) {
         hd_buf_init(&p->text, 2 * (size_t)HD_ALERT_TEXT_MAX);
         p->dir = opts->dir;
+        p->keys = opts->keys;
         p->zstd = ZSTD_createCCtx();
         p->unzstd = ZSTD_createDCtx();
         err = p->zstd == NULL || p->unzstd == NULL
@@ -142,6 +144,7 @@ int cor_publish_tail(struct cor_publish *p, uint64_t max,
     if (err != HD_OK) {
         return err;
     }
+    hd_journal_reader_use_keys(reader, p->keys);
     uint64_t next = hd_journal_next_index(p->journal);
     if (next > max + 1) {
         /* When that place is gone the reader stays at the oldest there is. */

@@ -51,6 +51,7 @@ static void look(uv_work_t *work)
     e->index = 0;
     e->err = hd_retain_load(e->opts.file, &retain, &diags);
     if (e->err == HD_OK) {
+        hd_retain_use_keys(retain, e->opts.keys);
         e->err = hd_retain_expired(retain, e->opts.dir, hd_clock_wall_ns(), &e->stop,
                                    &e->index);
         if (e->err != HD_OK) {

@@ -8,12 +8,14 @@
 #include <uv.h>
 
 #include <haidang/err.h>
+#include <haidang/journal_keys.h>
 
 struct cor_expire;
 
 struct cor_expire_opts {
     uv_loop_t *loop;
-    const char *file, *dir; /* borrowed until it is closed */
+    const char *file, *dir;             /* borrowed until it is closed */
+    const struct hd_journal_keys *keys; /* so, too; NULL: none */
     int64_t every_ns;
     /* Entries below this index are past their time; never after close was called. */
     void (*release)(void *ctx, uint64_t index);

@@ -670,7 +670,7 @@ int fwd_destination_open(const struct fwd_destination_opts *opts, struct fwd_set
     use_setup(dest, setup);
     char name[64];
     (void)snprintf(name, sizeof(name), "forwarder-%s", setup->conf->name);
-    int err = fwd_feed_open(opts->alerts_dir, name, &dest->feed);
+    int err = fwd_feed_open(opts->alerts_dir, name, opts->keys, &dest->feed);
     if (err != HD_OK) {
         (void)snprintf(why, 256, "alert journal %.160s: %s", opts->alerts_dir,
                        hd_err_text(err));

@@ -22,10 +22,11 @@ struct fwd_destination;
 
 struct fwd_destination_opts {
     uv_loop_t *loop;
-    const char *alerts_dir;        /* borrowed */
-    struct fwd_http *http;         /* borrowed */
-    struct fwd_receipts *receipts; /* borrowed, until `freed` */
-    void (*freed)(void *ctx);      /* after close: gone */
+    const char *alerts_dir;             /* borrowed */
+    const struct hd_journal_keys *keys; /* of the alerts, borrowed; NULL: none */
+    struct fwd_http *http;              /* borrowed */
+    struct fwd_receipts *receipts;      /* borrowed, until `freed` */
+    void (*freed)(void *ctx);           /* after close: gone */
     void *ctx;
 };
 

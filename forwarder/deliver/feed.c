@@ -16,7 +16,8 @@ struct fwd_feed {
     struct hd_buf text;
 };
 
-int fwd_feed_open(const char *dir, const char *name, struct fwd_feed **out)
+int fwd_feed_open(const char *dir, const char *name, const struct hd_journal_keys *keys,
+                  struct fwd_feed **out)
 {
     struct fwd_feed *feed = calloc(1, sizeof(*feed));
     if (feed == NULL) {
@@ -31,6 +32,7 @@ int fwd_feed_open(const char *dir, const char *name, struct fwd_feed **out)
         fwd_feed_close(feed);
         return err;
     }
+    hd_journal_reader_use_keys(feed->reader, keys);
     *out = feed;
     return HD_OK;
 }

@@ -18,7 +18,8 @@ struct fwd_feed_alert {
     char why[256];
 };
 
-int fwd_feed_open(const char *dir, const char *name, struct fwd_feed **out) HD_MUST_USE;
+int fwd_feed_open(const char *dir, const char *name, const struct hd_journal_keys *keys,
+                  struct fwd_feed **out) HD_MUST_USE;
 void fwd_feed_close(struct fwd_feed *feed);
 /* HD_EAGAIN: none now. Entries that do not verify are counted and passed over. */
 int fwd_feed_next(struct fwd_feed *feed, struct fwd_feed_alert *out) HD_MUST_USE;

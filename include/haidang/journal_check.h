@@ -68,8 +68,9 @@ struct hd_check_opts {
     void (*found)(void *ctx, const struct hd_check_finding *finding);
     /* So many bytes of the segment are done; false: stop (HD_ECLOSED). May be NULL. */
     bool (*progress)(void *ctx, uint64_t bytes);
-    /* Each entry that verifies and its bytes in the file, valid during the call; what is
-     * not HD_OK ends the check with that. May be NULL. */
+    /* Each entry that verifies, decrypted where its key is in `secrets`, and its bytes in
+     * the file, valid during the call; what is not HD_OK ends the check with that. May be
+     * NULL. */
     int (*entry)(void *ctx, const struct hd_journal_entry *entry, struct hd_slice bytes);
     void *ctx;
 };

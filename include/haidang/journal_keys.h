@@ -54,6 +54,17 @@ int hd_journal_keys_load(struct hd_journal_keys *keys, const char *where,
 int hd_journal_keys_load_dir(struct hd_journal_keys *keys, const char *dir,
                              char bad[256]) HD_MUST_USE;
 
+/* What a program is configured with: for each of its journals the setting's name and
+ * where it says that the key is (NULL: not encrypted); `key` is filled in. */
+struct hd_journal_key_use {
+    const char *setting, *where;
+    const struct hd_journal_key *key;
+};
+/* These keys, and all of the directory `dir` (may be NULL) to read with. own: *out. `why`
+ * is for people; never says anything of a key but its place. */
+int hd_journal_keys_open(const char *dir, struct hd_journal_key_use *uses, size_t n,
+                         struct hd_journal_keys **out, char why[256]) HD_MUST_USE;
+
 /* NULL: it is not among them. `keys` may be NULL. */
 const struct hd_journal_key *hd_journal_keys_find(const struct hd_journal_keys *keys,
                                                   const struct hd_journal_key_id *id);

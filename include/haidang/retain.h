@@ -34,6 +34,8 @@ struct hd_retain_verdict {
 void hd_retain_entry(const struct hd_retain *retain, struct hd_batch_reader *batch,
                      const struct hd_journal_entry *entry, struct hd_retain_verdict *out);
 
+/* For an encrypted archive; borrowed until free. */
+void hd_retain_use_keys(struct hd_retain *retain, const struct hd_journal_keys *keys);
 /* Entries of the journal in `dir` below *index are past their time, up to the first that
  * is not: it is only read so far. Blocking; when *stop is set (may be NULL) it ends with
  * what was found. */

@@ -68,8 +68,9 @@ uint64_t hd_bench_archive_make(const struct hd_bench_archive *archive, uint64_t 
                       .now_ns = hd_clock_wall_ns() - DAY_NS + HD_NS_PER_SEC,
                       .step_ns = (DAY_NS - 60 * HD_NS_PER_SEC) / (int64_t)archive->lines};
     struct hd_journal_recovery found;
-    must(hd_journal_open(&(struct hd_journal_opts){.dir = archive->dir}, &m.journal,
-                         &found) == HD_OK);
+    const struct hd_journal_opts opts = {
+        .dir = archive->dir, .keys = archive->keys, .key = archive->key};
+    must(hd_journal_open(&opts, &m.journal, &found) == HD_OK);
     must(hd_batch_builder_new("web", BOOT, HD_BATCH_RAW_MAX, 1, &m.builder) == HD_OK);
     for (unsigned i = 0; i < archive->lines / archive->batch_lines; i++) {
         add_batch(&m, i);

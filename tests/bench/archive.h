@@ -6,6 +6,7 @@
 #pragma once
 #include <stdint.h>
 
+#include <haidang/journal_keys.h>
 #include <haidang/slice.h>
 
 #define HD_BENCH_HOSTS 20U /* web0, web1, ... */
@@ -17,6 +18,8 @@ struct hd_bench_archive {
     /* Writes line number `i` of a host, at most HD_BENCH_LINE_MAX bytes; its length. */
     size_t (*make_line)(void *ctx, unsigned i, unsigned host, char *out);
     void *ctx;
+    const struct hd_journal_keys *keys; /* NULL, NULL: it is not encrypted */
+    const struct hd_journal_key *key;
 };
 #define HD_BENCH_LINE_MAX 1024U
 

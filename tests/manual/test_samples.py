@@ -44,7 +44,8 @@ class Samples:
             shutil.copy(self.path("ca/issued", f"{certificate}.{kind}"), self.path("etc/tls", f"{name}.{kind}"))
 
     def prepare(self):
-        for name in ("etc/tls", "etc/rules", "etc/placeholders", "etc/canary.d", "var/correlator/alerts", "run"):
+        for name in ("etc/tls", "etc/rules", "etc/placeholders", "etc/canary.d", "etc/journal-keys",
+                     "var/correlator/alerts", "run"):
             os.makedirs(self.path(name))
         self.haidang("ca", "init", "--dir", self.path("ca"))
         self.issue("agent", "web1")
@@ -61,6 +62,8 @@ class Samples:
                         self.path("etc/canary.d/canary.pub")], check=True)
         for name in ("tsa-ca.crt", "web-ca.crt"):
             shutil.copy(self.path("ca", "ca.crt"), self.path("etc/tls", name))
+        for name in ("2026", "alerts-2026", "spool", "receipts"):
+            self.haidang("archive", "key", self.path("etc/journal-keys", f"{name}.key"))
         self.write("etc/logsources.yml", "- {events: {product: fortigate}, also: {category: firewall}}\n")
         self.write("etc/forwarder.token", "token\n", 0o600)
 
