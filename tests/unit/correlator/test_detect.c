@@ -466,6 +466,30 @@ static void several_detectors_see_everything_once(void **state)
     expect_alerts(6, 6);
 }
 
+/* Two messages of one line: what one thread has of it the other does not touch. */
+static void a_line_may_hit_more_rules_than_a_message_holds(void **state)
+{
+    (void)state;
+    const unsigned n_rules = COR_HITS_MAX + 50, n_lines = 10;
+    struct hd_buf text;
+    hd_buf_init(&text, 0);
+    for (unsigned i = 0; i < n_rules; i++) {
+        hd_buf_printf(&text,
+                      "---\ntitle: Rule %u\nname: r%u\nlogsource: {product: linux}\n"
+                      "detection: {s: {event.outcome: success}, condition: s}\n",
+                      i, i);
+    }
+    assert_int_equal(hd_fs_write_atomic(w.rules, hd_buf_slice(&text), 0600), HD_OK);
+    hd_buf_fini(&text);
+    cor_rules_unref(w.in_force);
+    w.in_force = NULL;
+    w.in_force = load(w.rules);
+    uint64_t published = COR_READ(COR_M_PUBLISHED);
+    archive("web1", n_lines, "Accepted", "203.0.113.9");
+    detect(n_lines);
+    assert_int_equal(COR_READ(COR_M_PUBLISHED) - published, n_lines * n_rules);
+}
+
 /* The first detector is at a set whose fields have other numbers, the others are not:
  * whoever sees an agent's lines, they are correlated with the rest. */
 static void detectors_need_not_change_rules_together(void **state)
@@ -1400,6 +1424,7 @@ int main(void)
         TEST(an_attack_cut_by_a_restart_is_seen_once),
         TEST(repeats_are_counted),
         TEST(several_detectors_see_everything_once),
+        TEST(a_line_may_hit_more_rules_than_a_message_holds),
         TEST(detectors_need_not_change_rules_together),
         TEST(new_rules_work_from_the_next_batch_on),
         TEST(rules_count_what_becomes_of_their_hits),
