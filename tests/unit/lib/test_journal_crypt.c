@@ -640,8 +640,8 @@ static void test_what_a_key_file_may_hold(void **state)
                                       "00112233",
                                       KEY_A "00",
                                       KEY_A "\n\n\n",
-                                      "x0112233445566778899aabbccddeeff"
-                                      "00112233445566778899aabbccddeeff"};
+                                      ("x0112233445566778899aabbccddeeff"
+                                       "00112233445566778899aabbccddeeff")};
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
         assert_int_equal(
             hd_journal_keys_load(w.none, key_file("bad.key", bad[i], 0600), &key),
