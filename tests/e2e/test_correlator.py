@@ -105,7 +105,7 @@ def status_has_its_members():
         expect(status["rules"]["count"] == 1 and len(status["rules"]["hash"]) == 64, str(status))
         for name in ("lag_bytes", "lines", "events", "hits", "rate"):
             expect(status["detect"][name] == 0, str(status))
-        expect(status["alerts"] == {"published": 0, "suppressed": 0, "throttled": 0}, str(status))
+        expect(status["alerts"] == {"published": 0, "tests": 0, "suppressed": 0, "throttled": 0}, str(status))
         expect(process.kill(signal.SIGTERM) == 0, "did not end in order")
 
 
