@@ -41,31 +41,45 @@ bool cor_intake_reserve(struct cor_intake *in, uint64_t bytes)
     return true;
 }
 
-void cor_intake_wait(struct cor_intake *in, struct cor_session *s)
+void cor_intake_wait(struct cor_session *s, struct cor_session_list *queue)
 {
-    if (!s->is_waiting) {
+    if (s->waits_in == NULL) {
         COR_COUNT(COR_M_WAITS, 1);
-        s->is_waiting = true;
-        TAILQ_INSERT_TAIL(&in->waiting, s, waiting);
+        s->waits_in = queue;
+        TAILQ_INSERT_TAIL(queue, s, waiting);
         hd_stream_pause(s->stream);
+    }
+}
+
+void cor_intake_stop_waiting(struct cor_session *s)
+{
+    if (s->waits_in != NULL) {
+        TAILQ_REMOVE(s->waits_in, s, waiting);
+        s->waits_in = NULL;
     }
 }
 
 /* In order of waiting, until the first for whom there is still no room. Who got some and
  * has to wait again is the last. */
-static void wake_waiting(struct cor_intake *in)
+static void wake(struct cor_intake *in, struct cor_session_list *queue)
 {
     struct cor_session *s;
-    while (!in->is_closing && (s = TAILQ_FIRST(&in->waiting)) != NULL) {
+    while (!in->is_closing && (s = TAILQ_FIRST(queue)) != NULL) {
         size_t before = s->in.len;
-        TAILQ_REMOVE(&in->waiting, s, waiting);
-        s->is_waiting = false;
-        if (!cor_session_go_on(s) && s->in.len == before) {
-            TAILQ_REMOVE(&in->waiting, s, waiting);
-            TAILQ_INSERT_HEAD(&in->waiting, s, waiting);
+        cor_intake_stop_waiting(s);
+        if (!cor_session_go_on(s) && s->in.len == before && s->waits_in == queue) {
+            TAILQ_REMOVE(queue, s, waiting);
+            TAILQ_INSERT_HEAD(queue, s, waiting);
             return;
         }
     }
+}
+
+/* First those who may give memory back. */
+static void wake_waiting(struct cor_intake *in)
+{
+    wake(in, &in->for_disk);
+    wake(in, &in->for_memory);
 }
 
 void cor_intake_release(struct cor_intake *in, uint64_t bytes)
@@ -431,7 +445,8 @@ int cor_intake_open(const struct cor_intake_opts *opts, struct cor_intake **out,
         return HD_ENOMEM;
     }
     TAILQ_INIT(&in->sessions);
-    TAILQ_INIT(&in->waiting);
+    TAILQ_INIT(&in->for_disk);
+    TAILQ_INIT(&in->for_memory);
     TAILQ_INIT(&in->acks);
     hd_buf_init(&in->scratch, SCRATCH_MAX);
     cor_pace_init(&in->pace, opts->memory);

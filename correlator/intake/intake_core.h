@@ -22,6 +22,8 @@ enum cor_session_state {
     COR_SESSION_CLOSING,
 };
 
+TAILQ_HEAD(cor_session_list, cor_session);
+
 struct cor_session {
     struct cor_intake *intake;
     struct hd_stream *stream;
@@ -33,12 +35,11 @@ struct cor_session {
     uint64_t opened_ms, heard_ms;
     uint64_t frame_since_ms; /* the frame in `in` began; 0 = none */
     uint64_t credits_high;   /* the most ever granted */
-    bool is_waiting;         /* paused until there is memory or room on the disk */
+    /* Where it waits, paused: for_disk or for_memory. NULL: it does not. */
+    struct cor_session_list *waits_in;
     bool wants_ack;
     TAILQ_ENTRY(cor_session) all, waiting, acks;
 };
-
-TAILQ_HEAD(cor_session_list, cor_session);
 
 struct cor_listener {
     struct hd_listener *listener;
@@ -63,7 +64,9 @@ struct cor_intake {
     struct cor_listener listeners[COR_INTAKE_LISTEN_MAX];
     size_t n_listeners;
     struct hd_journal_writer *archive;
-    struct cor_session_list sessions, waiting, acks;
+    struct cor_session_list sessions, acks;
+    /* Two queues: who waits for the disk may hold the memory that others wait for. */
+    struct cor_session_list for_disk, for_memory;
     uint32_t n_sessions, n_active;
     uint64_t memory_used;
     enum cor_archive_state archive_state;
@@ -98,7 +101,9 @@ void cor_session_shutdown(struct cor_session *session);
 uint32_t cor_intake_credits(const struct cor_intake *intake);
 bool cor_intake_reserve(struct cor_intake *intake, uint64_t bytes);
 void cor_intake_release(struct cor_intake *intake, uint64_t bytes);
-void cor_intake_wait(struct cor_intake *intake, struct cor_session *session);
+/* In one of the intake's two queues. */
+void cor_intake_wait(struct cor_session *session, struct cor_session_list *queue);
+void cor_intake_stop_waiting(struct cor_session *session);
 void cor_intake_want_ack(struct cor_intake *intake, struct cor_session *session);
 /* A handshake has ended, well or not. */
 void cor_intake_admitted(struct cor_intake *intake, const struct cor_session *session);

@@ -52,10 +52,7 @@ static void send_frame(struct cor_session *s, const struct hd_wire_frame *frame)
 static void leave_lists(struct cor_session *s)
 {
     struct cor_intake *in = s->intake;
-    if (s->is_waiting) {
-        TAILQ_REMOVE(&in->waiting, s, waiting);
-        s->is_waiting = false;
-    }
+    cor_intake_stop_waiting(s);
     if (s->wants_ack) {
         TAILQ_REMOVE(&in->acks, s, acks);
         s->wants_ack = false;
@@ -417,7 +414,7 @@ static int on_frame(struct cor_session *s, const struct hd_wire_frame *frame)
 static bool is_taking(const struct cor_session *s)
 {
     return (s->state == COR_SESSION_HELLO || s->state == COR_SESSION_ACTIVE) &&
-           !s->is_waiting;
+           s->waits_in == NULL;
 }
 
 /* Handles the complete frames at the start of `data`; returns how many bytes they took.
@@ -439,7 +436,7 @@ static size_t take_frames(struct cor_session *s, struct hd_slice data)
             break;
         }
         if (on_frame(s, &frame) == HD_EFULL) {
-            cor_intake_wait(s->intake, s);
+            cor_intake_wait(s, &s->intake->for_disk);
             break;
         }
         taken += used;
@@ -477,7 +474,7 @@ static void settle_buffer(struct cor_session *s)
         return;
     }
     if (!cor_intake_reserve(s->intake, len - s->reserved)) {
-        cor_intake_wait(s->intake, s);
+        cor_intake_wait(s, &s->intake->for_memory);
         return;
     }
     s->reserved = len;
@@ -525,11 +522,11 @@ bool cor_session_go_on(struct cor_session *s)
 {
     s->frame_since_ms = 0; /* waiting was not its fault */
     take_from_buffer(s);
-    if (!s->is_waiting && s->state != COR_SESSION_CLOSING) {
+    if (s->waits_in == NULL && s->state != COR_SESSION_CLOSING) {
         s->heard_ms = uv_now(s->intake->opts.loop);
         hd_stream_resume(s->stream);
     }
-    return !s->is_waiting;
+    return s->waits_in == NULL;
 }
 
 /* ---- life ---- */
@@ -623,7 +620,7 @@ void cor_session_accept(struct cor_intake *in, uv_stream_t *server)
 
 void cor_session_tick(struct cor_session *s, uint64_t now_ms)
 {
-    if (s->is_waiting) {
+    if (s->waits_in != NULL) {
         return;
     }
     if (s->state == COR_SESSION_HELLO && now_ms - s->opened_ms > HELLO_MS) {

@@ -17,7 +17,7 @@
 #include <haidang/journal_writer.h>
 #include <haidang/loop.h>
 
-#include "correlator/intake/intake.h"
+#include "correlator/intake/intake_core.h"
 #include "correlator/metrics.h"
 #include "tests/support/certs.h"
 #include "tests/support/fake_agent.h"
@@ -620,6 +620,68 @@ static void large_frames_share_the_memory(void **state)
     }
 }
 
+static bool has_session_with(size_t bytes)
+{
+    const struct cor_session *s;
+    TAILQ_FOREACH(s, &w.intake->sessions, all)
+    {
+        if (s->in.len == bytes) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Its HELLO is said; *out: its only batch. */
+static struct fake_agent *speaker(const char *boot, uint32_t lines, struct hd_buf *out)
+{
+    struct hd_buf hello;
+    struct fake_agent_opts opts = agent(lines);
+    opts.boot = boot;
+    opts.batch_lines = lines;
+    opts.is_silent = true;
+    struct fake_agent *a = fake_agent_new(&opts);
+    UNTIL(fake_agent_is_open(a));
+    hd_buf_init(&hello, 0);
+    hd_buf_init(out, 0);
+    fake_agent_hello(a, &hello);
+    fake_agent_batch(a, 1, out);
+    fake_agent_say(a, hd_buf_slice(&hello));
+    hd_buf_fini(&hello);
+    return a;
+}
+
+/* The first has all the memory, the second waits for it, and then the first waits for the
+ * disk: behind the second nobody would ever go on. */
+static void who_has_the_memory_waits_behind_nobody_who_wants_it(void **state)
+{
+    (void)state;
+    enum { LINES = 18000, REST = 20, BEGIN = 100 };
+    struct hd_buf large, other, small;
+    open_intake();
+    struct fake_agent *first = speaker("00000000000000000000000000000001", LINES, &large);
+    struct fake_agent *second =
+        speaker("00000000000000000000000000000002", LINES, &other);
+    struct fake_agent *third = speaker("00000000000000000000000000000003", 10, &small);
+    w.intake->opts.memory = w.intake->pace.limit = w.intake->pace.max = large.len;
+    fake_agent_say(first, hd_slice_head(hd_buf_slice(&large), large.len - REST));
+    UNTIL(has_session_with(large.len - REST));
+    fake_agent_say(second, hd_slice_head(hd_buf_slice(&other), BEGIN));
+    UNTIL(!TAILQ_EMPTY(&w.intake->for_memory));
+    fake_agent_say(third, hd_buf_slice(&small)); /* on its way to the disk meanwhile */
+    fake_agent_say(first, hd_slice_from(hd_buf_slice(&large), large.len - REST));
+    UNTIL(fake_agent_acked(third) == 10);
+    UNTIL(fake_agent_acked(first) == LINES);
+    fake_agent_say(second, hd_slice_from(hd_buf_slice(&other), BEGIN));
+    UNTIL(fake_agent_acked(second) == LINES);
+    fake_agent_free(first);
+    fake_agent_free(second);
+    fake_agent_free(third);
+    hd_buf_fini(&large);
+    hd_buf_fini(&other);
+    hd_buf_fini(&small);
+}
+
 /* ---- limits ---- */
 
 static void many_handshakes_are_spread(void **state)
@@ -815,6 +877,7 @@ int main(void)
         TEST(bad_batches_end_the_connection),
         TEST(frames_may_be_cut_anywhere),
         TEST(large_frames_share_the_memory),
+        TEST(who_has_the_memory_waits_behind_nobody_who_wants_it),
         TEST(many_handshakes_are_spread),
         TEST(a_silent_crowd_at_one_address_delays_nobody_else),
         TEST(too_many_connections_are_refused),
