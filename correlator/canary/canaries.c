@@ -54,14 +54,19 @@ static void end_run(struct run *run)
     *run = (struct run){0};
 }
 
+void cor_canaries_end_runs(struct cor_canaries *c)
+{
+    for (unsigned i = 0; i < RUNS_MAX; i++) {
+        end_run(&c->runs[i]);
+    }
+}
+
 void cor_canaries_free(struct cor_canaries *c)
 {
     if (c == NULL) {
         return;
     }
-    for (unsigned i = 0; i < RUNS_MAX; i++) {
-        end_run(&c->runs[i]);
-    }
+    cor_canaries_end_runs(c);
     hd_index_fini(&c->index);
     free(c->seen);
     free(c);

@@ -23,6 +23,8 @@ void cor_canaries_seed(struct cor_canaries *canaries, const json_t *alert);
 /* An event with a canary. `is_of_set`: it was decoded with the rules in force. */
 void cor_canaries_take(struct cor_canaries *canaries, struct cor_rules *rules,
                        struct cor_event *event, bool is_of_set);
+/* Other rules are in force: runs that have begun cannot be finished any more. */
+void cor_canaries_end_runs(struct cor_canaries *canaries);
 void cor_canaries_save(struct cor_canaries *canaries, const struct cor_rules *rules);
 
 const struct cor_proofs *cor_canaries_proofs(const struct cor_canaries *canaries);

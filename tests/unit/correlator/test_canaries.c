@@ -372,6 +372,26 @@ static void only_the_rule_that_is_tried_counts(void **state)
     assert_true(proven_ns(ONE) > 0);
 }
 
+/* A part of a run may have been lost: nothing may wait for it then. */
+static void a_run_keeps_no_rules_that_were_replaced(void **state)
+{
+    (void)state;
+    struct cor_rules *old = w.rules;
+    struct cor_tools *tools = NULL;
+    canary(13, THREE, 1, 3, FAILED);
+    assert_int_equal(cor_rules_new(old->set, old, &w.rules), HD_OK);
+    assert_int_equal(cor_tools_new(w.rules, &tools), HD_OK);
+    tools->generation = 1;
+    cor_examiner_use(w.examiner, tools);
+    really(FAILED);
+    assert_true(cor_rules_is_sole(old));
+    cor_rules_unref(old);
+    for (uint32_t part = 1; part <= 3; part++) {
+        canary(14, THREE, part, 3, FAILED);
+    }
+    expect_alerts("new:One test:Three");
+}
+
 #define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -384,6 +404,7 @@ int main(void)
         CASE(runs_are_apart),
         CASE(a_copy_proves_nothing),
         CASE(only_the_rule_that_is_tried_counts),
+        CASE(a_run_keeps_no_rules_that_were_replaced),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
