@@ -90,7 +90,8 @@ static int room_make(struct hd_journal *j, uint64_t size)
     if (has_room(j, size)) {
         return HD_OK;
     }
-    if (hd_journal_trim(j) > 0 && has_room(j, size)) {
+    /* 0: nothing was removed, but what was compacted is smaller than it was */
+    if (hd_journal_trim(j) >= 0 && has_room(j, size)) {
         return HD_OK;
     }
     if (j->fd >= 0 && j->stats.entries > 0 && j->opts.retain_bytes > 0 &&

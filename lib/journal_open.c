@@ -315,6 +315,18 @@ static int last_recover(struct opening *o, struct hd_journal_recovery *recovery)
     return err;
 }
 
+/* What cannot be removed, such as a write-once file whose flag we may not lift, is no
+ * reason to take nothing. */
+static int trim_first(struct hd_journal *j)
+{
+    int err = hd_journal_trim(j);
+    if (err < 0) {
+        HD_LOG(WARN, "journal", "retention could not be applied",
+               HD_KV_STR("dir", j->opts.dir), HD_KV_ERR(err));
+    }
+    return j->failed != 0 ? HD_EIO : HD_OK;
+}
+
 int hd_journal_recover(struct hd_journal *j, struct hd_journal_recovery *recovery)
 {
     struct opening o = {.j = j};
@@ -349,5 +361,6 @@ int hd_journal_recover(struct hd_journal *j, struct hd_journal_recovery *recover
     j->durable_tail = j->tail;
     recovery->next_index = j->next;
     hd_journal_publish(j);
-    return hd_journal_trim(j) < 0 ? HD_EIO : HD_OK;
+    j->n_sized = j->n_segs; /* just now */
+    return trim_first(j);
 }

@@ -164,6 +164,34 @@ static void nothing_younger_than_the_minimum_goes(void **state)
     world_close(&w);
 }
 
+static int refuse_unlink(void *ctx, const char *path)
+{
+    (void)ctx;
+    (void)path;
+    return HD_EACCES;
+}
+
+/* The flag was set, and the right to lift it is gone. */
+static void what_cannot_be_removed_hinders_no_start(void **state)
+{
+    (void)state;
+    struct world w;
+    struct hd_journal_recovery found;
+    struct hd_journal *j = NULL;
+    world_open(&w);
+    const struct hd_journal_opts opts = {
+        .dir = w.dir, .segment_bytes = SEGMENT, .retain_bytes = 1};
+    struct hd_io_ops ops = *hd_io_system().ops;
+    const struct hd_io io = {.ops = &ops};
+    ops.unlink = refuse_unlink;
+    assert_int_equal(hd_journal_open_io(&opts, &io, &j, &found), HD_OK);
+    assert_int_equal(hd_journal_trim(j), HD_EACCES); /* told each time */
+    hd_test_append(j, 21, 30);
+    hd_journal_close(j);
+    assert_int_equal(access(file(&w, 0), F_OK), 0);
+    world_close(&w);
+}
+
 /* A power cut took the name of the segment after it. */
 static void a_last_segment_that_is_write_once_is_taken_up_again(void **state)
 {
@@ -191,6 +219,7 @@ int main(void)
         cmocka_unit_test(where_there_is_no_flag_that_is_said),
         cmocka_unit_test(retention_removes_what_is_write_once),
         cmocka_unit_test(nothing_younger_than_the_minimum_goes),
+        cmocka_unit_test(what_cannot_be_removed_hinders_no_start),
         cmocka_unit_test(a_last_segment_that_is_write_once_is_taken_up_again),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

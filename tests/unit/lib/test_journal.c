@@ -507,6 +507,33 @@ static void test_retention_and_sealing_by_age(void **state)
     hd_clock_fake(NULL, NULL);
 }
 
+static int open_counted(void *ctx, const char *path, int flags, int *fd)
+{
+    size_t *n = ctx;
+    *n += hd_slice_ends(hd_slice_str(path), HD_SLICE(".zst"));
+    return hd_io_system().ops->open(NULL, path, flags, fd);
+}
+
+/* Each file is asked for its size; the oldest and the last for more. */
+static void test_each_segment_is_opened_once(void **state)
+{
+    (void)state;
+    const char *dir = hd_test_tmpdir();
+    const struct hd_journal_opts opts = {.dir = dir, .segment_bytes = 600};
+    struct hd_journal_recovery recovery;
+    struct hd_journal *j = NULL;
+    size_t n = 0;
+    struct hd_io_ops ops = *hd_io_system().ops;
+    const struct hd_io io = {.ops = &ops, .ctx = &n};
+    ops.open = open_counted;
+    assert_int_equal(hd_journal_open(&opts, &j, &recovery), HD_OK);
+    hd_test_append(j, 1, 60);
+    hd_journal_close(j);
+    assert_int_equal(hd_journal_open_io(&opts, &io, &j, &recovery), HD_OK);
+    assert_true(count_segments(dir) > 6 && n == (size_t)count_segments(dir) + 3);
+    hd_journal_close(j);
+}
+
 static void test_max_bytes(void **state)
 {
     (void)state;
@@ -595,6 +622,7 @@ int main(void)
         cmocka_unit_test(test_retention_may_be_told_to_go_on),
         cmocka_unit_test(test_retention_and_sealing_by_age),
         cmocka_unit_test(test_what_is_released_goes_when_it_was_read),
+        cmocka_unit_test(test_each_segment_is_opened_once),
         cmocka_unit_test(test_max_bytes),
     };
     hd_test_in_memory();

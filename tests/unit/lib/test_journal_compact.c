@@ -530,6 +530,27 @@ static void the_writer_goes_on_and_knows_the_new_sizes(void **state)
     world_close(&w);
 }
 
+static void what_compaction_frees_is_room_at_once(void **state)
+{
+    (void)state;
+    struct world w;
+    struct hd_journal_recovery recovery;
+    struct hd_journal *j = NULL;
+    world_open(&w);
+    struct hd_journal_opts opts = {
+        .dir = w.dir, .segment_bytes = SEGMENT, .seal_key = w.key[0]};
+    assert_int_equal(hd_journal_open(&opts, &j, &recovery), HD_OK);
+    opts.max_bytes = hd_journal_bytes(j);
+    hd_journal_close(j);
+    assert_int_equal(hd_journal_open(&opts, &j, &recovery), HD_OK);
+    struct hd_journal_entry entry = entry_of(N + 1, 60);
+    assert_int_equal(hd_journal_append(j, &entry), HD_ENOSPC);
+    assert_int_equal(compact(&w, 0).outcome, HD_COMPACT_DONE);
+    assert_int_equal(hd_journal_append(j, &entry), HD_OK);
+    hd_journal_close(j);
+    world_close(&w);
+}
+
 static void what_is_encrypted_stays_so(void **state)
 {
     (void)state;
@@ -608,6 +629,7 @@ int main(void)
         cmocka_unit_test(a_flip_of_any_bit_is_found),
         cmocka_unit_test(a_compaction_of_another_segment_is_found),
         cmocka_unit_test(the_writer_goes_on_and_knows_the_new_sizes),
+        cmocka_unit_test(what_compaction_frees_is_room_at_once),
         cmocka_unit_test(what_is_encrypted_stays_so),
         cmocka_unit_test(statements_that_cannot_be_are_refused),
     };
