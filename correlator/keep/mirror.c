@@ -329,7 +329,8 @@ static int copy_stamp(void *ctx, const char *name)
     char from[PATH_MAX], to[PATH_MAX];
     struct hd_buf reply;
     uint64_t first = 0;
-    if (!hd_stamp_name_parse(name, HD_STAMP_REPLY_END, &first)) {
+    if (!hd_stamp_name_parse(name, HD_STAMP_REPLY_END, &first) ||
+        (s->to.n > 0 && first < s->to.first[0])) { /* its segment went from the mirror */
         return HD_OK;
     }
     int err =
@@ -372,6 +373,14 @@ static void copy_stamps(struct step *s)
 
 /* ---- the mirror's own retention ---- */
 
+static void remove_stamp(const struct step *s, uint64_t first)
+{
+    char path[PATH_MAX];
+    if (hd_stamp_path(s->m->to, first, HD_STAMP_REPLY_END, path, sizeof(path)) == HD_OK) {
+        (void)unlink(path); /* not each segment has one */
+    }
+}
+
 static void remove_old(struct step *s)
 {
     char path[PATH_MAX];
@@ -384,6 +393,7 @@ static void remove_old(struct step *s)
             hinder(s->m, "%s cannot be removed: %s", path, hd_err_text(err));
             return;
         }
+        remove_stamp(s, s->to.first[i]);
         s->m->state.removed++;
         HD_LOG(INFO, MODULE, "an old segment was removed", HD_KV_STR("file", path));
     }

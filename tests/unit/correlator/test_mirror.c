@@ -318,12 +318,26 @@ static void another_segment_of_the_name_is_told(void **state)
     world_close(&w);
 }
 
+/* A reply about a segment, beside the journal. */
+static void put_stamp(const struct world *w, uint64_t first)
+{
+    char path[600], dir[512];
+    (void)snprintf(dir, sizeof(dir), "%s/stamps", w->from);
+    assert_int_equal(hd_fs_mkdirs(dir, 0750), HD_OK);
+    assert_int_equal(hd_stamp_path(w->from, first, ".tsr", path, sizeof(path)), HD_OK);
+    assert_int_equal(hd_fs_write_atomic(path, HD_SLICE("reply"), 0640), HD_OK);
+}
+
 static void it_has_a_retention_of_its_own(void **state)
 {
     (void)state;
     struct world w;
+    char stamp[600];
     world_open(&w);
+    put_stamp(&w, 1);
+    assert_int_equal(hd_stamp_path(w.to, 1, ".tsr", stamp, sizeof(stamp)), HD_OK);
     (void)run_round(&w);
+    assert_int_equal(access(stamp, F_OK), 0);
     uint64_t n = w.list.n - 1;
     int64_t later = hd_clock_wall_ns() + 100 * HD_NS_PER_SEC, mono = hd_clock_mono_ns();
     hd_clock_fake(&later, &mono);
@@ -335,6 +349,7 @@ static void it_has_a_retention_of_its_own(void **state)
     assert_int_equal(run_round(&w), 0); /* what is old does not come again */
     assert_int_equal(w.mirror.state.behind, 0);
     assert_int_not_equal(access(file(w.to, w.list.first[0]), F_OK), 0);
+    assert_int_not_equal(access(stamp, F_OK), 0); /* nor does its stamp */
     hd_clock_fake(NULL, NULL);
     world_close(&w);
 }
@@ -356,13 +371,11 @@ static void stamps_come_along(void **state)
 {
     (void)state;
     struct world w;
-    char from[600], to[600], dir[512];
+    char from[600], to[600];
     world_open(&w);
-    (void)snprintf(dir, sizeof(dir), "%s/stamps", w.from);
-    assert_int_equal(hd_fs_mkdirs(dir, 0750), HD_OK);
+    put_stamp(&w, 1);
     assert_int_equal(hd_stamp_path(w.from, 1, ".tsr", from, sizeof(from)), HD_OK);
     assert_int_equal(hd_stamp_path(w.to, 1, ".tsr", to, sizeof(to)), HD_OK);
-    assert_int_equal(hd_fs_write_atomic(from, HD_SLICE("reply"), 0640), HD_OK);
     (void)run_round(&w);
     (void)run_round(&w);
     assert_true(is_same(from, to));
