@@ -354,6 +354,22 @@ static void on_room(void *ctx)
     }
 }
 
+static void on_hold(void *ctx)
+{
+    struct col_agent *agent = ctx;
+    if (has_sources(agent)) {
+        col_sources_hold(agent->sources);
+    }
+}
+
+static void on_release(void *ctx)
+{
+    struct col_agent *agent = ctx;
+    if (has_sources(agent)) {
+        col_sources_release(agent->sources);
+    }
+}
+
 static void on_acked(void *ctx)
 {
     stop_at_end(ctx);
@@ -366,8 +382,11 @@ static void at_end(void *ctx)
     stop_at_end(agent);
 }
 
-static const struct col_intake_ops intake_ops = {
-    .on_spooled = on_spooled, .on_full = on_full, .on_room = on_room};
+static const struct col_intake_ops intake_ops = {.on_spooled = on_spooled,
+                                                 .on_full = on_full,
+                                                 .on_room = on_room,
+                                                 .on_hold = on_hold,
+                                                 .on_release = on_release};
 static const struct col_uplink_ops uplink_ops = {.report = report, .on_acked = on_acked};
 
 /* ---- start ---- */

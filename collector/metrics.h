@@ -47,6 +47,9 @@
       "Spool entries that did not verify and were passed over")                          \
     X(COL_PAUSES, COUNTER, "haidang_agent_pauses_total",                                 \
       "Times the sources were paused because the spool was full or slow")                \
+    X(COL_HOLDS, COUNTER, "haidang_agent_holds_total",                                   \
+      "Times TCP, TLS and standard input alone waited for the spool, so that a killed "  \
+      "agent takes little with it")                                                      \
     X(COL_PENDING_BYTES, GAUGE, "haidang_agent_pending_bytes",                           \
       "Batches on their way to the spool")                                               \
     X(COL_PENDING_MAX, GAUGE, "haidang_agent_pending_bytes_max", "High-water mark")      \

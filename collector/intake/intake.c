@@ -20,8 +20,10 @@
 
 #define MARKS_MAX         16384U
 #define PENDING_BYTES_MAX (3U << 20)
-#define PENDING_RAW_MAX   (8U << 20) /* what a kill can take from streams is bounded */
+#define PENDING_RAW_MAX   (8U << 20)
+#define STREAM_RELEASE    (COL_INTAKE_STREAM_MAX / 4 * 3)
 #define PENDING_MAX       64U
+#define RECORD_EXTRA      24U /* of a record: time, source, flags, line feed */
 #define RETRY_MS          1000U
 
 /* A closed batch until it is durable. */
@@ -30,7 +32,8 @@ struct pending {
     uint64_t first, last;
     int64_t time_min, time_max;
     uint32_t count, raw_len;
-    uint32_t reports; /* of its lines, those of our own losses */
+    uint32_t reports;  /* of its lines, those of our own losses */
+    size_t stream_len; /* of its bytes, those of streams */
     size_t frame_len, meta_len;
     uint8_t bytes[]; /* frame, meta */
 };
@@ -55,18 +58,20 @@ struct col_intake {
     struct col_marks *marks;
     struct col_losses *losses;
     uint32_t reports;         /* of these, in the builder */
+    size_t stream_len;        /* of the builder's bytes, those of streams */
     struct hd_buf meta;       /* scratch; HD_JOURNAL_META_MAX from the start */
     struct col_state durable; /* boot; index and last of the newest durable entry */
     uint64_t next_seq;
     struct pending *head, *tail;
     size_t n_pending, pending_bytes, pending_raw;
+    size_t stream_bytes;    /* in the builder and in pending batches */
     uv_timer_t close_timer; /* runs while the builder holds lines */
     uv_timer_t retry_timer; /* runs while the spool refuses */
     int64_t born_s;         /* wall clock when it was opened ... */
     int64_t born_mono_ns;   /* ... and the other one: marks age evenly, see now_s() */
     int spool_err;
     bool is_submitted; /* the head is with the writer */
-    bool is_full, is_closing;
+    bool is_full, is_held, is_closing;
     struct checkpoint checkpoint;
     char spool_dir[COL_STATE_PATH_MAX];
     void (*closed)(void *ctx);
@@ -74,6 +79,7 @@ struct col_intake {
 };
 
 static void submit_head(struct col_intake *in);
+static int close_batch(struct col_intake *in);
 static void finish_close(struct col_intake *in);
 
 /* Seconds since 1970 as a clock says that nobody sets: a step of the wall clock by weeks
@@ -103,6 +109,29 @@ static void update_room(struct col_intake *in)
     }
 }
 
+/* The batch that is being built is closed when it is worth it: it will be on its way the
+ * sooner, and nothing of the streams comes now that could join it. */
+static void hold_streams(struct col_intake *in)
+{
+    size_t half = (size_t)in->opts.conf->batch_bytes / 2;
+    in->is_held = true;
+    COL_COUNT(COL_HOLDS, 1);
+    in->opts.ops->on_hold(in->opts.ctx);
+    if (hd_batch_builder_raw_len(in->builder) >= half) {
+        (void)close_batch(in);
+    }
+}
+
+static void update_hold(struct col_intake *in)
+{
+    if (!in->is_held && in->stream_bytes >= COL_INTAKE_STREAM_MAX) {
+        hold_streams(in);
+    } else if (in->is_held && in->stream_bytes <= STREAM_RELEASE) {
+        in->is_held = false;
+        in->opts.ops->on_release(in->opts.ctx);
+    }
+}
+
 /* ---- pending batches -> spool ---- */
 
 static void drop_head(struct col_intake *in)
@@ -113,6 +142,7 @@ static void drop_head(struct col_intake *in)
     in->n_pending--;
     in->pending_bytes -= p->frame_len + p->meta_len;
     in->pending_raw -= p->raw_len;
+    in->stream_bytes -= p->stream_len;
     free(p);
 }
 
@@ -148,8 +178,6 @@ static void on_head_failed(struct col_intake *in, int err)
     in->spool_err = err;
 }
 
-static int close_batch(struct col_intake *in);
-
 static void on_retry(uv_timer_t *timer)
 {
     struct col_intake *in = HD_CONTAINER(timer, struct col_intake, retry_timer);
@@ -184,6 +212,7 @@ static void on_durable(void *ctx, int err, uint64_t index, void *token)
         retry_later(in, err);
     }
     update_room(in);
+    update_hold(in);
     finish_close(in);
 }
 
@@ -270,7 +299,9 @@ static int close_batch(struct col_intake *in)
     in->next_seq = info.last + 1;
     p = fill_pending(p, &info, frame, hd_buf_slice(&in->meta));
     p->reports = in->reports;
+    p->stream_len = in->stream_len;
     in->reports = 0;
+    in->stream_len = 0;
     push_pending(in, p);
     if (in->spool_err == HD_OK) {
         submit_head(in);
@@ -336,19 +367,38 @@ static int take_line(struct col_intake *in, const struct hd_batch_source *source
     return HD_OK;
 }
 
+static void count_line(struct col_intake *in, const struct hd_batch_source *source,
+                       unsigned flags, struct hd_slice line)
+{
+    bool is_cut = (flags & HD_BATCH_TRUNCATED) != 0;
+    COL_COUNT(COL_LINES, 1);
+    COL_COUNT(COL_BYTES, line.len);
+    COL_COUNT(COL_TRUNCATED, is_cut);
+    if (is_cut) {
+        col_losses_add(in->losses, source, HD_LOSS_TRUNCATED, 1, 0);
+    }
+}
+
 static int sink_add(void *ctx, const struct hd_batch_source *source, int64_t recv_ns,
                     unsigned flags, struct hd_slice line)
 {
     struct col_intake *in = ctx;
     int err = take_line(in, source, recv_ns, flags, line);
     if (err == HD_OK) {
-        bool is_cut = (flags & HD_BATCH_TRUNCATED) != 0;
-        COL_COUNT(COL_LINES, 1);
-        COL_COUNT(COL_BYTES, line.len);
-        COL_COUNT(COL_TRUNCATED, is_cut);
-        if (is_cut) {
-            col_losses_add(in->losses, source, HD_LOSS_TRUNCATED, 1, 0);
-        }
+        count_line(in, source, flags, line);
+    }
+    return err;
+}
+
+static int sink_add_stream(void *ctx, const struct hd_batch_source *source,
+                           int64_t recv_ns, unsigned flags, struct hd_slice line)
+{
+    struct col_intake *in = ctx;
+    int err = in->is_held ? HD_EFULL : sink_add(ctx, source, recv_ns, flags, line);
+    if (err == HD_OK) {
+        in->stream_len += line.len + RECORD_EXTRA;
+        in->stream_bytes += line.len + RECORD_EXTRA;
+        update_hold(in);
     }
     return err;
 }
@@ -614,6 +664,7 @@ int col_intake_open(const struct col_intake_opts *opts, struct col_intake **out,
     }
     in->opts = *opts;
     in->sink = (struct col_sink){.add = sink_add,
+                                 .add_stream = sink_add_stream,
                                  .mark = sink_mark,
                                  .last_mark = sink_last_mark,
                                  .marked_s = sink_marked_s,

@@ -8,6 +8,11 @@
  * so a full disk loses nothing: they are written again once there is room, and until then
  * the sources are told HD_EFULL. Their number and size are bounded.
  *
+ * What a kill takes is what streams gave us and the spool has not: files are read again
+ * from their marks, and datagrams that nobody reads are lost as well. So streams alone
+ * are held back as soon as one batch is being written and the next one is full: the disk
+ * never waits for them, and they are never far ahead of it.
+ *
  * Thread: agent loop; the spool's disk thread and the state file's worker are inside.
  */
 #pragma once
@@ -24,6 +29,8 @@ struct col_intake_ops {
     void (*on_spooled)(void *ctx); /* something new can be read from the spool */
     void (*on_full)(void *ctx);    /* pause the sources */
     void (*on_room)(void *ctx);    /* resume them */
+    void (*on_hold)(void *ctx);    /* pause the streams among them */
+    void (*on_release)(void *ctx); /* the streams may go on, as far as the others do */
 };
 
 struct col_intake_opts {
@@ -42,6 +49,9 @@ int col_intake_open(const struct col_intake_opts *opts, struct col_intake **out,
                     char why[256]) HD_MUST_USE;
 /* Spools what is left, then calls `closed` and frees. Sources must be closed. */
 void col_intake_close(struct col_intake *in, void (*closed)(void *ctx), void *ctx);
+
+/* Of a stream's lines more than this is never on its way to the spool. */
+#define COL_INTAKE_STREAM_MAX ((2U << 20) - (64U << 10))
 
 const struct col_sink *col_intake_sink(struct col_intake *in);
 

@@ -22,7 +22,9 @@ void col_lines_fini(struct col_lines *l)
 static int add(struct col_lines *l, const struct col_frame *frame, int64_t now_ns)
 {
     unsigned flags = frame->is_truncated ? HD_BATCH_TRUNCATED : 0;
-    int err = l->sink->add(l->sink->ctx, l->source, now_ns, flags, frame->line);
+    int (*take)(void *, const struct hd_batch_source *, int64_t, unsigned,
+                struct hd_slice) = l->is_ending ? l->sink->add : l->sink->add_stream;
+    int err = take(l->sink->ctx, l->source, now_ns, flags, frame->line);
     if (err == HD_EFULL) {
         return err;
     }
@@ -112,6 +114,7 @@ void col_lines_end(struct col_lines *l)
 {
     struct col_frame frame;
     struct hd_slice rest;
+    l->is_ending = true; /* what waits for the spool now would wait for ever */
     while (col_lines_retry(l) == HD_EFULL) {
         size_t used;
         (void)col_framer_next(&l->framer, hd_buf_slice(&l->rest), &frame, &used);

@@ -23,6 +23,7 @@ struct col_lines {
     const struct hd_batch_source *source; /* borrowed */
     struct col_source_stats *stats;       /* borrowed; counts here */
     bool is_full;                         /* the sink took no more; see retry */
+    bool is_ending;
 };
 
 void col_lines_init(struct col_lines *l, enum col_framing framing, size_t line_max,

@@ -19,6 +19,10 @@ struct col_sink {
      * again after `resume`. UDP sources count a drop instead. */
     int (*add)(void *ctx, const struct hd_batch_source *source, int64_t recv_ns,
                unsigned flags, struct hd_slice line);
+    /* The same, of a source that is_stream: HD_EFULL comes sooner, because the agent's
+     * death takes what streams gave it and the spool has not. */
+    int (*add_stream)(void *ctx, const struct hd_batch_source *source, int64_t recv_ns,
+                      unsigned flags, struct hd_slice line);
     /* "All lines of stream `key` up to `mark` have been added": becomes durable together
      * with them and is given back by `last_mark` after a restart. Call it after each
      * add, before the next one: a batch may end between any two lines. Key and mark
@@ -67,6 +71,8 @@ struct col_source_stats {
 
 struct col_source_ops {
     const char *kind; /* as in struct hd_batch_source */
+    /* What it has read nobody gives again, and what it has not read waits. */
+    bool is_stream;
     void (*pause)(struct col_source *source);
     void (*resume)(struct col_source *source);
     void (*stats)(const struct col_source *source, struct col_source_stats *out);

@@ -4,7 +4,8 @@
  * served, then the next one is, until all read again or the sink is full. After that the
  * one that was to come next, or that others have cut short, is the first. Were all
  * resumed together, the one that the loop serves first, say a file that is written to
- * without end, would fill the sink each time, and the others would never be read.
+ * without end, would fill the sink each time, and the others would never be read. Streams
+ * that were held back while others went on take turns in the same way.
  */
 #include "collector/source/sources.h"
 
@@ -21,12 +22,12 @@ struct col_sources {
     struct hd_owner owner;
     uv_idle_t step; /* runs while sources wait for their turns */
     struct col_source *list[COL_SOURCES_MAX];
+    bool is_reading[COL_SOURCES_MAX];
     size_t n, open;
     size_t turn;     /* whose it is next */
-    size_t waiting;  /* still paused */
     unsigned window; /* iterations that the one before still has */
     size_t draining; /* not yet drained */
-    bool is_paused, is_closing;
+    bool is_paused, is_held, is_closing;
     struct col_source_stats
         last; /* is_closing: as it was then; sources free themselves */
     void (*drained)(void *ctx);
@@ -67,6 +68,7 @@ static int open_one(struct col_sources *s, const struct col_source_env *env,
                        reason[0] != '\0' ? reason : hd_err_text(err));
         return err;
     }
+    s->is_reading[s->n] = true;
     s->n++;
     s->open++;
     return HD_OK;
@@ -105,48 +107,113 @@ int col_sources_open(const struct col_source_env *env, const struct col_conf *co
     return HD_OK;
 }
 
-void col_sources_pause(struct col_sources *s)
+/* ---- pause, hold, turns ---- */
+
+static bool may_read(const struct col_sources *s, size_t i)
 {
-    s->is_paused = true;
-    (void)uv_idle_stop(&s->step);
-    bool was_alone = s->waiting + 1 >= s->n;
-    if (s->window > 0 && !was_alone) {
-        s->turn = (s->turn + s->n - 1) % s->n;
-    }
-    s->window = 0;
+    return !s->is_paused && !(s->is_held && s->list[i]->ops->is_stream);
+}
+
+static size_t count_reading(const struct col_sources *s, bool is_of_streams)
+{
+    size_t n = 0;
     for (size_t i = 0; i < s->n; i++) {
-        s->list[i]->ops->pause(s->list[i]);
+        n += s->is_reading[i] && (!is_of_streams || s->list[i]->ops->is_stream);
     }
+    return n;
+}
+
+/* The one whose turn it was gets it again, unless it filled the sink by itself. */
+static void end_turn(struct col_sources *s, bool is_of_streams)
+{
+    if (s->window == 0 || count_reading(s, is_of_streams) < 2) {
+        return;
+    }
+    size_t last = (s->turn + s->n - 1) % s->n;
+    if (s->is_reading[last] && !may_read(s, last)) {
+        s->turn = last;
+        s->window = 0;
+    }
+}
+
+static void stop_reading(struct col_sources *s, bool is_of_streams)
+{
+    end_turn(s, is_of_streams);
+    for (size_t i = 0; i < s->n; i++) {
+        if (s->is_reading[i] && !may_read(s, i)) {
+            s->is_reading[i] = false;
+            s->list[i]->ops->pause(s->list[i]);
+        }
+    }
+}
+
+/* s->n: nobody waits who may read. */
+static size_t find_next(const struct col_sources *s)
+{
+    for (size_t i = 0; i < s->n; i++) {
+        size_t at = (s->turn + i) % s->n;
+        if (!s->is_reading[at] && may_read(s, at)) {
+            return at;
+        }
+    }
+    return s->n;
 }
 
 static void resume_next(struct col_sources *s)
 {
-    struct col_source *source = s->list[s->turn];
-    s->turn = (s->turn + 1) % s->n;
-    s->waiting--;
+    size_t next = find_next(s);
+    if (next == s->n) {
+        (void)uv_idle_stop(&s->step);
+        return;
+    }
+    s->turn = (next + 1) % s->n;
     s->window = ITERATIONS;
-    source->ops->resume(source); /* it may fill the sink at once */
+    s->is_reading[next] = true;
+    s->list[next]->ops->resume(s->list[next]); /* it may fill the sink at once */
 }
 
 static void on_step(uv_idle_t *idle)
 {
     struct col_sources *s = HD_CONTAINER(idle, struct col_sources, step);
     s->window -= s->window > 0;
-    if (s->window == 0 && s->waiting > 0) {
+    if (s->window == 0) {
         resume_next(s);
-    } else if (s->window == 0) {
-        (void)uv_idle_stop(idle);
     }
+}
+
+static void start_turns(struct col_sources *s)
+{
+    bool is_running = uv_is_active((const uv_handle_t *)&s->step);
+    if (!is_running && find_next(s) < s->n) {
+        (void)uv_idle_start(&s->step, on_step);
+        resume_next(s);
+    }
+}
+
+void col_sources_pause(struct col_sources *s)
+{
+    s->is_paused = true;
+    (void)uv_idle_stop(&s->step);
+    stop_reading(s, false);
+    s->window = 0;
 }
 
 void col_sources_resume(struct col_sources *s)
 {
     s->is_paused = false;
-    s->waiting = s->n;
-    if (s->n > 0) {
-        (void)uv_idle_start(&s->step, on_step);
-        resume_next(s);
-    }
+    start_turns(s);
+}
+
+void col_sources_hold(struct col_sources *s)
+{
+    s->is_held = true;
+    stop_reading(s, true);
+}
+
+void col_sources_release(struct col_sources *s)
+{
+    s->is_held = false;
+    start_turns(s);
 }
 
 void col_sources_reload(struct col_sources *s)

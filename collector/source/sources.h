@@ -18,6 +18,9 @@ int col_sources_open(const struct col_source_env *env, const struct col_conf *co
 void col_sources_pause(struct col_sources *s);
 /* One after the other, in turns; a pause may come before all are. */
 void col_sources_resume(struct col_sources *s);
+/* Of streams alone (struct col_source_ops), whatever the others do meanwhile. */
+void col_sources_hold(struct col_sources *s);
+void col_sources_release(struct col_sources *s);
 void col_sources_reload(struct col_sources *s);
 /* Before col_sources_close: those whose senders can be asked to end take what is on its
  * way; all others go on meanwhile. */

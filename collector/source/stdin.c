@@ -178,6 +178,7 @@ static void stdin_close(struct col_source *source, void (*closed)(void *ctx), vo
 }
 
 static const struct col_source_ops stdin_ops = {.kind = "stdin",
+                                                .is_stream = true,
                                                 .pause = stdin_pause,
                                                 .resume = stdin_resume,
                                                 .stats = stdin_stats,

@@ -414,12 +414,14 @@ static void tcp_reload(struct col_source *source)
 }
 
 static const struct col_source_ops tcp_ops = {.kind = "syslog-tcp",
+                                              .is_stream = true,
                                               .pause = tcp_pause,
                                               .resume = tcp_resume,
                                               .stats = tcp_stats,
                                               .close = tcp_close,
                                               .drain = tcp_drain};
 static const struct col_source_ops tls_ops = {.kind = "syslog-tls",
+                                              .is_stream = true,
                                               .pause = tcp_pause,
                                               .resume = tcp_resume,
                                               .stats = tcp_stats,

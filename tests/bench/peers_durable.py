@@ -19,16 +19,14 @@ import random
 import re
 import shutil
 import signal
-import socket
-import ssl
 import statistics
 import sys
-import threading
 import time
 
 import durable_peers
 from durable_peers import NUMBER
 from path import usage
+from senders import Flood, unread
 from world import Failure, World, wait_until
 
 LINE = 200
@@ -37,7 +35,6 @@ SECONDS = float(os.environ.get("HD_BENCH_SECONDS", "20"))
 ROUNDS = int(os.environ.get("HD_BENCH_ROUNDS", "3"))
 QUIET = 2.0  # seconds without a write after which nothing more is expected
 PATIENCE = 60.0
-CHUNK = 1 << 18
 SYNCS = "fsync,fdatasync,msync,sync_file_range"
 
 
@@ -48,41 +45,6 @@ def make_lines():
     texts = [(" ".join(rng.choices(words, k=40)))[:LINE] for _ in range(5000)]
     head = "<13>Nov 21 07:50:37 web1 app[7]: n{:08d}z "
     return "".join((head.format(n) + texts[n * 7919 % len(texts)])[:LINE - 1] + "\n" for n in range(LINES)).encode()
-
-
-class Sender(threading.Thread):
-    def __init__(self, port, data, seconds, is_tls):
-        super().__init__(daemon=True)
-        self.data, self.sent, self.is_stopped = memoryview(data), 0, False
-        self.seconds = seconds
-        raw = socket.create_connection(("127.0.0.1", port))
-        raw.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, CHUNK)
-        if is_tls:
-            context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-            context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-            raw = context.wrap_socket(raw)
-        self.socket = raw
-        raw.settimeout(0.2)
-
-    def run(self):
-        end = time.monotonic() + self.seconds
-        try:
-            while self.sent < len(self.data) and not self.is_stopped and time.monotonic() < end:
-                try:
-                    self.sent += self.socket.send(self.data[self.sent:self.sent + CHUNK])
-                except (TimeoutError, ssl.SSLWantWriteError):
-                    pass
-        except OSError:
-            pass  # the process was killed
-        self.finished = time.monotonic()
-
-    def stop(self):
-        self.is_stopped = True
-        self.join()
-        self.socket.close()
-
-    def lines(self):
-        return self.sent // LINE
 
 
 def last_write(directories):
@@ -125,12 +87,12 @@ def flow(kind, data, is_whole, is_tls):
         if is_whole:
             one.start_central()
         one.start_relay()
-        sender = Sender(one.port, data, SECONDS, is_tls)
+        sender = Flood(one.port, data, SECONDS, is_tls)
         sender.start()
         took = settle([one.store_dir() if is_whole else one.queue_dir()],
                       lambda: not sender.is_alive() and unread(one.port) == 0, SECONDS)
         used = [usage(p) for p in (one.relay, one.central) if p]
-        taken = sender.lines() - unread(one.port) // LINE
+        taken = sender.sent // LINE - unread(one.port) // LINE
         found = len(set(numbers(one.stored() if is_whole else one.queued())))
         sender.stop()
         one.kill()
@@ -153,31 +115,6 @@ def compare(kinds, data, title, is_whole, is_tls):
 
 # ---- losses ----
 
-def unread(port):
-    """Bytes on connections to this port that its program has not read."""
-    total = 0
-    with open("/proc/net/tcp", encoding="ascii") as table:
-        for row in table.read().splitlines()[1:]:
-            fields = row.split()
-            sending, receiving = (int(n, 16) for n in fields[4].split(":"))
-            if fields[3] == "01" and fields[1].endswith(f":{port:04X}"):
-                total += receiving
-            if fields[2].endswith(f":{port:04X}"):
-                total += sending
-    return total
-
-
-def at_rest(value):
-    """Once it has not changed for half a second."""
-    seen = value()
-    while True:
-        time.sleep(0.5)
-        now = value()
-        if now == seen:
-            return now
-        seen = now
-
-
 def midway(sender):
     """Until half of the lines, or of the time, is over."""
     end = time.monotonic() + SECONDS / 2
@@ -199,12 +136,12 @@ def kill_relay(kind, data):
         one = kind(world, is_to_be_killed=True)
         one.start_central()
         one.start_relay()
-        sender = Sender(one.port, data, SECONDS, False)
+        sender = Flood(one.port, data, SECONDS, False)
         sender.start()
         midway(sender)
         one.relay.popen.send_signal(signal.SIGSTOP)
-        sent = at_rest(lambda: sender.sent)
-        accepted = (sent - unread(one.port)) // LINE
+        sender.halt()
+        accepted = (sender.sent - unread(one.port)) // LINE
         one.relay.kill()
         sender.stop()
         one.start_relay()
@@ -216,13 +153,13 @@ def kill_central(kind, data):
         one = kind(world, is_to_be_killed=True)
         one.start_central()
         one.start_relay()
-        sender = Sender(one.port, data, SECONDS, False)
+        sender = Flood(one.port, data, SECONDS, False)
         sender.start()
         midway(sender)
         one.central.kill()
         one.start_central()
         sender.join()
-        accepted = sender.lines() - unread(one.port) // LINE - 1  # one more may be half read
+        accepted = sender.sent // LINE - unread(one.port) // LINE - 1  # one more may be half read
         settle([one.store_dir(), one.queue_dir()], lambda: unread(one.port) == 0, SECONDS)
         sender.stop()
         return judge(one, accepted)
@@ -250,11 +187,11 @@ def syncs(kinds, data):
             tracer = world.start("strace", ["strace", "-f", "-e", f"trace={SYNCS}", "-o", log, "-p",
                                             str(one.relay.popen.pid)])
             tracer.wait_line("attached")
-            sender = Sender(one.port, data, SECONDS, False)
+            sender = Flood(one.port, data, SECONDS, False)
             sender.start()
             settle([one.queue_dir()], lambda: not sender.is_alive() and unread(one.port) == 0, SECONDS)
             tracer.kill(signal.SIGINT)
-            calls, lines = count_calls(log), sender.lines() - unread(one.port) // LINE
+            calls, lines = count_calls(log), sender.sent // LINE - unread(one.port) // LINE
             sender.stop()
             one.kill()
             print(f"  {kind.name:24} {calls:>9,} for {lines:>9,} lines: {1000 * calls / lines:>8.2f} per 1,000 lines", flush=True)

@@ -6,10 +6,12 @@ import socket
 import ssl
 import subprocess
 import threading
+import time
 
 from world import ANSWER, PATIENCE
 
 PADDING = "x" * 120
+CHUNK = 1 << 18
 
 
 def text(kind, n):
@@ -92,6 +94,56 @@ class Stream(Sender):
                 pass  # the peer ended without a word of TLS, which is all the same to us
             self.out.close()
         self.out = None
+
+
+class Flood(threading.Thread):
+    """Sends bytes as fast as they are taken, for so many seconds at most; `sent` is what our kernel took."""
+
+    def __init__(self, port, data, seconds, is_tls=False):
+        super().__init__(daemon=True)
+        self.data, self.sent, self.is_stopped = memoryview(data), 0, False
+        self.seconds = seconds
+        raw = socket.create_connection(("127.0.0.1", port))
+        raw.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, CHUNK)
+        if is_tls:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+            context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+            raw = context.wrap_socket(raw)
+        self.socket = raw
+        raw.settimeout(0.2)
+
+    def run(self):
+        end = time.monotonic() + self.seconds
+        try:
+            while self.sent < len(self.data) and not self.is_stopped and time.monotonic() < end:
+                try:
+                    self.sent += self.socket.send(self.data[self.sent:self.sent + CHUNK])
+                except (TimeoutError, ssl.SSLWantWriteError):
+                    pass
+        except OSError:
+            pass  # the process was killed
+
+    def halt(self):
+        self.is_stopped = True
+        self.join()
+
+    def stop(self):
+        self.halt()
+        self.socket.close()
+
+
+def unread(port):
+    """Bytes on connections to this port that its program has not read."""
+    total = 0
+    with open("/proc/net/tcp", encoding="ascii") as table:
+        for row in table.read().splitlines()[1:]:
+            fields = row.split()
+            sending, receiving = (int(n, 16) for n in fields[4].split(":"))
+            if fields[3] == "01" and fields[1].endswith(f":{port:04X}"):
+                total += receiving
+            if fields[2].endswith(f":{port:04X}"):
+                total += sending
+    return total
 
 
 def client_context(ca_file):

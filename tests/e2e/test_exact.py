@@ -1,21 +1,29 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """Every line exactly once: files that are rotated meanwhile, a real rsyslog over TLS and a real
-syslog-ng over TCP, while the correlator or the agent is killed three times.
-HD_E2E_LINES (default 30,000) lines from each of the three."""
+syslog-ng over TCP, while the correlator or the agent is killed three times. And how little of a
+flood over TCP is lost with a killed agent, which nothing tells the sender.
+HD_E2E_LINES (default 30,000) lines from each of the three; HD_E2E_FLOODS (default 2) agents killed in a flood."""
 import collections
 import os
 import re
+import signal
 import threading
 
 import install
+from senders import Flood, unread
 from world import Failure, World, find_port, main, wait_until
 
 LINES = int(os.environ.get("HD_E2E_LINES", "30000"))
 PATIENCE = 900 + LINES / 1000
 ROTATIONS = 5
-# what two kernels' socket buffers and one unfinished batch may hold, in bytes, for one killed reader
-IN_FLIGHT = (6 << 20) + (4 << 20) + (2 << 20)
+# what a killed agent had read of streams and not yet in its spool (COL_INTAKE_STREAM_MAX, and one read), in bytes
+HELD = 2 << 20
+# and what two kernels' socket buffers may hold, for one killed reader
+IN_FLIGHT = (6 << 20) + (4 << 20) + HELD
+FLOODS = int(os.environ.get("HD_E2E_FLOODS", "2"))
+FLOOD_LINE = 200
+FLOOD_LINES = 400000
 LINE = "{}{:07d} the quick brown fox of Quảng Ngãi jumps over the lazy dog, and logs it at length: {}"
 PADDING = "x" * 100
 
@@ -181,6 +189,46 @@ def test_agent_killed():
         print(f"     {LINES:,} lines of files, agent killed 3 times: each in the archive exactly once")
 
 
+def flood_lines():
+    """Hardly two of them have the same words, so that they are worth their bytes on disk."""
+    return b"".join(b"<13>Nov 21 07:50:37 web1 app[7]: n%08dz %s\n" % (n, os.urandom(80).hex().encode()[:FLOOD_LINE - 45])
+                    for n in range(FLOOD_LINES))
+
+
+def kill_in_flood(data):
+    """Lines that the agent had read when it was killed, and how many of these nobody has."""
+    with World() as world:
+        world.make_ca()
+        port = find_port()
+        world.ports["correlator"] = find_port()  # nobody is there yet
+        sources = install.syslog_source(world, "syslog-tcp", port)
+        agent = install.agent(world, sources)
+        wait_until("the agent is up", lambda: world.status("agent"))
+        flood = Flood(port, data, PATIENCE)
+        flood.start()
+        wait_until("half of it is sent", lambda: flood.sent > len(data) // 2)
+        agent.popen.send_signal(signal.SIGSTOP)
+        flood.halt()
+        accepted = (flood.sent - unread(port)) // FLOOD_LINE
+        agent.kill()
+        flood.stop()
+        install.correlator(world)
+        install.agent(world, sources)
+        wait_until("all of the spool to be archived", lambda: archived(world) > 0 and world.metric("agent", "unacked_lines") == 0)
+        found = {int(n) for n in re.findall(rb"n(\d{8})z", world.journal_text(world.path("correlator", "archive")))}
+        return accepted, sum(1 for n in range(accepted) if n not in found)
+
+
+def test_agent_killed_in_a_flood():
+    data = flood_lines()
+    for _ in range(FLOODS):
+        accepted, lost = kill_in_flood(data)
+        print(f"     {accepted:,} lines were read of TCP when the agent died, {lost:,} of them were lost "
+              f"(bound {HELD // FLOOD_LINE:,})")
+        if lost > HELD // FLOOD_LINE:
+            raise Failure(f"{lost} lines lost, more than a killed agent may have held")
+
+
 def settle(world):
     """Until the senders have nothing more: the archive stops growing."""
     last = [-1, 0]
@@ -195,4 +243,4 @@ def settle(world):
 
 
 if __name__ == "__main__":
-    main(test_correlator_killed, test_agent_killed)
+    main(test_agent_killed_in_a_flood, test_correlator_killed, test_agent_killed)

@@ -110,6 +110,7 @@ void fake_sink_init(struct fake_sink *fake)
 {
     memset(fake, 0, sizeof(*fake));
     fake->sink = (struct col_sink){.add = fake_add,
+                                   .add_stream = fake_add,
                                    .mark = fake_mark,
                                    .last_mark = fake_last_mark,
                                    .marked_s = fake_marked_s,

@@ -46,7 +46,13 @@ static void on_spooled(void *ctx)
     (void)ctx;
 }
 
-static const struct col_intake_ops ops = {on_spooled, on_full, on_room};
+static void on_streams(void *ctx)
+{
+    (void)ctx;
+}
+
+static const struct col_intake_ops ops = {on_spooled, on_full, on_room, on_streams,
+                                          on_streams};
 
 static void open_agent(void)
 {

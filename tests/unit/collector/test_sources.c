@@ -116,6 +116,63 @@ static void test_counts_are_kept_while_closing(void **state)
     fake_env_fini(&f.fe);
 }
 
+static const char *state_of(const struct fixture *f, const char *kind)
+{
+    static char state[32];
+    struct hd_buf text;
+    hd_buf_init(&text, 0);
+    struct hd_json json = hd_json(&text);
+    col_sources_status(f->sources, &json);
+    const char *at = strstr(hd_buf_cstr(&text), kind);
+    at = at == NULL ? NULL : strstr(at, "\"state\":\"");
+    assert_non_null(at);
+    at += strlen("\"state\":\"");
+    (void)snprintf(state, sizeof(state), "%.*s", (int)strcspn(at, "\""), at);
+    hd_buf_fini(&text);
+    return state;
+}
+
+static void run_turns(struct fixture *f)
+{
+    for (unsigned i = 0; i < 20; i++) {
+        (void)uv_run(&f->fe.loop, UV_RUN_NOWAIT);
+    }
+}
+
+static void expect_states(struct fixture *f, const char *of_udp, const char *of_tcp)
+{
+    run_turns(f);
+    assert_string_equal(state_of(f, "syslog-udp"), of_udp);
+    assert_string_equal(state_of(f, "syslog-tcp"), of_tcp);
+}
+
+static void test_streams_are_held_alone(void **state)
+{
+    (void)state;
+    struct fixture f = {0};
+    char why[256] = "";
+    fake_env_init(&f.fe);
+    set_conf(&f);
+    assert_int_equal(col_sources_open(&f.fe.env, &f.conf, &f.sources, why), HD_OK);
+    expect_states(&f, "open", "open");
+    col_sources_hold(f.sources);
+    expect_states(&f, "open", "paused");
+    col_sources_pause(f.sources);
+    expect_states(&f, "paused", "paused");
+    col_sources_resume(f.sources); /* they are held still */
+    expect_states(&f, "open", "paused");
+    col_sources_pause(f.sources);
+    col_sources_release(f.sources); /* the pause is not over */
+    expect_states(&f, "paused", "paused");
+    col_sources_resume(f.sources);
+    expect_states(&f, "open", "open");
+    col_sources_close(f.sources, on_closed, &f);
+    while (!f.is_closed) {
+        (void)uv_run(&f.fe.loop, UV_RUN_ONCE);
+    }
+    fake_env_fini(&f.fe);
+}
+
 static void test_what_was_opened_is_closed_on_failure(void **state)
 {
     (void)state;
@@ -135,6 +192,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_counts_are_kept_while_closing),
+        cmocka_unit_test(test_streams_are_held_alone),
         cmocka_unit_test(test_what_was_opened_is_closed_on_failure),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -90,7 +90,13 @@ static void on_acked(void *ctx)
     (void)ctx;
 }
 
-static const struct col_intake_ops intake_ops = {on_spooled, on_full, on_room};
+static void on_streams(void *ctx)
+{
+    (void)ctx;
+}
+
+static const struct col_intake_ops intake_ops = {on_spooled, on_full, on_room, on_streams,
+                                                 on_streams};
 static const struct col_uplink_ops uplink_ops = {report, on_acked};
 
 static void set_conf(struct fixture *f)
