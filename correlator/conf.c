@@ -22,8 +22,6 @@
 #define AT_IN(field)  .offset = offsetof(struct cor_conf_intake, field)
 #define AT_J(field)   .offset = offsetof(struct cor_conf_journal, field)
 #define AT_NF(field)  .offset = offsetof(struct cor_conf_near_full, field)
-#define AT_TST(field) .offset = offsetof(struct cor_conf_timestamps, field)
-#define AT_MIR(field) .offset = offsetof(struct cor_conf_mirror, field)
 #define AT_RUL(field) .offset = offsetof(struct cor_conf_rules, field)
 #define AT_DET(field) .offset = offsetof(struct cor_conf_detect, field)
 #define AT_SUP(field) .offset = offsetof(struct cor_conf_suppress, field)
@@ -235,70 +233,6 @@ static const struct hd_conf_item near_full_items[] = {
      .def = "90",
      .unit = "percent",
      .help = "The same, graver; more than `warning`. 0 = not."},
-    {0}};
-
-static const struct hd_conf_item timestamps_items[] = {
-    {.key = "enabled",
-     .type = HD_CONF_BOOL,
-     AT_TST(enabled),
-     .def = "no",
-     .help =
-         "Write requests for time stamps (RFC 3161) of what is sealed into `stamps` of "
-         "each journal's directory; the forwarder brings them to the authority."},
-    {.key = "every",
-     .type = HD_CONF_DURATION,
-     AT_TST(every),
-     .min = 0,
-     .max = LONG_TIME,
-     .def = "0s",
-     .help =
-         "One for the newest file sealed within so long: the seals are a chain, and a "
-         "stamp covers all files before. 0s = one for each file."},
-    {.key = "alarm",
-     .type = HD_CONF_DURATION,
-     AT_TST(alarm),
-     .min = SECOND,
-     .max = LONG_TIME,
-     .def = "1d",
-     .help = "A request that has no reply after so long is reported as a problem."},
-    {0}};
-
-static const struct hd_conf_item mirror_items[] = {
-    {.key = "dir",
-     .type = HD_CONF_PATH,
-     AT_MIR(dir),
-     .help = "Directory of the second copy, on another disk or machine (NFS); below it "
-             "`archive`, `alerts` and `losses`. It must be there: the correlator never "
-             "makes it, since what is missing may be a mount. None given: no mirror."},
-    {.key = "same_disk",
-     .type = HD_CONF_BOOL,
-     AT_MIR(same_disk),
-     .def = "no",
-     .help = "May it be on the file system of what it copies? Such a copy does not "
-             "outlive the disk, and a mount that is missing looks like it."},
-    {.key = "retain_age",
-     .type = HD_CONF_DURATION,
-     AT_MIR(retain_age),
-     .min = 0,
-     .max = LONG_TIME,
-     .def = "0s",
-     .help = "What was sealed longer ago goes from the mirror, whatever the archive "
-             "keeps; 0s = nothing goes, also when the archive has removed it."},
-    {.key = "alarm",
-     .type = HD_CONF_DURATION,
-     AT_MIR(alarm),
-     .min = SECOND,
-     .max = LONG_TIME,
-     .def = "1h",
-     .help = "A segment that was sealed longer ago and is not in the mirror is reported "
-             "as a problem."},
-    {.key = "retry",
-     .type = HD_CONF_DURATION,
-     AT_MIR(retry),
-     .min = HD_NS_PER_MS,
-     .max = DAY,
-     .def = "1m",
-     .help = "After something hindered the mirror, it is tried again after so long."},
     {0}};
 
 const char *const cor_conf_levels[] = {"informational", "low",      "medium",
@@ -672,16 +606,9 @@ static const struct hd_conf_item items[] = {
      AT(near_full),
      .sub = near_full_items,
      .help = "Archive, alerts and losses, and the disks they are on."},
-    {.key = "timestamps",
-     .type = HD_CONF_SECTION,
-     AT(timestamps),
-     .sub = timestamps_items,
-     .help = "Time stamps of an authority on what is sealed."},
-    {.key = "mirror",
-     .type = HD_CONF_SECTION,
-     AT(mirror),
-     .sub = mirror_items,
-     .help = "A second copy of sealed files of the archive, the alerts and the losses."},
+    HD_KEEP_STAMPS_CONF_ITEM(struct cor_conf, timestamps),
+    HD_KEEP_MIRROR_CONF_ITEM(struct cor_conf, mirror,
+                             "the archive, the alerts and the losses."),
     {.key = "rules",
      .type = HD_CONF_SECTION,
      AT(rules),

@@ -4,6 +4,7 @@
  */
 #pragma once
 #include <haidang/conf.h>
+#include <haidang/keep.h>
 #include <haidang/program_conf.h>
 
 struct cor_conf_journal {
@@ -39,15 +40,8 @@ struct cor_conf {
     struct cor_conf_near_full {
         int64_t warning, alarm; /* percent; 0 = off */
     } near_full;
-    struct cor_conf_timestamps {
-        bool enabled;
-        int64_t every, alarm;
-    } timestamps;
-    struct cor_conf_mirror {
-        char *dir; /* NULL: there is none */
-        bool same_disk;
-        int64_t retain_age, alarm, retry;
-    } mirror;
+    struct hd_keep_stamps_conf timestamps;
+    struct hd_keep_mirror_conf mirror;
     struct cor_conf_rules {
         char *decoders, *library, *local, *logsources, *placeholders, *time_zone;
         int min_level; /* index into names, see conf.c */

@@ -3,7 +3,7 @@
  * Everything that haidang-correlator counts. Any thread adds. A table (lint: size).
  */
 #pragma once
-#include <haidang/metrics.h>
+#include <haidang/keep.h>
 
 #define COR_NAME(text) "haidang_correlator_" text
 #define COR_METRICS(X)                                                                   \
@@ -161,24 +161,9 @@
       "Times one of them passed near_full.warning or near_full.alarm")                   \
     X(COR_M_FROZEN, COUNTER, COR_NAME("write_once_segments_total"),                      \
       "Segments made write-once")                                                        \
-    X(COR_M_STAMPS_REQUESTED, COUNTER, COR_NAME("timestamps_requested_total"),           \
-      "Requests for time stamps written")                                                \
     X(COR_M_STAMPS_PENDING, GAUGE, COR_NAME("timestamps_pending"),                       \
       "Requests for time stamps that the forwarder has not brought a reply to")          \
-    X(COR_M_MIRROR_SEGMENTS, COUNTER, COR_NAME("mirror_segments_total"),                 \
-      "Segments copied to the mirror, read back and verified")                           \
-    X(COR_M_MIRROR_BYTES, COUNTER, COR_NAME("mirror_bytes_total"),                       \
-      "Bytes of these segments")                                                         \
-    X(COR_M_MIRROR_FAILED, COUNTER, COR_NAME("mirror_failures_total"),                   \
-      "Times that something hindered the mirror")                                        \
-    X(COR_M_MIRROR_REMOVED, COUNTER, COR_NAME("mirror_removed_total"),                   \
-      "Segments that mirror.retain_age removed from the mirror")                         \
-    X(COR_M_MIRROR_BEHIND, GAUGE, COR_NAME("mirror_behind_segments"),                    \
-      "Sealed segments that the mirror does not hold")                                   \
-    X(COR_M_MIRROR_BEHIND_BYTES, GAUGE, COR_NAME("mirror_behind_bytes"),                 \
-      "Bytes of these segments")                                                         \
-    X(COR_M_MIRROR_BEHIND_S, GAUGE, COR_NAME("mirror_behind_seconds"),                   \
-      "How long ago the oldest of them was sealed; 0 when there is none")                \
+    HD_KEEP_METRICS(X, COR_M_KEEP, COR_NAME)                                             \
     X(COR_M_CANARIES, COUNTER, COR_NAME("canary_lines_total"),                           \
       "Lines of canaries, their signatures good")                                        \
     X(COR_M_CANARIES_FORGED, COUNTER, COR_NAME("canary_forged_total"),                   \

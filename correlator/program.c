@@ -382,16 +382,20 @@ static int open_keep(struct cor_program *p)
 {
     char *made = in_state_dir(p, LOSSES);
     const char *losses = p->conf->losses.dir == NULL ? made : p->conf->losses.dir;
-    const struct cor_keep_opts opts = {
+    const struct hd_keep_opts opts = {
         .loop = p->loop,
-        .conf = p->conf,
-        .journals = {{"archive", p->conf->archive.dir, p->conf->archive.write_once},
-                     {"alerts", p->conf->alerts.dir, p->conf->alerts.write_once},
-                     {"losses", losses, p->conf->losses.write_once}},
+        .stamps = &p->conf->timestamps,
+        .mirror = &p->conf->mirror,
+        .journals = {{"archive", p->conf->archive.dir,
+                      (enum hd_freeze)p->conf->archive.write_once},
+                     {"alerts", p->conf->alerts.dir,
+                      (enum hd_freeze)p->conf->alerts.write_once},
+                     {"losses", losses, (enum hd_freeze)p->conf->losses.write_once}},
+        .n_journals = 3,
         .key = p->seal_key,
         .closed = keep_closed,
         .ctx = p};
-    int err = losses == NULL ? HD_ENOMEM : cor_keep_open(&opts, &p->keep);
+    int err = losses == NULL ? HD_ENOMEM : hd_keep_open(&opts, &p->keep);
     free(made);
     return err;
 }
@@ -565,7 +569,7 @@ int cor_program_start(struct cor_program *p, uv_loop_t *loop, const struct cor_c
     if (err != HD_OK) {
         return fail(p, HD_EXIT_RUNTIME, "privilege cannot be given up", err);
     }
-    cor_keep_run(p->keep);
+    hd_keep_run(p->keep);
     HD_LOG(INFO, "program", "rules in force",
            HD_KV_UINT("rules", rul_set_count(p->loaded.set)),
            HD_KV_STR("hash", rul_set_hash(p->loaded.set)),
@@ -592,7 +596,7 @@ static void close_all(struct cor_program *p)
         hd_owner_close(&p->owner, (uv_handle_t *)&p->check_timer);
         hd_owner_close(&p->owner, (uv_handle_t *)&p->rate_timer);
     }
-    cor_keep_close(p->keep);
+    hd_keep_close(p->keep);
     cor_expire_close(p->expire); /* it releases what the intake holds */
     p->expire = NULL;
     cor_watch_stop(p->watch); /* it looks at the intake and at the state */

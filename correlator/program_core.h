@@ -4,13 +4,13 @@
  */
 #pragma once
 #include <haidang/json.h>
+#include <haidang/keep.h>
 #include <haidang/loop.h>
 #include <haidang/metrics.h>
 #include <haidang/sign.h>
 #include <haidang/tls.h>
 
 #include "correlator/intake/intake.h"
-#include "correlator/keep/keep.h"
 #include "correlator/losses/losses.h"
 #include "correlator/program.h"
 #include "correlator/sources/watch.h"
@@ -51,7 +51,7 @@ struct cor_program {
     struct cor_stores stores;  /* how full they are */
     char host[256];            /* this one */
     struct cor_expire *expire; /* NULL: retention by age alone */
-    struct cor_keep *keep;
+    struct hd_keep *keep;
     bool has_told; /* the state thread ended with nothing left to be published */
     struct hd_metrics_server *server;
     char *snapshot; /* path of the table of agents */

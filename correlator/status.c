@@ -44,7 +44,9 @@ void cor_status_refresh(void *ctx)
     struct cor_program *p = ctx;
     cor_intake_refresh(p->intake);
     cor_watch_refresh(p->watch);
-    cor_keep_refresh(p->keep);
+    hd_keep_refresh(p->keep, &cor_metrics[COR_M_KEEP]);
+    COR_GAUGE(COR_M_FROZEN, hd_keep_frozen(p->keep));
+    COR_GAUGE(COR_M_STAMPS_PENDING, hd_keep_stamps_pending(p->keep));
     cor_status_refresh_canaries(p);
     COR_GAUGE(COR_M_DETECT_LAG, lag_bytes(p));
     COR_GAUGE(COR_M_DETECT_LAG_MS, lag_ms(p));
@@ -98,7 +100,7 @@ static void find_problems(const struct cor_program *p, struct problems *out)
               hd_err_text(err));
     }
     cor_stores_problems(&p->stores, say, out);
-    cor_keep_problems(p->keep, say, out);
+    hd_keep_problems(p->keep, say, out);
     err = cor_expire_trouble(p->expire);
     if (err != HD_OK) {
         say_f(out, "retention of the archive removes nothing (%s): see the log",
@@ -255,7 +257,7 @@ void cor_status_write(void *ctx, struct hd_buf *out)
     cor_stores_json(&p->stores, &j);
     put_detect(p, &j);
     put_losses(p, &j);
-    cor_keep_status(p->keep, &j);
+    hd_keep_status(p->keep, &j);
     cor_status_canaries(p, &j);
     hd_json_end(&j, '}');
 }

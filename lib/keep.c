@@ -3,7 +3,7 @@
  * One piece of work at a time is aside; what it looks at belongs to it until it is done,
  * and what it found is copied then.
  */
-#include "correlator/keep/keep.h"
+#include <haidang/keep.h>
 
 #include <inttypes.h>
 #include <stdarg.h>
@@ -14,10 +14,9 @@
 #include <haidang/loop.h>
 #include <haidang/slice.h>
 
-#include "correlator/keep/freezer.h"
-#include "correlator/keep/mirror.h"
-#include "correlator/keep/stamper.h"
-#include "correlator/metrics.h"
+#include "lib/keep_freezer.h"
+#include "lib/keep_mirror.h"
+#include "lib/keep_stamper.h"
 
 #define WHY_MAX 512U
 #define LOOK_MS 5000U
@@ -25,19 +24,19 @@
 struct job {
     char *dir;
     const char *name;
-    struct cor_freezer freezer; /* of the work, as are stamper and mirror */
-    struct cor_stamper stamper;
-    struct cor_mirror mirror;
-    struct cor_freezer froze; /* as it was when the work was done */
-    struct cor_stamper_state stamps;
-    struct cor_mirror_state state;
+    struct hd_freezer freezer; /* of the work, as are stamper and mirror */
+    struct hd_stamper stamper;
+    struct hd_mirror mirror;
+    struct hd_freezer froze; /* as it was when the work was done */
+    struct hd_stamper_state stamps;
+    struct hd_mirror_state state;
     int64_t again_ns; /* the mirror rests until then; monotonic */
     bool is_due;      /* the mirror, in the work that begins */
 };
 
-struct cor_keep {
-    struct cor_keep_opts opts;
-    struct job jobs[COR_KEEP_JOURNALS];
+struct hd_keep {
+    struct hd_keep_opts opts;
+    struct job jobs[HD_KEEP_JOURNALS];
     struct hd_owner owner;
     uv_timer_t timer;
     uv_work_t work;
@@ -46,61 +45,60 @@ struct cor_keep {
     bool is_busy, is_gone; /* gone: the timer */
 };
 
-static bool has_mirror(const struct cor_keep *keep)
+static bool has_mirror(const struct hd_keep *keep)
 {
-    return keep->opts.conf->mirror.dir != NULL;
+    return keep->opts.mirror->dir != NULL;
 }
 
-static bool has_frozen(const struct cor_keep *keep)
+static bool has_frozen(const struct hd_keep *keep)
 {
     bool is_any = false;
-    for (unsigned i = 0; i < COR_KEEP_JOURNALS; i++) {
+    for (unsigned i = 0; i < keep->opts.n_journals; i++) {
         is_any |= keep->jobs[i].freezer.level != HD_FREEZE_OFF;
     }
     return is_any;
 }
 
-static bool has_stamps(const struct cor_keep *keep)
+static bool has_stamps(const struct hd_keep *keep)
 {
-    return keep->opts.conf->timestamps.enabled;
+    return keep->opts.stamps->enabled;
 }
 
 /* ---- life ---- */
 
-static void keep_free(struct cor_keep *keep)
+static void keep_free(struct hd_keep *keep)
 {
-    for (unsigned i = 0; i < COR_KEEP_JOURNALS; i++) {
+    for (unsigned i = 0; i < keep->opts.n_journals; i++) {
         free(keep->jobs[i].dir);
     }
     free(keep);
 }
 
-static int open_job(struct cor_keep *keep, unsigned i)
+static int open_job(struct hd_keep *keep, unsigned i)
 {
-    const struct cor_conf_mirror *conf = &keep->opts.conf->mirror;
-    const struct cor_keep_journal *journal = &keep->opts.journals[i];
+    const struct hd_keep_mirror_conf *conf = keep->opts.mirror;
+    const struct hd_keep_journal *journal = &keep->opts.journals[i];
     struct job *job = &keep->jobs[i];
     job->name = journal->name;
     job->dir = hd_slice_dup(hd_slice_str(journal->dir));
-    job->freezer = (struct cor_freezer){.dir = job->dir,
-                                        .level = (enum hd_freeze)journal->write_once};
-    job->stamper = (struct cor_stamper){.dir = job->dir,
-                                        .every_ns = keep->opts.conf->timestamps.every};
-    const struct cor_mirror_opts opts = {.name = job->name,
-                                         .from = job->dir,
-                                         .base = conf->dir,
-                                         .any_disk = conf->same_disk,
-                                         .retain_ns = conf->retain_age,
-                                         .key = keep->opts.key,
-                                         .stop = &keep->stop};
+    job->freezer = (struct hd_freezer){.dir = job->dir, .level = journal->write_once};
+    job->stamper =
+        (struct hd_stamper){.dir = job->dir, .every_ns = keep->opts.stamps->every};
+    const struct hd_mirror_opts opts = {.name = job->name,
+                                        .from = job->dir,
+                                        .base = conf->dir,
+                                        .any_disk = conf->same_disk,
+                                        .retain_ns = conf->retain_age,
+                                        .key = keep->opts.key,
+                                        .stop = &keep->stop};
     if (job->dir == NULL) {
         return HD_ENOMEM;
     }
-    return has_mirror(keep) ? cor_mirror_init(&job->mirror, &opts) : HD_OK;
+    return has_mirror(keep) ? hd_mirror_init(&job->mirror, &opts) : HD_OK;
 }
 
 /* When nothing of it is at work any more. */
-static void close_idle(struct cor_keep *keep)
+static void close_idle(struct hd_keep *keep)
 {
     if (keep->is_busy || !keep->is_gone) {
         return;
@@ -113,19 +111,19 @@ static void close_idle(struct cor_keep *keep)
 
 static void timer_gone(void *ctx)
 {
-    struct cor_keep *keep = ctx;
+    struct hd_keep *keep = ctx;
     keep->is_gone = true;
     close_idle(keep);
 }
 
-int cor_keep_open(const struct cor_keep_opts *opts, struct cor_keep **out)
+int hd_keep_open(const struct hd_keep_opts *opts, struct hd_keep **out)
 {
-    struct cor_keep *keep = calloc(1, sizeof(*keep));
+    struct hd_keep *keep = calloc(1, sizeof(*keep));
     int err = keep == NULL ? HD_ENOMEM : HD_OK;
     if (err == HD_OK) {
         keep->opts = *opts;
     }
-    for (unsigned i = 0; err == HD_OK && i < COR_KEEP_JOURNALS; i++) {
+    for (unsigned i = 0; err == HD_OK && i < keep->opts.n_journals; i++) {
         err = open_job(keep, i);
     }
     if (err == HD_OK) {
@@ -139,7 +137,7 @@ int cor_keep_open(const struct cor_keep_opts *opts, struct cor_keep **out)
     return err;
 }
 
-void cor_keep_close(struct cor_keep *keep)
+void hd_keep_close(struct hd_keep *keep)
 {
     if (keep != NULL && hd_owner_is_open(&keep->owner)) {
         atomic_store(&keep->stop, true);
@@ -152,57 +150,45 @@ void cor_keep_close(struct cor_keep *keep)
 
 static void work(uv_work_t *request)
 {
-    struct cor_keep *keep = HD_CONTAINER(request, struct cor_keep, work);
-    for (unsigned i = 0; i < COR_KEEP_JOURNALS && !atomic_load(&keep->stop); i++) {
+    struct hd_keep *keep = HD_CONTAINER(request, struct hd_keep, work);
+    for (unsigned i = 0; i < keep->opts.n_journals && !atomic_load(&keep->stop); i++) {
         struct job *job = &keep->jobs[i];
         if (keep->is_look && job->freezer.level != HD_FREEZE_OFF) {
-            cor_freezer_step(&job->freezer);
+            hd_freezer_step(&job->freezer);
         }
         if (keep->is_look && has_stamps(keep)) {
-            cor_stamper_step(&job->stamper);
+            hd_stamper_step(&job->stamper);
         }
         if (job->is_due) {
-            cor_mirror_step(&job->mirror);
+            hd_mirror_step(&job->mirror);
         }
     }
 }
 
-static void count(const struct cor_mirror_state *was, const struct cor_mirror_state *is)
+static bool take_result(struct hd_keep *keep, struct job *job)
 {
-    COR_COUNT(COR_M_MIRROR_SEGMENTS, is->placed - was->placed);
-    COR_COUNT(COR_M_MIRROR_BYTES, is->placed_bytes - was->placed_bytes);
-    COR_COUNT(COR_M_MIRROR_REMOVED, is->removed - was->removed);
-    COR_COUNT(COR_M_MIRROR_FAILED, is->failed - was->failed);
-}
-
-static bool take_result(struct cor_keep *keep, struct job *job)
-{
-    const struct cor_mirror_state *state = &job->mirror.state;
-    COR_COUNT(COR_M_STAMPS_REQUESTED,
-              job->stamper.state.requested - job->stamps.requested);
+    const struct hd_mirror_state *state = &job->mirror.state;
     job->stamps = job->stamper.state;
-    COR_COUNT(COR_M_FROZEN, job->freezer.frozen - job->froze.frozen);
     job->froze = job->freezer;
     if (!job->is_due) {
         return false;
     }
     if (state->failed > job->state.failed && !state->is_more) {
-        job->again_ns = hd_clock_mono_ns() + keep->opts.conf->mirror.retry;
+        job->again_ns = hd_clock_mono_ns() + keep->opts.mirror->retry;
     }
-    count(&job->state, state);
     job->state = *state;
     return state->is_more;
 }
 
-static void begin(struct cor_keep *keep, bool is_on);
+static void begin(struct hd_keep *keep, bool is_on);
 
 static void done(uv_work_t *request, int status)
 {
-    struct cor_keep *keep = HD_CONTAINER(request, struct cor_keep, work);
+    struct hd_keep *keep = HD_CONTAINER(request, struct hd_keep, work);
     bool is_more = false;
     (void)status; /* nobody cancels it */
     keep->is_busy = false;
-    for (unsigned i = 0; i < COR_KEEP_JOURNALS; i++) {
+    for (unsigned i = 0; i < keep->opts.n_journals; i++) {
         is_more |= take_result(keep, &keep->jobs[i]);
     }
     if (is_more && hd_owner_is_open(&keep->owner)) {
@@ -212,12 +198,12 @@ static void done(uv_work_t *request, int status)
 }
 
 /* is_on: what has more to do goes on; else whoever does not rest looks anew. */
-static void begin(struct cor_keep *keep, bool is_on)
+static void begin(struct hd_keep *keep, bool is_on)
 {
     int64_t now_ns = hd_clock_mono_ns();
     bool is_any = !is_on && (has_stamps(keep) || has_frozen(keep));
     keep->is_look = !is_on;
-    for (unsigned i = 0; i < COR_KEEP_JOURNALS; i++) {
+    for (unsigned i = 0; i < keep->opts.n_journals; i++) {
         struct job *job = &keep->jobs[i];
         job->is_due =
             has_mirror(keep) && (is_on ? job->state.is_more : now_ns >= job->again_ns);
@@ -229,15 +215,15 @@ static void begin(struct cor_keep *keep, bool is_on)
 
 static void on_look(uv_timer_t *timer)
 {
-    struct cor_keep *keep = HD_CONTAINER(timer, struct cor_keep, timer);
+    struct hd_keep *keep = HD_CONTAINER(timer, struct hd_keep, timer);
     if (!keep->is_busy) {
         begin(keep, false);
     }
 }
 
-void cor_keep_run(struct cor_keep *keep)
+void hd_keep_run(struct hd_keep *keep)
 {
-    uint64_t retry_ms = (uint64_t)(keep->opts.conf->mirror.retry / HD_NS_PER_MS);
+    uint64_t retry_ms = (uint64_t)(keep->opts.mirror->retry / HD_NS_PER_MS);
     if (has_mirror(keep) || has_stamps(keep) || has_frozen(keep)) {
         (void)uv_timer_start(&keep->timer, on_look, 0,
                              retry_ms < LOOK_MS ? retry_ms : LOOK_MS);
@@ -252,30 +238,52 @@ static uint64_t age_s(int64_t since_ns)
     return since_ns == 0 || age_ns < 0 ? 0 : (uint64_t)(age_ns / HD_NS_PER_SEC);
 }
 
-void cor_keep_refresh(const struct cor_keep *keep)
+void hd_keep_refresh(const struct hd_keep *keep, struct hd_metric *first)
 {
-    uint64_t segments = 0, bytes = 0, worst_s = 0, pending = 0;
-    for (unsigned i = 0; i < COR_KEEP_JOURNALS; i++) {
-        const struct cor_mirror_state *state = &keep->jobs[i].state;
+    uint64_t now[HD_KEEP_METRICS_N] = {0};
+    uint64_t *worst_s = &now[HD_KEEP_MIRROR_BEHIND_S];
+    for (unsigned i = 0; i < keep->opts.n_journals; i++) {
+        const struct hd_mirror_state *state = &keep->jobs[i].state;
         uint64_t one_s = age_s(state->oldest_ns);
-        segments += state->behind;
-        bytes += state->behind_bytes;
-        worst_s = one_s > worst_s ? one_s : worst_s;
-        pending += keep->jobs[i].stamps.pending;
+        now[HD_KEEP_STAMPS_REQUESTED] += keep->jobs[i].stamps.requested;
+        now[HD_KEEP_MIRROR_SEGMENTS] += state->placed;
+        now[HD_KEEP_MIRROR_BYTES] += state->placed_bytes;
+        now[HD_KEEP_MIRROR_FAILED] += state->failed;
+        now[HD_KEEP_MIRROR_REMOVED] += state->removed;
+        now[HD_KEEP_MIRROR_BEHIND] += state->behind;
+        now[HD_KEEP_MIRROR_BEHIND_BYTES] += state->behind_bytes;
+        *worst_s = one_s > *worst_s ? one_s : *worst_s;
     }
-    COR_GAUGE(COR_M_MIRROR_BEHIND, segments);
-    COR_GAUGE(COR_M_MIRROR_BEHIND_BYTES, bytes);
-    COR_GAUGE(COR_M_MIRROR_BEHIND_S, worst_s);
-    COR_GAUGE(COR_M_STAMPS_PENDING, pending);
+    for (unsigned i = 0; i < HD_KEEP_METRICS_N; i++) {
+        HD_METRIC_SET(first, i, now[i]);
+    }
 }
 
-static void put_mirror(const struct cor_keep *keep, struct hd_json *j)
+uint64_t hd_keep_frozen(const struct hd_keep *keep)
+{
+    uint64_t frozen = 0;
+    for (unsigned i = 0; i < keep->opts.n_journals; i++) {
+        frozen += keep->jobs[i].froze.frozen;
+    }
+    return frozen;
+}
+
+uint64_t hd_keep_stamps_pending(const struct hd_keep *keep)
+{
+    uint64_t pending = 0;
+    for (unsigned i = 0; i < keep->opts.n_journals; i++) {
+        pending += keep->jobs[i].stamps.pending;
+    }
+    return pending;
+}
+
+static void put_mirror(const struct hd_keep *keep, struct hd_json *j)
 {
     hd_json_object(j, "mirror");
-    hd_json_cstr(j, "dir", keep->opts.conf->mirror.dir);
+    hd_json_cstr(j, "dir", keep->opts.mirror->dir);
     hd_json_array(j, "journals");
-    for (unsigned i = 0; i < COR_KEEP_JOURNALS; i++) {
-        const struct cor_mirror_state *state = &keep->jobs[i].state;
+    for (unsigned i = 0; i < keep->opts.n_journals; i++) {
+        const struct hd_mirror_state *state = &keep->jobs[i].state;
         hd_json_object(j, NULL);
         hd_json_cstr(j, "journal", keep->jobs[i].name);
         hd_json_u64(j, "behind", state->behind);
@@ -290,11 +298,11 @@ static void put_mirror(const struct cor_keep *keep, struct hd_json *j)
     hd_json_end(j, '}');
 }
 
-static void put_stamps(const struct cor_keep *keep, struct hd_json *j)
+static void put_stamps(const struct hd_keep *keep, struct hd_json *j)
 {
     hd_json_array(j, "timestamps");
-    for (unsigned i = 0; i < COR_KEEP_JOURNALS; i++) {
-        const struct cor_stamper_state *stamps = &keep->jobs[i].stamps;
+    for (unsigned i = 0; i < keep->opts.n_journals; i++) {
+        const struct hd_stamper_state *stamps = &keep->jobs[i].stamps;
         hd_json_object(j, NULL);
         hd_json_cstr(j, "journal", keep->jobs[i].name);
         hd_json_u64(j, "requested", stamps->requested);
@@ -306,11 +314,11 @@ static void put_stamps(const struct cor_keep *keep, struct hd_json *j)
     hd_json_end(j, ']');
 }
 
-static void put_frozen(const struct cor_keep *keep, struct hd_json *j)
+static void put_frozen(const struct hd_keep *keep, struct hd_json *j)
 {
     hd_json_array(j, "write_once");
-    for (unsigned i = 0; i < COR_KEEP_JOURNALS; i++) {
-        const struct cor_freezer *froze = &keep->jobs[i].froze;
+    for (unsigned i = 0; i < keep->opts.n_journals; i++) {
+        const struct hd_freezer *froze = &keep->jobs[i].froze;
         hd_json_object(j, NULL);
         hd_json_cstr(j, "journal", keep->jobs[i].name);
         hd_json_u64(j, "read_only_to", froze->read_only);
@@ -321,7 +329,7 @@ static void put_frozen(const struct cor_keep *keep, struct hd_json *j)
     hd_json_end(j, ']');
 }
 
-void cor_keep_status(const struct cor_keep *keep, struct hd_json *j)
+void hd_keep_status(const struct hd_keep *keep, struct hd_json *j)
 {
     if (has_frozen(keep)) {
         put_frozen(keep, j);
@@ -350,14 +358,14 @@ static void say_f(const struct told *told, const char *fmt, ...)
     told->say(told->ctx, text);
 }
 
-static void mirror_problem(const struct cor_keep *keep, const struct job *job,
+static void mirror_problem(const struct hd_keep *keep, const struct job *job,
                            const struct told *told)
 {
-    const struct cor_mirror_state *state = &job->state;
+    const struct hd_mirror_state *state = &job->state;
     uint64_t since_s = age_s(state->oldest_ns);
     if (state->why[0] != '\0') {
         say_f(told, "the mirror of %s: %s", job->name, state->why);
-    } else if (since_s > (uint64_t)(keep->opts.conf->mirror.alarm / HD_NS_PER_SEC)) {
+    } else if (since_s > (uint64_t)(keep->opts.mirror->alarm / HD_NS_PER_SEC)) {
         say_f(told,
               "the mirror of %s is behind: %" PRIu64 " segments, %" PRIu64
               " MiB, the oldest was sealed %" PRIu64 " s ago",
@@ -365,13 +373,13 @@ static void mirror_problem(const struct cor_keep *keep, const struct job *job,
     }
 }
 
-static void stamps_problem(const struct cor_keep *keep, const struct job *job,
+static void stamps_problem(const struct hd_keep *keep, const struct job *job,
                            const struct told *told)
 {
     uint64_t since_s = age_s(job->stamps.oldest_ns);
     if (job->stamps.why[0] != '\0') {
         say_f(told, "requests for time stamps of %s: %s", job->name, job->stamps.why);
-    } else if (since_s > (uint64_t)(keep->opts.conf->timestamps.alarm / HD_NS_PER_SEC)) {
+    } else if (since_s > (uint64_t)(keep->opts.stamps->alarm / HD_NS_PER_SEC)) {
         say_f(told,
               "%" PRIu64 " requests for time stamps of %s have no reply, the oldest for "
               "%" PRIu64 " s: see the forwarder",
@@ -379,11 +387,11 @@ static void stamps_problem(const struct cor_keep *keep, const struct job *job,
     }
 }
 
-void cor_keep_problems(const struct cor_keep *keep,
-                       void (*say)(void *ctx, const char *text), void *ctx)
+void hd_keep_problems(const struct hd_keep *keep,
+                      void (*say)(void *ctx, const char *text), void *ctx)
 {
     const struct told told = {say, ctx};
-    for (unsigned i = 0; i < COR_KEEP_JOURNALS; i++) {
+    for (unsigned i = 0; i < keep->opts.n_journals; i++) {
         if (keep->jobs[i].froze.why[0] != '\0') {
             say_f(&told, "write-once of %s: %s", keep->jobs[i].name,
                   keep->jobs[i].froze.why);

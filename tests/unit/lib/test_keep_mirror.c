@@ -17,7 +17,7 @@
 #include <haidang/journal_check.h>
 #include <haidang/stamp.h>
 
-#include "correlator/keep/mirror.h"
+#include "lib/keep_mirror.h"
 
 #define SEGMENT 600U
 #define ENTRIES 20U
@@ -27,7 +27,7 @@ struct world {
     char from[256], base[256], to[512];
     struct hd_sign_key *key;
     struct hd_journal *journal;
-    struct cor_mirror mirror;
+    struct hd_mirror mirror;
     struct hd_journal_segments list;
     atomic_bool stop;
     uint64_t last;
@@ -66,14 +66,14 @@ static void list(struct world *w)
 
 static void begin_mirror(struct world *w, int64_t retain_ns)
 {
-    const struct cor_mirror_opts opts = {.name = "archive",
-                                         .from = w->from,
-                                         .base = w->base,
-                                         .any_disk = true,
-                                         .retain_ns = retain_ns,
-                                         .key = w->key,
-                                         .stop = &w->stop};
-    assert_int_equal(cor_mirror_init(&w->mirror, &opts), HD_OK);
+    const struct hd_mirror_opts opts = {.name = "archive",
+                                        .from = w->from,
+                                        .base = w->base,
+                                        .any_disk = true,
+                                        .retain_ns = retain_ns,
+                                        .key = w->key,
+                                        .stop = &w->stop};
+    assert_int_equal(hd_mirror_init(&w->mirror, &opts), HD_OK);
 }
 
 static void world_open(struct world *w)
@@ -104,7 +104,7 @@ static uint64_t run_round(struct world *w)
 {
     uint64_t before = w->mirror.state.placed;
     for (unsigned i = 0; i < STEPS; i++) {
-        cor_mirror_step(&w->mirror);
+        hd_mirror_step(&w->mirror);
         if (!w->mirror.state.is_more) {
             return w->mirror.state.placed - before;
         }
@@ -219,7 +219,7 @@ static void what_is_behind_is_told(void **state)
     (void)state;
     struct world w;
     world_open(&w);
-    cor_mirror_step(&w.mirror);
+    hd_mirror_step(&w.mirror);
     assert_true(w.mirror.state.is_more);
     assert_int_equal(w.mirror.state.behind, w.list.n - 2);
     assert_true(w.mirror.state.behind_bytes > 0);

@@ -12,7 +12,7 @@
 
 #include <haidang/journal_check.h>
 
-#include "correlator/keep/freezer.h"
+#include "lib/keep_freezer.h"
 
 static struct hd_journal *open_journal(const char *dir)
 {
@@ -51,14 +51,14 @@ static void all_but_the_last(void **state)
 {
     (void)state;
     const char *dir = hd_test_tmpdir();
-    struct cor_freezer f = {.dir = dir, .level = HD_FREEZE_READ_ONLY};
+    struct hd_freezer f = {.dir = dir, .level = HD_FREEZE_READ_ONLY};
     struct hd_journal *j = open_journal(dir);
     hd_test_append(j, 1, 20);
-    cor_freezer_step(&f);
+    hd_freezer_step(&f);
     size_t n = count(dir);
     assert_int_equal(f.frozen, n);
     hd_test_append(j, 21, 40);
-    cor_freezer_step(&f);
+    hd_freezer_step(&f);
     assert_true(count(dir) > n);
     assert_int_equal(f.frozen, count(dir));
     assert_string_equal(f.why, "");
@@ -74,7 +74,7 @@ static void where_the_flag_cannot_be_had_that_is_said(void **state)
     (void)state;
     const char *dir = hd_test_tmpdir();
     char path[512], away[600];
-    struct cor_freezer f = {.dir = dir, .level = HD_FREEZE_IMMUTABLE};
+    struct hd_freezer f = {.dir = dir, .level = HD_FREEZE_IMMUTABLE};
     struct hd_journal *j = open_journal(dir);
     hd_test_append(j, 1, 20);
     hd_journal_close(j);
@@ -83,19 +83,19 @@ static void where_the_flag_cannot_be_had_that_is_said(void **state)
     (void)snprintf(away, sizeof(away), "%s.away", path);
     assert_int_equal(rename(path, away), 0);
     assert_int_equal(mkfifo(path, 0640), 0);
-    cor_freezer_step(&f);
+    hd_freezer_step(&f);
     assert_non_null(strstr(f.why, "cannot be made immutable: "));
     assert_int_equal(f.immutable, 0);
     assert_int_equal(f.frozen, count(dir)); /* the mode is set all the same */
-    cor_freezer_step(&f);
+    hd_freezer_step(&f);
     assert_non_null(strstr(f.why, "cannot be made immutable: "));
 }
 
 static void a_directory_that_is_not_there_yet_is_no_problem(void **state)
 {
     (void)state;
-    struct cor_freezer f = {.dir = "/nowhere/archive", .level = HD_FREEZE_READ_ONLY};
-    cor_freezer_step(&f);
+    struct hd_freezer f = {.dir = "/nowhere/archive", .level = HD_FREEZE_READ_ONLY};
+    hd_freezer_step(&f);
     assert_string_equal(f.why, "");
 }
 

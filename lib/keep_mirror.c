@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "correlator/keep/mirror.h"
+#include "lib/keep_mirror.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -24,7 +24,7 @@
 #define STEP      ((size_t)256 << 10)
 
 struct step {
-    struct cor_mirror *m;
+    struct hd_mirror *m;
     struct hd_journal_segments from, to;
     struct hd_check *check;
     struct hd_check_segment seg; /* at hand */
@@ -33,17 +33,17 @@ struct step {
     size_t next;                 /* in `from`: to be copied now */
 };
 
-int cor_mirror_init(struct cor_mirror *m, const struct cor_mirror_opts *opts)
+int hd_mirror_init(struct hd_mirror *m, const struct hd_mirror_opts *opts)
 {
-    *m = (struct cor_mirror){.opts = *opts};
+    *m = (struct hd_mirror){.opts = *opts};
     int len = snprintf(m->to, sizeof(m->to), "%s/%s", opts->base, opts->name);
     return len > 0 && (size_t)len < sizeof(m->to) ? HD_OK : HD_EINVAL;
 }
 
 /* ---- what hinders ---- */
 
-static void hinder(struct cor_mirror *m, const char *fmt, ...) HD_PRINTF(2, 3);
-static void hinder(struct cor_mirror *m, const char *fmt, ...)
+static void hinder(struct hd_mirror *m, const char *fmt, ...) HD_PRINTF(2, 3);
+static void hinder(struct hd_mirror *m, const char *fmt, ...)
 {
     if (m->found[0] == '\0') {
         va_list args;
@@ -76,7 +76,7 @@ static bool on_progress(void *ctx, uint64_t bytes)
 /* ---- the two directories ---- */
 
 /* A mount that is missing looks like a directory on the disk of the journal. */
-static int check_base(struct cor_mirror *m)
+static int check_base(struct hd_mirror *m)
 {
     struct stat base, from;
     if (stat(m->opts.base, &base) != 0 || !S_ISDIR(base.st_mode)) {
@@ -94,7 +94,7 @@ static int check_base(struct cor_mirror *m)
 
 static int open_lists(struct step *s)
 {
-    struct cor_mirror *m = s->m;
+    struct hd_mirror *m = s->m;
     int err = hd_fs_mkdirs(m->to, DIR_MODE);
     err = err == HD_OK ? hd_journal_list(m->to, &s->to) : err;
     if (err != HD_OK) {
@@ -150,7 +150,7 @@ static size_t first_kept(struct step *s)
 
 static void count_missing(struct step *s, size_t i)
 {
-    struct cor_mirror_state *state = &s->m->state;
+    struct hd_mirror_state *state = &s->m->state;
     uint64_t first = s->from.first[i];
     char path[PATH_MAX];
     struct stat st;
@@ -302,7 +302,7 @@ static int copy_with(struct step *s, struct hd_journal_copy *copy, uint64_t firs
 static void copy_next(struct step *s)
 {
     struct hd_journal_copy *copy = NULL;
-    struct cor_mirror *m = s->m;
+    struct hd_mirror *m = s->m;
     uint64_t first = s->from.first[s->next];
     int err = hd_journal_copy_open(m->to, &copy);
     err = err == HD_OK ? copy_with(s, copy, first) : err;
@@ -350,7 +350,7 @@ static int copy_stamp(void *ctx, const char *name)
 
 static void copy_stamps(struct step *s)
 {
-    struct cor_mirror *m = s->m;
+    struct hd_mirror *m = s->m;
     char from[PATH_MAX], to[PATH_MAX];
     struct stat st;
     int len = snprintf(from, sizeof(from), "%s/" HD_STAMP_DIR, m->opts.from);
@@ -404,7 +404,7 @@ static void remove_old(struct step *s)
 /* All that was missing was tried. */
 static void end_round(struct step *s)
 {
-    struct cor_mirror *m = s->m;
+    struct hd_mirror *m = s->m;
     check_newest(s);
     copy_stamps(s);
     remove_old(s);
@@ -423,7 +423,7 @@ static void step(struct step *s)
     }
 }
 
-void cor_mirror_step(struct cor_mirror *m)
+void hd_mirror_step(struct hd_mirror *m)
 {
     struct step s = {.m = m, .cutoff_ns = INT64_MIN};
     if (m->opts.retain_ns > 0) {

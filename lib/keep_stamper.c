@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "correlator/keep/stamper.h"
+#include "lib/keep_stamper.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,14 +16,14 @@
 #define FILE_MODE 0640
 
 struct step {
-    struct cor_stamper *stamper;
+    struct hd_stamper *stamper;
     char dir[PATH_MAX]; /* of the stamps */
     struct hd_journal_segments list;
     struct hd_check *check;
     uint64_t newest; /* segment with a request or a stamp; 0 = none has */
 };
 
-static void hinder(struct cor_stamper *stamper, const char *what, const char *path,
+static void hinder(struct hd_stamper *stamper, const char *what, const char *path,
                    int err)
 {
     (void)snprintf(stamper->state.why, sizeof(stamper->state.why), "%.300s %s: %s", path,
@@ -58,7 +58,7 @@ static void forget(const struct step *s, const char *name)
 
 static void count_pending(struct step *s, const char *name, uint64_t first)
 {
-    struct cor_stamper_state *state = &s->stamper->state;
+    struct hd_stamper_state *state = &s->stamper->state;
     char request[PATH_MAX], reply[PATH_MAX];
     struct stat st;
     int err =
@@ -188,7 +188,7 @@ static int step(struct step *s)
     return err == HD_OK ? request_due(s) : err;
 }
 
-void cor_stamper_step(struct cor_stamper *stamper)
+void hd_stamper_step(struct hd_stamper *stamper)
 {
     struct step s = {.stamper = stamper};
     int len = snprintf(s.dir, sizeof(s.dir), "%s/" HD_STAMP_DIR, stamper->dir);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "correlator/keep/freezer.h"
+#include "lib/keep_freezer.h"
 
 #include <limits.h>
 #include <stdio.h>
@@ -7,7 +7,7 @@
 
 #include <haidang/journal_check.h>
 
-static void hinder(struct cor_freezer *f, const char *what, uint64_t first, int err)
+static void hinder(struct hd_freezer *f, const char *what, uint64_t first, int err)
 {
     const char *hint = err == HD_EUNSUPPORTED ? "the file system has no such flag"
                        : err == HD_EACCES ? "CAP_LINUX_IMMUTABLE or ownership is missing"
@@ -17,7 +17,7 @@ static void hinder(struct cor_freezer *f, const char *what, uint64_t first, int 
 }
 
 /* All but the last that come after *done; stops at what cannot be had. */
-static void freeze_with(struct cor_freezer *f, const struct hd_journal_segments *list,
+static void freeze_with(struct hd_freezer *f, const struct hd_journal_segments *list,
                         int (*freeze)(const char *path), const char *what, uint64_t *done)
 {
     for (size_t i = 0; i + 1 < list->n; i++) {
@@ -35,7 +35,7 @@ static void freeze_with(struct cor_freezer *f, const struct hd_journal_segments 
     }
 }
 
-void cor_freezer_step(struct cor_freezer *f)
+void hd_freezer_step(struct hd_freezer *f)
 {
     struct hd_journal_segments list;
     uint64_t before = f->read_only;

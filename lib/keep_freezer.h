@@ -8,16 +8,16 @@
 
 #include <haidang/freeze.h>
 
-#define COR_FREEZER_WHY 384U
+#define HD_FREEZER_WHY 384U
 
-struct cor_freezer {
+struct hd_freezer {
     const char *dir; /* of the journal; borrowed */
     enum hd_freeze level;
     uint64_t read_only, immutable; /* segments up to these are; known from here on */
     uint64_t frozen;               /* since the beginning */
-    char why[COR_FREEZER_WHY];     /* what hinders; "" = nothing */
+    char why[HD_FREEZER_WHY];      /* what hinders; "" = nothing */
 };
 
 /* Looks at segments that came since the last step; at the first all of them. Where the
  * flag cannot be had the mode is set all the same. */
-void cor_freezer_step(struct cor_freezer *freezer);
+void hd_freezer_step(struct hd_freezer *freezer);
