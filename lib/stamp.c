@@ -84,18 +84,31 @@ int hd_stamp_request(const uint8_t digest[HD_SHA256_LEN], struct hd_buf *out)
 
 /* ---- a reply ---- */
 
-/* NULL: it is none, or something follows it. */
+/* Decodes all of `der`; what is none, or has something behind it, leaves *out NULL. A
+ * macro, since OpenSSL has no name for what its decoders have in common. */
+#define DECODE(type, der, out)                                                           \
+    do {                                                                                 \
+        const unsigned char *at = (der).ptr;                                             \
+        bool is_sized = (der).len > 0 && (der).len <= HD_STAMP_MAX;                      \
+        *(out) = is_sized ? d2i_##type(NULL, &at, (long)(der).len) : NULL;               \
+        if (*(out) != NULL && at != (der).ptr + (der).len) {                             \
+            type##_free(*(out));                                                         \
+            *(out) = NULL;                                                               \
+        }                                                                                \
+        ERR_clear_error();                                                               \
+    } while (false)
+
+static TS_REQ *request_decode(struct hd_slice request)
+{
+    TS_REQ *req = NULL;
+    DECODE(TS_REQ, request, &req);
+    return req;
+}
+
 static TS_RESP *reply_decode(struct hd_slice reply)
 {
-    const unsigned char *at = reply.ptr;
-    TS_RESP *resp = reply.len > 0 && reply.len <= HD_STAMP_MAX
-                        ? d2i_TS_RESP(NULL, &at, (long)reply.len)
-                        : NULL;
-    if (resp != NULL && at != reply.ptr + reply.len) {
-        TS_RESP_free(resp);
-        resp = NULL;
-    }
-    ERR_clear_error();
+    TS_RESP *resp = NULL;
+    DECODE(TS_RESP, reply, &resp);
     return resp;
 }
 
@@ -248,20 +261,6 @@ static int verify_take(struct hd_stamp_ca *ca, TS_VERIFY_CTX *ctx, TS_RESP *resp
     return err;
 }
 
-static TS_REQ *request_decode(struct hd_slice request)
-{
-    const unsigned char *at = request.ptr;
-    TS_REQ *req = request.len > 0 && request.len <= HD_STAMP_MAX
-                      ? d2i_TS_REQ(NULL, &at, (long)request.len)
-                      : NULL;
-    if (req != NULL && at != request.ptr + request.len) {
-        TS_REQ_free(req);
-        req = NULL;
-    }
-    ERR_clear_error();
-    return req;
-}
-
 static int check_policy(TS_RESP *resp, const char *policy, char why[HD_STAMP_WHY])
 {
     char text[128] = "";
@@ -345,6 +344,12 @@ int hd_stamp_verify(struct hd_stamp_ca *ca, const uint8_t digest[HD_SHA256_LEN],
 int hd_stamp_path(const char *dir, uint64_t first, const char *end, char *out, size_t cap)
 {
     int len = snprintf(out, cap, "%s/" HD_STAMP_DIR "/%020" PRIu64 "%s", dir, first, end);
+    return len > 0 && (size_t)len < cap ? HD_OK : HD_EINVAL;
+}
+
+int hd_stamp_file(const char *dir, uint64_t first, const char *end, char *out, size_t cap)
+{
+    int len = snprintf(out, cap, "%s/%020" PRIu64 "%s", dir, first, end);
     return len > 0 && (size_t)len < cap ? HD_OK : HD_EINVAL;
 }
 

@@ -44,5 +44,8 @@ int hd_stamp_verify(struct hd_stamp_ca *ca, const uint8_t digest[HD_SHA256_LEN],
 /* "DIR/stamps/00000000000000000001.tsr", or with the other end. HD_EINVAL: too long. */
 int hd_stamp_path(const char *dir, uint64_t first, const char *end, char *out,
                   size_t cap) HD_MUST_USE;
+/* The same where `dir` is that of the stamps. */
+int hd_stamp_file(const char *dir, uint64_t first, const char *end, char *out,
+                  size_t cap) HD_MUST_USE;
 /* The number in such a name; false: it is none with this end. */
 bool hd_stamp_name_parse(const char *name, const char *end, uint64_t *first);
