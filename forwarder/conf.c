@@ -251,7 +251,9 @@ static const struct hd_conf_item timestamp_items[] = {
      .def = "/var/lib/haidang/correlator/archive/stamps, "
             "/var/lib/haidang/correlator/alerts/stamps, "
             "/var/lib/haidang/correlator/losses/stamps",
-     .help = "Where the correlator puts its requests; the stamps are put beside them."},
+     .help =
+         "Where the correlator puts its requests; the stamps are put beside them. Those "
+         "for the receipts need not be named."},
     {.key = "timeout",
      .type = HD_CONF_DURATION,
      AT_TST(timeout),
@@ -324,7 +326,9 @@ static const struct hd_conf_item items[] = {
      .type = HD_CONF_SECTION,
      AT(timestamp),
      .sub = timestamp_items,
-     .help = "Time stamps for what the correlator seals."},
+     .help = "The time-stamping authority, for what the correlator and we seal."},
+    HD_KEEP_STAMPS_CONF_ITEM(struct fwd_conf, timestamps),
+    HD_KEEP_MIRROR_CONF_ITEM(struct fwd_conf, mirror, "the receipts."),
     {.key = "destinations",
      .type = HD_CONF_LIST,
      AT(destinations),
@@ -350,9 +354,6 @@ static bool is_reader_name(const char *name)
 static void check_timestamp(const struct fwd_conf_timestamp *conf, const char *path,
                             struct hd_diags *diags)
 {
-    if (conf->url == NULL) {
-        return;
-    }
     if (strncmp(conf->url, "https://", 8) != 0 && strncmp(conf->url, "http://", 7) != 0) {
         hd_diag_error(diags, path, 0, 0,
                       "timestamp.url: %s is neither https:// nor http://", conf->url);
@@ -372,7 +373,12 @@ static void check(const void *given, const char *path, struct hd_diags *diags)
     if (conf->n_destinations == 0) {
         hd_diag_error(diags, path, 0, 0, "destinations: there is none");
     }
-    check_timestamp(&conf->timestamp, path, diags);
+    if (conf->timestamp.url != NULL) {
+        check_timestamp(&conf->timestamp, path, diags);
+    } else if (conf->timestamps.enabled) {
+        hd_diag_error(diags, path, 0, 0,
+                      "timestamps.enabled: timestamp.url is missing: who gives them");
+    }
     for (size_t i = 0; i < conf->n_destinations; i++) {
         const struct fwd_conf_destination *dest = &conf->destinations[i];
         if (!is_reader_name(dest->name)) {

@@ -3,6 +3,7 @@
  * Configuration of haidang-forwarder (--help-config prints the keys).
  */
 #pragma once
+#include <haidang/keep.h>
 #include <haidang/main.h>
 
 #include "forwarder/profile/profile.h"
@@ -58,6 +59,8 @@ struct fwd_conf {
     size_t n_accept_unofficial_profile;
     struct fwd_conf_receipts receipts;
     struct fwd_conf_timestamp timestamp;
+    struct hd_keep_stamps_conf timestamps; /* of the receipts, as is: */
+    struct hd_keep_mirror_conf mirror;
     struct fwd_conf_destination *destinations;
     size_t n_destinations;
 };

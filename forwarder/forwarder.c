@@ -13,8 +13,10 @@
 #include <haidang/clock.h>
 #include <haidang/fs.h>
 #include <haidang/json.h>
+#include <haidang/keep.h>
 #include <haidang/log.h>
 #include <haidang/sign.h>
+#include <haidang/stamp.h>
 
 #include "forwarder/deliver/destination.h"
 #include "forwarder/metrics.h"
@@ -23,6 +25,7 @@
 
 #define MODULE     "forwarder"
 #define STATE_MODE 0750
+#define RECEIPTS   "receipts" /* below state_dir, and below mirror.dir */
 
 struct fwd_program {
     const struct fwd_conf *conf;
@@ -33,10 +36,11 @@ struct fwd_program {
     struct fwd_receipts *receipts;
     struct fwd_http *http;
     struct fwd_stamps *stamps; /* NULL: there is no authority */
+    struct hd_keep *keep;      /* of the receipts' sealed segments */
     struct hd_metrics_server *server;
     struct fwd_destination **destinations;
     size_t n_destinations;
-    size_t n_open; /* what is not yet gone: ourselves, receipts, destinations */
+    size_t n_open; /* what is not yet gone: ourselves, receipts, destinations, ... */
     int64_t started_ns;
 };
 
@@ -121,44 +125,48 @@ static void refresh(void *ctx)
     HD_METRIC_SET(fwd_metrics, FWD_M_STOPPED_NOW, stopped);
     HD_METRIC_SET(fwd_metrics, FWD_M_RECEIPT_BYTES,
                   fwd_receipts_bytes(program->receipts));
+    hd_keep_refresh(program->keep, &fwd_metrics[FWD_M_KEEP]);
     if (program->stamps != NULL) {
         fwd_stamps_refresh(program->stamps);
     }
 }
 
-static bool has_problem(const struct fwd_program *program)
+static void each_problem(const struct fwd_program *program,
+                         void (*say)(void *ctx, const char *text), void *ctx)
 {
     char text[384];
-    if (program->stamps != NULL && fwd_stamps_problem(program->stamps, text)) {
-        return true;
-    }
-    for (size_t i = 0; i < program->n_destinations; i++) {
-        if (fwd_destination_problem(program->destinations[i])[0] != '\0') {
-            return true;
-        }
-    }
-    return false;
-}
-
-static void put_problems(const struct fwd_program *program, struct hd_json *j)
-{
-    hd_json_array(j, "problems");
     for (size_t i = 0; i < program->n_destinations; i++) {
         const struct fwd_destination *dest = program->destinations[i];
         const char *problem = fwd_destination_problem(dest);
-        char text[384];
         if (problem[0] != '\0') {
             (void)snprintf(text, sizeof(text), "destination %s for %llu s: %s",
                            fwd_destination_name(dest),
                            (unsigned long long)fwd_destination_failing_s(dest), problem);
-            hd_json_cstr(j, NULL, text);
+            say(ctx, text);
         }
     }
-    char text[384];
     if (program->stamps != NULL && fwd_stamps_problem(program->stamps, text)) {
-        hd_json_cstr(j, NULL, text);
+        say(ctx, text);
     }
-    hd_json_end(j, ']');
+    hd_keep_problems(program->keep, say, ctx);
+}
+
+static void note_problem(void *ctx, const char *text)
+{
+    (void)text;
+    *(bool *)ctx = true;
+}
+
+static bool has_problem(const struct fwd_program *program)
+{
+    bool has = false;
+    each_problem(program, note_problem, &has);
+    return has;
+}
+
+static void put_problem(void *ctx, const char *text)
+{
+    hd_json_cstr(ctx, NULL, text);
 }
 
 static void status(void *ctx, struct hd_buf *out)
@@ -171,7 +179,9 @@ static void status(void *ctx, struct hd_buf *out)
     hd_json_i64(&j, "pid", uv_os_getpid());
     hd_json_time(&j, "started", program->started_ns, 3);
     hd_json_cstr(&j, "state", has_problem(program) ? "degraded" : "ok");
-    put_problems(program, &j);
+    hd_json_array(&j, "problems");
+    each_problem(program, put_problem, &j);
+    hd_json_end(&j, ']');
     hd_buf_str(out, ",\"destinations\":[");
     for (size_t i = 0; i < program->n_destinations; i++) {
         hd_buf_str(out, i == 0 ? "" : ",");
@@ -181,6 +191,7 @@ static void status(void *ctx, struct hd_buf *out)
     if (program->stamps != NULL) {
         fwd_stamps_status(program->stamps, &j);
     }
+    hd_keep_status(program->keep, &j);
     hd_json_end(&j, '}');
 }
 
@@ -224,7 +235,7 @@ static int open_receipts(struct fwd_program *program, char why[256])
 {
     char dir[PATH_MAX];
     const struct fwd_conf *conf = program->conf;
-    int code = in_state_dir(program, "receipts", dir, why);
+    int code = in_state_dir(program, RECEIPTS, dir, why);
     if (code != HD_EXIT_OK) {
         return code;
     }
@@ -284,15 +295,44 @@ static int open_destinations(struct fwd_program *program, struct fwd_setup **set
     return HD_EXIT_OK;
 }
 
+/* What is done with receipts that are sealed. */
+static int open_keep(struct fwd_program *program, char why[256])
+{
+    char dir[PATH_MAX];
+    int code = in_state_dir(program, RECEIPTS, dir, why);
+    if (code != HD_EXIT_OK) {
+        return code;
+    }
+    const struct hd_keep_opts opts = {.loop = program->loop,
+                                      .stamps = &program->conf->timestamps,
+                                      .mirror = &program->conf->mirror,
+                                      .key = program->seal_key,
+                                      .journals = {{.name = RECEIPTS, .dir = dir}},
+                                      .n_journals = 1,
+                                      .closed = part_gone,
+                                      .ctx = program};
+    int err = hd_keep_open(&opts, &program->keep);
+    if (err != HD_OK) {
+        (void)snprintf(why, 256, "mirror.dir: %s", hd_err_text(err));
+        return err == HD_ENOMEM ? HD_EXIT_RUNTIME : HD_EXIT_CONFIG;
+    }
+    program->n_open++;
+    hd_keep_run(program->keep);
+    return HD_EXIT_OK;
+}
+
 static int open_stamps(struct fwd_program *program, char why[256])
 {
+    char own[PATH_MAX];
+    int code = in_state_dir(program, RECEIPTS "/" HD_STAMP_DIR, own, why);
     const struct fwd_stamps_opts opts = {.loop = program->loop,
                                          .http = program->http,
                                          .conf = &program->conf->timestamp,
+                                         .own_dir = own,
                                          .freed = part_gone,
                                          .ctx = program};
-    if (opts.conf->url == NULL) {
-        return HD_EXIT_OK;
+    if (code != HD_EXIT_OK || opts.conf->url == NULL) {
+        return code;
     }
     int err = fwd_stamps_open(&opts, &program->stamps);
     if (err != HD_OK) {
@@ -337,6 +377,7 @@ static int open_all(struct fwd_program *program, struct fwd_setup **setups, char
     if (code == HD_EXIT_OK) {
         code = open_destinations(program, setups, why);
     }
+    code = code == HD_EXIT_OK ? open_keep(program, why) : code;
     code = code == HD_EXIT_OK ? open_stamps(program, why) : code;
     return code == HD_EXIT_OK ? open_status(program, why) : code;
 }
@@ -412,6 +453,7 @@ void fwd_program_stop(struct fwd_program *program)
     if (program->stamps != NULL) {
         fwd_stamps_close(program->stamps);
     }
+    hd_keep_close(program->keep);
     if (program->http != NULL) {
         fwd_http_close(program->http);
     }

@@ -3,7 +3,7 @@
  * Everything that haidang-forwarder counts, over all destinations.
  */
 #pragma once
-#include <haidang/metrics.h>
+#include <haidang/keep.h>
 
 #define FWD_NAME(text) "haidang_forwarder_" text
 #define FWD_METRICS(X)                                                                   \
@@ -38,6 +38,7 @@
       "Requests for time stamps without a reply")                                        \
     X(FWD_M_STAMPS_FAILING, GAUGE, FWD_NAME("timestamps_failing_seconds"),               \
       "Since when no time stamp could be had; 0 = all well")                             \
+    HD_KEEP_METRICS(X, FWD_M_KEEP, FWD_NAME)                                             \
     X(FWD_M_PENDING, GAUGE, FWD_NAME("pending"),                                         \
       "Alerts not yet sent, all destinations")                                           \
     X(FWD_M_FAILING, GAUGE, FWD_NAME("failing_seconds"),                                 \

@@ -11,9 +11,11 @@
 #include <haidang/fs.h>
 #include <haidang/log.h>
 #include <haidang/loop.h>
+#include <haidang/slice.h>
 #include <haidang/stamp.h>
 
 #include "forwarder/metrics.h"
+#include "forwarder/stamp_queue.h"
 
 #define MODULE     "timestamp"
 #define LOOK_MS    2000U
@@ -24,76 +26,69 @@ struct fwd_stamps {
     struct fwd_stamps_opts opts;
     struct hd_owner owner;
     uv_timer_t timer;
+    uv_work_t work; /* what touches the disk is done aside, one thing at a time: */
+    int (*aside)(struct fwd_stamps *stamps);
+    void (*after)(struct fwd_stamps *stamps, int err);
+    int result;
+    bool is_busy; /* the work has `queue`, `request`, `reply` and `ask` */
+    bool is_gone; /* the timer */
+    char *own_dir;
+    struct fwd_stamp_queue queue;
+    struct fwd_stamp_ask ask; /* at hand */
+    struct hd_buf request, reply;
     struct fwd_http_target target;
     struct fwd_http_call *call; /* NULL: none is on its way */
     struct hd_stamp_ca *ca;
     struct hd_backoff backoff;
-    struct hd_buf request;
-    char reply_path[PATH_MAX]; /* of the request at hand */
     uint64_t pending, stamped;
+    int64_t look_ns;    /* look again then; monotonic */
     int64_t failing_ns; /* since then, monotonic; 0 = all is well */
     int64_t last_ns;    /* when the last stamp was put there */
     char error[ERROR_MAX];
 };
 
-/* ---- which is next ---- */
+static void go_on(struct fwd_stamps *s);
+static void close_idle(struct fwd_stamps *s);
+static void on_timer(uv_timer_t *timer);
 
-struct look {
-    struct fwd_stamps *stamps;
-    const char *dir;
-    uint64_t newest; /* of this directory that has no reply */
-};
-
-static bool make_path(char out[PATH_MAX], const char *dir, const char *stem, int stem_len,
-                      const char *end)
+static void again_in(struct fwd_stamps *s, uint64_t ms)
 {
-    int len = snprintf(out, PATH_MAX, "%s/%.*s%s", dir, stem_len, stem, end);
-    return len > 0 && len < PATH_MAX;
+    (void)uv_timer_start(&s->timer, on_timer, ms, 0);
 }
 
-static int see(void *ctx, const char *name)
+/* ---- aside ---- */
+
+static void work(uv_work_t *request)
 {
-    struct look *look = ctx;
-    char reply[PATH_MAX];
-    uint64_t first = 0;
-    int stem = (int)(strlen(name) - strlen(HD_STAMP_REQUEST_END));
-    if (!hd_stamp_name_parse(name, HD_STAMP_REQUEST_END, &first) ||
-        !make_path(reply, look->dir, name, stem, HD_STAMP_REPLY_END) ||
-        access(reply, F_OK) == 0) {
-        return HD_OK;
-    }
-    look->stamps->pending++;
-    if (first > look->newest) {
-        look->newest = first;
-    }
-    return HD_OK;
+    struct fwd_stamps *s = HD_CONTAINER(request, struct fwd_stamps, work);
+    s->result = s->aside(s);
 }
 
-/* The newest request of the first directory that has one. HD_ENOENT: there is none. */
-static int find_next(struct fwd_stamps *s, char request[PATH_MAX])
+static void worked(uv_work_t *request, int status)
 {
-    const struct fwd_conf_timestamp *conf = s->opts.conf;
-    int err = HD_OK;
-    bool is_found = false;
-    s->pending = 0;
-    for (size_t i = 0; err == HD_OK && i < conf->n_dirs; i++) {
-        struct look look = {.stamps = s, .dir = conf->dirs[i]};
-        char stem[32];
-        err = hd_fs_each(look.dir, see, &look);
-        err = err == HD_ENOENT ? HD_OK : err; /* nothing was sealed yet */
-        if (err == HD_OK && look.newest > 0 && !is_found) {
-            int len =
-                snprintf(stem, sizeof(stem), "%020llu", (unsigned long long)look.newest);
-            is_found = make_path(request, look.dir, stem, len, HD_STAMP_REQUEST_END) &&
-                       make_path(s->reply_path, look.dir, stem, len, HD_STAMP_REPLY_END);
-        }
+    struct fwd_stamps *s = HD_CONTAINER(request, struct fwd_stamps, work);
+    (void)status; /* nobody cancels it */
+    s->is_busy = false;
+    if (hd_owner_is_open(&s->owner)) {
+        s->after(s, s->result);
+    } else {
+        close_idle(s);
     }
-    return err != HD_OK || is_found ? err : HD_ENOENT;
+}
+
+/* `aside` on another thread, then `after` on the loop, unless we are closed. */
+static void do_aside(struct fwd_stamps *s, int (*aside)(struct fwd_stamps *stamps),
+                     void (*after)(struct fwd_stamps *stamps, int err))
+{
+    s->aside = aside;
+    s->after = after;
+    s->is_busy = uv_queue_work(s->opts.loop, &s->work, work, worked) == 0;
+    if (hd_fails(s->is_busy)) { /* it has all its arguments */
+        again_in(s, LOOK_MS);
+    }
 }
 
 /* ---- how it went ---- */
-
-static void again_in(struct fwd_stamps *s, uint64_t ms);
 
 static void fail(struct fwd_stamps *s, const char *what, const char *why)
 {
@@ -105,21 +100,38 @@ static void fail(struct fwd_stamps *s, const char *what, const char *why)
     again_in(s, hd_backoff_next_ms(&s->backoff));
 }
 
-static void keep(struct fwd_stamps *s, struct hd_slice reply)
+/* The request at hand; others have their turn before it is tried again. */
+static void fail_ask(struct fwd_stamps *s, const char *what, const char *why)
 {
-    int err = hd_fs_write_atomic(s->reply_path, reply, REPLY_MODE);
+    fwd_stamp_queue_set_aside(&s->queue);
+    fail(s, what, why);
+}
+
+/* ---- one request ---- */
+
+static int store(struct fwd_stamps *s)
+{
+    char path[PATH_MAX];
+    int err =
+        hd_stamp_file(s->ask.dir, s->ask.first, HD_STAMP_REPLY_END, path, sizeof(path));
+    return err == HD_OK ? hd_fs_write_atomic(path, hd_buf_slice(&s->reply), REPLY_MODE)
+                        : err;
+}
+
+static void stored(struct fwd_stamps *s, int err)
+{
     if (err != HD_OK) {
-        fail(s, "the stamp cannot be stored: ", hd_err_text(err));
+        fail_ask(s, "the stamp cannot be stored: ", hd_err_text(err));
         return;
     }
     HD_METRIC_ADD(fwd_metrics, FWD_M_STAMPED, 1);
     s->stamped++;
-    s->pending--;
+    s->pending = fwd_stamp_queue_waiting(&s->queue);
     s->last_ns = hd_clock_wall_ns();
     s->failing_ns = 0;
     s->error[0] = '\0';
     hd_backoff_reset(&s->backoff);
-    again_in(s, 0);
+    go_on(s);
 }
 
 static void on_answer(void *ctx, const struct fwd_http_result *result)
@@ -128,43 +140,96 @@ static void on_answer(void *ctx, const struct fwd_http_result *result)
     char why[HD_STAMP_WHY] = "";
     s->call = NULL;
     if (result->err != HD_OK) {
-        fail(s, "", result->error);
+        fail_ask(s, "", result->error);
     } else if (result->status != 200) {
         (void)snprintf(why, sizeof(why), "%ld", result->status);
-        fail(s, "the authority answers with HTTP status ", why);
+        fail_ask(s, "the authority answers with HTTP status ", why);
     } else if (hd_stamp_verify_reply(s->ca, hd_buf_slice(&s->request),
                                      s->opts.conf->policy, result->body, why) != HD_OK) {
-        fail(s, "the reply is refused: ", why);
+        fail_ask(s, "the reply is refused: ", why);
     } else {
-        keep(s, result->body);
+        hd_buf_clear(&s->reply);
+        hd_buf_slice_add(&s->reply, result->body);
+        do_aside(s, store, stored);
     }
 }
 
-static int send_next(struct fwd_stamps *s)
+/* HD_EEXIST: somebody has answered it. */
+static int read_request(struct fwd_stamps *s)
 {
-    char path[PATH_MAX];
-    int err = find_next(s, path);
+    char request[PATH_MAX], reply[PATH_MAX];
+    const struct fwd_stamp_ask *ask = &s->ask;
+    int err = hd_stamp_file(ask->dir, ask->first, HD_STAMP_REQUEST_END, request,
+                            sizeof(request));
+    err = err == HD_OK ? hd_stamp_file(ask->dir, ask->first, HD_STAMP_REPLY_END, reply,
+                                       sizeof(reply))
+                       : err;
     hd_buf_clear(&s->request);
-    err = err == HD_OK ? hd_fs_read(path, HD_STAMP_MAX, &s->request) : err;
-    return err == HD_OK ? fwd_http_send(s->opts.http, &s->target,
-                                        hd_buf_slice(&s->request), on_answer, s, &s->call)
-                        : err;
+    if (err == HD_OK && access(reply, F_OK) == 0) {
+        return HD_EEXIST;
+    }
+    return err == HD_OK ? hd_fs_read(request, HD_STAMP_MAX, &s->request) : err;
+}
+
+static void send_request(struct fwd_stamps *s, int err)
+{
+    if (err == HD_EEXIST || err == HD_ENOENT) { /* its segment is gone */
+        go_on(s);
+        return;
+    }
+    err = err == HD_OK ? fwd_http_send(s->opts.http, &s->target,
+                                       hd_buf_slice(&s->request), on_answer, s, &s->call)
+                       : err;
+    if (err != HD_OK) {
+        fail_ask(s, "a request cannot be read or sent: ", hd_err_text(err));
+    }
+}
+
+/* ---- which is next ---- */
+
+static int look(struct fwd_stamps *s)
+{
+    return fwd_stamp_queue_look(&s->queue);
+}
+
+static void next(struct fwd_stamps *s)
+{
+    s->pending = fwd_stamp_queue_waiting(&s->queue);
+    if (fwd_stamp_queue_take(&s->queue, &s->ask)) {
+        do_aside(s, read_request, send_request);
+    } else {
+        again_in(s, LOOK_MS);
+    }
+}
+
+/* What cannot be read keeps what waits not back. */
+static void looked(struct fwd_stamps *s, int err)
+{
+    s->pending = fwd_stamp_queue_waiting(&s->queue);
+    if (err != HD_OK && s->pending == s->queue.set_aside) {
+        fail(s, "the requests cannot be read: ", hd_err_text(err));
+    } else {
+        next(s);
+    }
+}
+
+static void go_on(struct fwd_stamps *s)
+{
+    int64_t now_ns = hd_clock_mono_ns();
+    if (now_ns < s->look_ns) {
+        next(s);
+        return;
+    }
+    s->look_ns = now_ns + (int64_t)LOOK_MS * HD_NS_PER_MS;
+    do_aside(s, look, looked);
 }
 
 static void on_timer(uv_timer_t *timer)
 {
     struct fwd_stamps *s = HD_CONTAINER(timer, struct fwd_stamps, timer);
-    int err = s->call == NULL ? send_next(s) : HD_OK;
-    if (err == HD_ENOENT) {
-        again_in(s, LOOK_MS);
-    } else if (err != HD_OK) {
-        fail(s, "the requests cannot be read or sent: ", hd_err_text(err));
+    if (s->call == NULL && !s->is_busy) {
+        go_on(s);
     }
-}
-
-static void again_in(struct fwd_stamps *s, uint64_t ms)
-{
-    (void)uv_timer_start(&s->timer, on_timer, ms, 0);
 }
 
 /* ---- life ---- */
@@ -182,15 +247,52 @@ int fwd_stamps_check(const struct fwd_conf_timestamp *conf, struct hd_diags *dia
     return HD_EXIT_OK;
 }
 
-static void stamps_free(void *ctx)
+static void stamps_free(struct fwd_stamps *s)
 {
-    struct fwd_stamps *s = ctx;
-    void (*freed)(void *ctx) = s->opts.freed;
-    void *freed_ctx = s->opts.ctx;
+    if (s == NULL) {
+        return;
+    }
     hd_stamp_ca_free(s->ca);
     hd_buf_fini(&s->request);
+    hd_buf_fini(&s->reply);
+    fwd_stamp_queue_fini(&s->queue);
+    free(s->own_dir);
     free(s);
-    freed(freed_ctx);
+}
+
+/* When nothing of it is at work any more. */
+static void close_idle(struct fwd_stamps *s)
+{
+    if (s->is_busy || !s->is_gone) {
+        return;
+    }
+    void (*freed)(void *ctx) = s->opts.freed;
+    void *ctx = s->opts.ctx;
+    stamps_free(s);
+    freed(ctx);
+}
+
+static void timer_gone(void *ctx)
+{
+    struct fwd_stamps *s = ctx;
+    s->is_gone = true;
+    close_idle(s);
+}
+
+/* Where the correlator asks, and where we ask for the receipts. */
+static int open_queue(struct fwd_stamps *s, const struct fwd_stamps_opts *opts)
+{
+    size_t n = opts->conf->n_dirs;
+    const char **dirs = calloc(n + 1, sizeof(*dirs));
+    s->own_dir = hd_slice_dup(hd_slice_str(opts->own_dir));
+    int err = dirs == NULL || s->own_dir == NULL ? HD_ENOMEM : HD_OK;
+    if (err == HD_OK) {
+        memcpy(dirs, opts->conf->dirs, n * sizeof(*dirs));
+        dirs[n] = s->own_dir;
+        err = fwd_stamp_queue_init(&s->queue, dirs, n + 1);
+    }
+    free(dirs);
+    return err;
 }
 
 int fwd_stamps_open(const struct fwd_stamps_opts *opts, struct fwd_stamps **out)
@@ -198,8 +300,9 @@ int fwd_stamps_open(const struct fwd_stamps_opts *opts, struct fwd_stamps **out)
     const struct fwd_conf_timestamp *conf = opts->conf;
     struct fwd_stamps *s = calloc(1, sizeof(*s));
     int err = s == NULL ? HD_ENOMEM : hd_stamp_ca_load(conf->ca, &s->ca);
+    err = err == HD_OK ? open_queue(s, opts) : err;
     if (err != HD_OK) {
-        free(s);
+        stamps_free(s);
         return err;
     }
     s->opts = *opts;
@@ -219,7 +322,8 @@ int fwd_stamps_open(const struct fwd_stamps_opts *opts, struct fwd_stamps **out)
         .floor_ms = (uint64_t)(conf->retry_first / HD_NS_PER_MS),
     };
     hd_buf_init(&s->request, HD_STAMP_MAX + 1);
-    hd_owner_init(&s->owner, stamps_free, s);
+    hd_buf_init(&s->reply, HD_STAMP_MAX + 1);
+    hd_owner_init(&s->owner, timer_gone, s);
     (void)uv_timer_init(opts->loop, &s->timer);
     hd_owner_add(&s->owner, (uv_handle_t *)&s->timer);
     again_in(s, 0);

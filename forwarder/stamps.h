@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Time stamps (RFC 3161) for what the correlator asks: reads its requests (stamps/N.tsq),
- * brings each to the time-stamping authority, verifies the reply and puts it beside the
- * request (N.tsr). The newest first, since the stamp of a segment covers those before it.
- * Loop thread.
+ * Time stamps (RFC 3161) for what the correlator asks, and we for the receipts: reads
+ * requests (stamps/N.tsq), brings each to the time-stamping authority, verifies the reply
+ * and puts it beside the request (N.tsr). Which is next: stamp_queue.h. Loop thread; the
+ * disk is read and written aside.
  */
 #pragma once
 #include <uv.h>
@@ -19,6 +19,7 @@ struct fwd_stamps_opts {
     uv_loop_t *loop;
     struct fwd_http *http;
     const struct fwd_conf_timestamp *conf; /* borrowed */
+    const char *own_dir;                   /* one more directory of requests; copied */
     void (*freed)(void *ctx);
     void *ctx;
 };

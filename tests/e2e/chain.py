@@ -171,9 +171,10 @@ destinations:
     # ---- the oracle ----
 
     def is_mirrored(self):
-        """Every sealed segment has a copy, and the correlator says so, too."""
-        status = self.world.status("correlator")
-        return (status and all(j["behind"] == 0 and not j["problem"] for j in status["mirror"]["journals"])
+        """Every sealed segment has a copy, and the programs say so, too."""
+        told = [self.world.status(name) for name in ("correlator", "forwarder")]
+        return (all(told) and all(j["behind"] == 0 and not j["problem"] for status in told if "mirror" in status
+                                  for j in status["mirror"]["journals"])
                 and self.world.haidang("archive", "compare", self.world.path("correlator", "archive"),
                                        self.world.path("mirror", "archive"), check=False).returncode == 0)
 

@@ -31,6 +31,20 @@ def reader(program, path, when):
     return [Row(program, "create", f"*/{path}", START), Row(program, "write", f"*/{path}", when)]
 
 
+def mirror(program, journal_name):
+    """A segment is copied aside, read back, and placed."""
+    part, directory = f"*/mirror/{journal_name}/.part/0*.zst", f"*/mirror/{journal_name}"
+    return [*(Row(program, call, part, LOAD) for call in ("create", "write", "sync", "read")),
+            Row(program, "rename", f"{directory}/0*.zst", LOAD), Row(program, "sync", directory, LOAD),
+            *whole_file(program, f"mirror/{journal_name}/mark", LOAD)]
+
+
+def stamps(program, owner, journal_name, end):
+    """Requests (tsq) or replies (tsr)."""
+    directory = f"{owner}/{journal_name}/stamps"
+    return [*whole_file(program, f"{directory}/0*.{end}", LOAD), Row(program, "sync", f"*/{directory}", LOAD)]
+
+
 TABLE = [
     *whole_file("agent", "agent1/boot", FIRST),
     *whole_file("correlator", "correlator/seal.key.pub", FIRST),
@@ -57,18 +71,10 @@ TABLE = [
     Row("correlator", "unlink", "*/run/correlator.sock", START),
     Row("correlator", "write", "tcp", LOAD), Row("correlator", "read", "tcp", LOAD),
 
-    Row("correlator", "create", "*/mirror/archive/.part/0*.zst", LOAD),
-    Row("correlator", "write", "*/mirror/archive/.part/0*.zst", LOAD),
-    Row("correlator", "sync", "*/mirror/archive/.part/0*.zst", LOAD),
-    Row("correlator", "read", "*/mirror/archive/.part/0*.zst", LOAD),
-    Row("correlator", "rename", "*/mirror/archive/0*.zst", LOAD),
-    Row("correlator", "sync", "*/mirror/archive", LOAD),
-    *whole_file("correlator", "mirror/archive/mark", LOAD),
-
-    *whole_file("correlator", "correlator/archive/stamps/0*.tsq", LOAD),
-    Row("correlator", "sync", "*/correlator/archive/stamps", LOAD),
-    *whole_file("forwarder", "correlator/archive/stamps/0*.tsr", LOAD),
-    Row("forwarder", "sync", "*/correlator/archive/stamps", LOAD),
+    *mirror("correlator", "archive"), *stamps("correlator", "correlator", "archive", "tsq"),
+    *stamps("forwarder", "correlator", "archive", "tsr"),
+    *mirror("forwarder", "receipts"), *stamps("forwarder", "forwarder", "receipts", "tsq"),
+    *whole_file("forwarder", "forwarder/receipts/stamps/0*.tsr", LOAD),
 
     *journal("forwarder", "forwarder/receipts", LOAD),
     *reader("forwarder", "correlator/alerts/readers/forwarder-ncsc", LOAD),
@@ -81,7 +87,8 @@ TABLE = [
 # Changes that need no point: directories that are synced once more; tables that can be made again from a journal;
 # statements about what was lost, which are no one's only trace of it.
 HARMLESS = [
-    *(Row("correlator", call, f"*/mirror/{directory}", LOAD) for call in ("create", "unlink", "write", "sync", "rename")
+    *(Row(program, call, f"*/mirror/{directory}", LOAD) for program in ("correlator", "forwarder")
+      for call in ("create", "unlink", "write", "sync", "rename")
       for directory in ("alerts/*", "losses/*", "alerts", "losses", "*/lock", "*/.part/*", "*/stamps", "*/stamps/*")),
     *(Row(program, call, f"*/correlator/{directory}/stamps*", LOAD) for program in ("correlator", "forwarder")
       for directory in ("alerts", "losses") for call in ("create", "write", "sync", "rename")),

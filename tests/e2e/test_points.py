@@ -26,7 +26,8 @@ JUDGE_EVERY = 20
 BACKLOG = 1000  # lines: more come when so few are waiting
 CHANGES = ("create", "write", "sync", "rename", "unlink", "truncate", "connect")
 KEYS = {"agent": "spool_segment: 1MiB\n", "archive": "  segment_age: 200ms\n", "alerts": "  segment_age: 200ms\n",
-        "receipts": "  segment_age: 200ms\n", "detect": ", warm_up: 0s",
+        "receipts": "  segment_age: 200ms\ntimestamps: {enabled: yes}\nmirror: {dir: mirror, same_disk: yes, retry: 100ms}\n",
+        "detect": ", warm_up: 0s",
         "correlator": "timestamps: {enabled: yes}\nmirror: {dir: mirror, same_disk: yes, retry: 100ms}\n"}
 
 

@@ -14,6 +14,7 @@ import tsa  # noqa: E402
 
 KEYS = {"archive": "  segment_age: 100ms\n", "alerts": "  segment_age: 100ms\n",
         "correlator": "timestamps: {enabled: yes, alarm: 1s}\nmirror: {dir: mirror, same_disk: yes, retry: 100ms}\n"}
+BACKLOG = 8
 REFUSALS = {"error": "HTTP status 500", "html": "no reply of RFC 3161", "digest": "another digest", "nonce": "its nonce",
             "foreign": "unable to get local issuer certificate", "expired": "certificate has expired",
             "refuses": "the authority refuses"}
@@ -24,7 +25,9 @@ class Stamped:
 
     def __init__(self, world, more=""):
         self.world, self.authority = world, tsa.Authority(world.path("tsa"))
-        self.chain = Chain(world, dict(KEYS, receipts=f"""
+        self.chain = Chain(world, dict(KEYS, receipts=f"""  segment_age: 100ms
+timestamps: {{enabled: yes, alarm: 1s}}
+mirror: {{dir: mirror, same_disk: yes, retry: 100ms}}
 timestamp:
   url: {self.authority.serve()}
   ca: {self.authority.path("ca.crt")}
@@ -49,14 +52,25 @@ timestamp:
         wait_until("a request for a time stamp", is_more)
 
     def is_answered(self):
-        return self.files(".tsq") and [n[:-4] for n in self.files(".tsq")] == [n[:-4] for n in self.files(".tsr")]
+        """All requests of the three journals."""
+        return all(self.files(".tsq", *path) and
+                   [n[:-4] for n in self.files(".tsq", *path)] == [n[:-4] for n in self.files(".tsr", *path)]
+                   for path in (("correlator", "archive"), ("correlator", "alerts"), ("forwarder", "receipts")))
+
+    def is_carried(self):
+        """The stamps to the mirror, too."""
+        return self.is_answered() and all(self.files(".tsr", "mirror", name) == self.files(".tsr", program, name) for
+                                          program, name in (("correlator", "archive"), ("forwarder", "receipts")))
 
     def said(self):
         return self.world.status("forwarder")["timestamp"]
 
+    def keys(self):
+        return ("--key", self.world.path("correlator", "seal.key.pub"), "--key",
+                self.world.path("forwarder", "seal.key.pub"), "--tsa-ca", self.authority.path("ca.crt"))
+
     def verify(self, *path):
-        return self.world.haidang("archive", "verify", self.world.path(*path), "--key",
-                                  self.world.path("correlator", "seal.key.pub"), "--tsa-ca", self.authority.path("ca.crt"))
+        return self.world.haidang("archive", "verify", self.world.path(*path), *self.keys())
 
 
 def test_stamps():
@@ -71,9 +85,8 @@ def test_stamps():
                 stamped.chain.start(name)
                 stamped.chain.wait_up(name)
         stamped.chain.drain()
-        wait_until("every request to be answered", stamped.is_answered)
-        wait_until("the mirror to have them", lambda: stamped.files(".tsr", "mirror", "archive") == stamped.files(".tsr"))
-        for path in (("correlator", "archive"), ("mirror", "archive")):
+        wait_until("every request to be answered, the mirrors to have them", stamped.is_carried)
+        for path in (("correlator", "archive"), ("mirror", "archive"), ("forwarder", "receipts"), ("mirror", "receipts")):
             done = stamped.verify(*path)
             assert "was there at" in done.stdout, done.stdout
         assert world.metric("forwarder", "timestamps_total") > 0
@@ -83,12 +96,70 @@ def test_stamps():
 
 def check_with_openssl(stamped):
     """Reply and request fit each other, says the real one."""
-    base = stamped.world.path("correlator", "archive", "stamps")
-    for name in stamped.files(".tsr"):
+    for path in (("correlator", "archive"), ("forwarder", "receipts")):
+        check_each_with_openssl(stamped, path)
+
+
+def check_each_with_openssl(stamped, path):
+    base = stamped.world.path(*path, "stamps")
+    for name in stamped.files(".tsr", *path):
         done = subprocess.run(["openssl", "ts", "-verify", "-in", f"{base}/{name}", "-queryfile", f"{base}/{name[:-4]}.tsq",
                                "-CAfile", stamped.authority.path("ca.crt")], capture_output=True, text=True, check=False)
         if "Verification: OK" not in done.stdout:
             raise Failure(f"{name}: {done.stdout}{done.stderr}")
+
+
+def test_receipts_outlive_their_disk():
+    """The disks of correlator and forwarder are lost: the mirrors and the public keys prove that an alert was delivered."""
+    with World() as world:
+        stamped = Stamped(world)
+        chain = stamped.chain
+        chain.start_all()
+        for _ in range(2):
+            stamped.seal()
+        chain.drain()
+        wait_until("all to be sealed and mirrored", lambda: chain.is_mirrored() and stamped.is_carried()
+                   and forwarder_behind(world) == 0)
+        world.haidang("archive", "compare", world.path("forwarder", "receipts"), world.path("mirror", "receipts"))
+        for name in ("agent", "correlator", "forwarder"):
+            chain.kill(name)
+        for path in (("correlator", "archive"), ("correlator", "alerts"), ("forwarder", "receipts")):
+            os.rename(world.path(*path), world.path("lost-" + path[1]))
+        receipt = first_delivered(world, chain)
+        copies = [word for name in ("archive", "alerts", "receipts") for word in (f"--{name}", world.path("mirror", name))]
+        bundle = world.path("alert.tar")
+        shown = world.haidang("prove", receipt["alert"], *copies, *stamped.keys()[:4], "--bundle", bundle).stdout
+        assert receipt["request_sha256"] in shown, shown
+        told = world.haidang("verify", bundle, *stamped.keys()).stdout
+        for name in ("archive", "alerts", "receipts"):
+            if not any(line.startswith(f"ok     {name}/") and "the authority saw" in line for line in told.splitlines()):
+                raise Failure(f"no time stamp on what the bundle has of {name}:\n{told}")
+        print("     archive, alerts and receipts lost; alert, receipt and their time stamps proven from the mirrors")
+
+
+def forwarder_behind(world):
+    return sum(j["behind"] for j in world.status("forwarder")["mirror"]["journals"])
+
+
+def first_delivered(world, chain):
+    """A receipt of delivery of an alert that the mirrors have with its line."""
+    receipts = chain.json_lines(world.journal_text(world.path("mirror", "receipts")))
+    return [r for r in receipts if r["outcome"] == "delivered"][0]
+
+
+def test_a_backlog_and_what_comes():
+    """Requests that waited for long have their turn, and so have those that come; one that nobody can answer keeps none back."""
+    with World() as world:
+        stamped = Stamped(world)
+        stamped.authority.mode = "error"
+        stamped.chain.start_all()
+        while len(stamped.files(".tsq")) < BACKLOG:
+            stamped.seal()
+        with open(world.path("correlator", "archive", "stamps", stamped.files(".tsq")[0]), "wb") as file:
+            file.write(b"nothing that an authority can read")
+        stamped.authority.mode = "good"
+        wait_until("all others to be answered", lambda: len(stamped.files(".tsr")) == len(stamped.files(".tsq")) - 1)
+        print(f"     {len(stamped.files('.tsr'))} answered beside one that cannot be")
 
 
 def test_what_is_refused():
@@ -132,6 +203,7 @@ def test_configuration():
         for old, new, code, words in (
                 ("url: http://127", "url: ftp://127", 3, "neither https:// nor http://"),
                 (f"ca: {stamped.authority.path('ca.crt')}\n  dirs", "dirs", 3, "timestamp.ca is missing"),
+                (f"url: {good.split('timestamp:')[1].split()[1]}\n", "\n", 3, "timestamp.url is missing"),
                 (stamped.authority.path("ca.crt"), world.path("none.crt"), 4, "timestamp.ca"),
                 (stamped.authority.path("ca.crt"), path, 4, "no PEM certificate")):
             assert old in good
@@ -141,4 +213,4 @@ def test_configuration():
                 raise Failure(f"{new}: {done.returncode} {done.stderr}")
 
 
-main(test_stamps, test_what_is_refused, test_a_policy_that_is_asked_for, test_configuration)
+main(test_stamps, test_receipts_outlive_their_disk, test_a_backlog_and_what_comes, test_what_is_refused, test_a_policy_that_is_asked_for, test_configuration)
