@@ -89,10 +89,10 @@ static int place_aside(struct move *m, uint64_t first)
     return err;
 }
 
-static int place(struct move *m, const char *path)
+static int place(struct move *m, const struct hd_check_file *file)
 {
-    uint64_t first = m->seg.first, before = m->placed;
-    int err = hd_journal_copy_file(m->copy, path, first, m->seg.bytes);
+    uint64_t first = file->first, before = m->placed;
+    int err = hd_journal_copy_file(m->copy, file, m->seg.bytes);
     err = err == HD_OK ? place_aside(m, first) : err;
     return err == HD_OK && m->placed > before
                ? con_archive_stamp_copy(m->from, m->to, first)
@@ -113,14 +113,22 @@ static int compare(struct move *m, const char *path, const char *there)
     return err;
 }
 
-static int move_one(struct move *m, size_t i)
+static int move_sealed(struct move *m, const struct hd_check_file *file)
 {
     char path[PATH_MAX], there[PATH_MAX];
-    uint64_t first = m->list.first[i];
-    int err = hd_journal_segment_path(m->from, first, path, sizeof(path));
-    err =
-        err == HD_OK ? hd_journal_segment_path(m->to, first, there, sizeof(there)) : err;
-    err = err == HD_OK ? hd_check_peek(m->check, path, &m->seg) : err;
+    int err = hd_journal_segment_path(m->from, file->first, path, sizeof(path));
+    err = err == HD_OK ? hd_journal_segment_path(m->to, file->first, there, sizeof(there))
+                       : err;
+    if (err != HD_OK || access(there, F_OK) != 0) {
+        return err == HD_OK ? place(m, file) : err;
+    }
+    err = compare(m, path, there);
+    return err == HD_OK ? con_archive_stamp_copy(m->from, m->to, file->first) : err;
+}
+
+static int move_file(struct move *m, const struct hd_check_file *file, bool is_last)
+{
+    int err = hd_check_peek_fd(m->check, file, &m->seg);
     if (err != HD_OK) {
         return err;
     }
@@ -128,18 +136,24 @@ static int move_one(struct move *m, size_t i)
     con_progress_show(&m->progress, m->done_bytes, m->all_bytes, m->done_bytes >> 20,
                       "MiB");
     if (m->seg.is_sealed) {
-        if (access(there, F_OK) != 0) {
-            return place(m, path);
-        }
-        err = compare(m, path, there);
-        return err == HD_OK ? con_archive_stamp_copy(m->from, m->to, first) : err;
+        return move_sealed(m, file);
     }
-    if (i + 1 < m->list.n) {
-        refuse(m, HD_CHECK_UNSEALED, "it was never sealed, or is cut off");
-    } else {
+    if (is_last) {
         m->unsealed++;
+    } else {
+        refuse(m, HD_CHECK_UNSEALED, "it was never sealed, or is cut off");
     }
     return HD_OK;
+}
+
+/* One that retention took meanwhile is no fault; a hole is told at the end. */
+static int move_one(struct move *m, size_t i)
+{
+    struct hd_check_file file;
+    int err = hd_check_file_open(m->from, m->list.first[i], &file);
+    err = err == HD_OK ? move_file(m, &file, i + 1 == m->list.n) : err;
+    hd_fs_close_fd(&file.fd);
+    return err == HD_ENOENT ? HD_OK : err;
 }
 
 static int move_range(struct move *m, size_t from, size_t to)
@@ -344,31 +358,38 @@ static int write_beside(const struct move *m, const struct hd_journal_segments *
 }
 
 /* Into a pipe: what the other end does not have; it verifies what arrives. */
-static int send_one(struct move *m, struct con_bundle_writer *writer,
-                    const struct con_stream_had *had, uint64_t first)
+static int send_file(struct move *m, struct con_bundle_writer *writer,
+                     const struct con_stream_had *had, const struct hd_check_file *file)
 {
-    char path[PATH_MAX];
-    int err = hd_journal_segment_path(m->from, first, path, sizeof(path));
-    err = err == HD_OK ? hd_check_peek(m->check, path, &m->seg) : err;
+    int err = hd_check_peek_fd(m->check, file, &m->seg);
     if (err != HD_OK || !m->seg.is_sealed) {
         m->unsealed += err == HD_OK;
-        return err == HD_ENOENT ? HD_OK : err; /* retention took it meanwhile */
+        return err;
     }
     m->done_bytes += m->seg.bytes;
     con_progress_show(&m->progress, m->done_bytes, m->all_bytes, m->done_bytes >> 20,
                       "MiB");
-    if (con_stream_had_has(had, CON_STREAM_SEGMENT, first)) {
+    if (con_stream_had_has(had, CON_STREAM_SEGMENT, file->first)) {
         m->present++;
     } else {
-        err = con_stream_add_segment(writer, m->from, first);
+        err = con_stream_add_segment(writer, file, m->seg.bytes);
         m->placed += err == HD_OK;
         m->records += m->seg.records;
     }
-    if (err == HD_OK && !con_stream_had_has(had, CON_STREAM_STAMP, first)) {
-        err = con_stream_add_stamp(writer, m->from, first);
-        err = err == HD_ENOENT ? HD_OK : err;
+    if (err == HD_OK && !con_stream_had_has(had, CON_STREAM_STAMP, file->first)) {
+        err = con_stream_add_stamp(writer, m->from, file->first);
     }
     return err;
+}
+
+static int send_one(struct move *m, struct con_bundle_writer *writer,
+                    const struct con_stream_had *had, uint64_t first)
+{
+    struct hd_check_file file;
+    int err = hd_check_file_open(m->from, first, &file);
+    err = err == HD_OK ? send_file(m, writer, had, &file) : err;
+    hd_fs_close_fd(&file.fd);
+    return err == HD_ENOENT ? HD_OK : err; /* retention took it, or it has no stamp */
 }
 
 static int send_range(struct move *m, const struct con_stream_had *had, size_t from,

@@ -5,6 +5,7 @@
  * entry that verifies is kept, as it was, without a signature. The original is only read.
  */
 #include <haidang/clock.h>
+#include <haidang/fs.h>
 #include <haidang/journal_copy.h>
 #include <haidang/json.h>
 
@@ -132,12 +133,12 @@ static int keep_entry(void *ctx, const struct hd_journal_entry *entry,
 }
 
 /* HD_ENOENT: nothing in it verifies. */
-static int salvage(struct repair *r, const char *path, bool is_last)
+static int salvage(struct repair *r, const struct hd_check_file *file, bool is_last)
 {
     struct hd_check_segment seg;
     uint64_t limit = is_last ? r->list.durable : 0;
     int err = hd_journal_copy_begin(r->copy, r->list.journal, r->seg.first);
-    err = err == HD_OK ? hd_check_alone(r->salvage, path, is_last, limit, &seg) : err;
+    err = err == HD_OK ? hd_check_alone_fd(r->salvage, file, is_last, limit, &seg) : err;
     err = err == HD_OK ? hd_journal_copy_end(r->copy) : err;
     r->salvaged += err == HD_OK;
     return err;
@@ -172,13 +173,13 @@ static void count(struct repair *r)
     }
 }
 
-static int keep_segment(struct repair *r, const char *path, bool is_last)
+static int keep_segment(struct repair *r, const struct hd_check_file *file, bool is_last)
 {
     int err;
     if (r->is_broken) {
-        err = salvage(r, path, is_last);
+        err = salvage(r, file, is_last);
     } else {
-        err = hd_journal_copy_file(r->copy, path, r->seg.first, r->seg.bytes);
+        err = hd_journal_copy_file(r->copy, file, r->seg.bytes);
         r->whole += err == HD_OK;
     }
     err = err == HD_OK ? place(r, r->seg.first) : err;
@@ -189,13 +190,10 @@ static int keep_segment(struct repair *r, const char *path, bool is_last)
     return err;
 }
 
-static int repair_one(struct repair *r, size_t i)
+static int repair_file(struct repair *r, const struct hd_check_file *file, bool is_last)
 {
-    char path[PATH_MAX];
-    bool is_last = i + 1 == r->list.n;
-    int err = hd_journal_segment_path(r->from, r->list.first[i], path, sizeof(path));
     r->is_broken = false;
-    err = err == HD_OK ? hd_check_peek(r->salvage, path, &r->seg) : err;
+    int err = hd_check_peek_fd(r->salvage, file, &r->seg);
     if (err == HD_OK && is_foreign(r)) {
         on_problem(r,
                    &(struct hd_check_finding){.problem = HD_CHECK_HEADER,
@@ -204,8 +202,8 @@ static int repair_one(struct repair *r, size_t i)
         r->skipped++;
         return HD_OK;
     }
-    err = err == HD_OK ? hd_check_alone(r->check, path, is_last,
-                                        is_last ? r->list.durable : 0, &r->seg)
+    err = err == HD_OK ? hd_check_alone_fd(r->check, file, is_last,
+                                           is_last ? r->list.durable : 0, &r->seg)
                        : err;
     if (err != HD_OK) {
         return err;
@@ -214,7 +212,16 @@ static int repair_one(struct repair *r, size_t i)
     con_progress_show(&r->progress, r->done_bytes, r->all_bytes, r->done_bytes >> 20,
                       "MiB");
     count(r);
-    return keep_segment(r, path, is_last);
+    return keep_segment(r, file, is_last);
+}
+
+static int repair_one(struct repair *r, size_t i)
+{
+    struct hd_check_file file;
+    int err = hd_check_file_open(r->from, r->list.first[i], &file);
+    err = err == HD_OK ? repair_file(r, &file, i + 1 == r->list.n) : err;
+    hd_fs_close_fd(&file.fd);
+    return err;
 }
 
 /* ---- the whole of it ---- */

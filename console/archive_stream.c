@@ -2,12 +2,10 @@
 #include "console/archive_stream.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <haidang/array.h>
@@ -132,21 +130,12 @@ bool con_stream_had_has(const struct con_stream_had *had, enum con_stream_kind k
 
 /* ---- writing ---- */
 
-int con_stream_add_segment(struct con_bundle_writer *writer, const char *dir,
-                           uint64_t first)
+int con_stream_add_segment(struct con_bundle_writer *writer,
+                           const struct hd_check_file *file, uint64_t bytes)
 {
-    char path[PATH_MAX], name[CON_BUNDLE_NAME_MAX];
-    struct stat st;
-    int err = hd_journal_segment_path(dir, first, path, sizeof(path));
-    HD_AUTO_FD int fd = err == HD_OK ? open(path, O_RDONLY | O_CLOEXEC) : -1;
-    if (err == HD_OK && (fd < 0 || fstat(fd, &st) != 0)) {
-        err = hd_err_from_errno(errno);
-    }
-    if (err != HD_OK) {
-        return err;
-    }
-    const struct hd_journal_part part = {.fd = fd, .bytes = (uint64_t)st.st_size};
-    (void)snprintf(name, sizeof(name), "%020" PRIu64 SEGMENT_END, first);
+    char name[CON_BUNDLE_NAME_MAX];
+    const struct hd_journal_part part = {.fd = file->fd, .bytes = bytes};
+    (void)snprintf(name, sizeof(name), "%020" PRIu64 SEGMENT_END, file->first);
     con_bundle_add_part(writer, name, &part);
     return writer->err;
 }

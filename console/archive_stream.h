@@ -25,9 +25,9 @@ void con_stream_had_free(struct con_stream_had *had);
 bool con_stream_had_has(const struct con_stream_had *had, enum con_stream_kind kind,
                         uint64_t first);
 
-/* Adds the file of a segment. HD_E*: it cannot be read, or the stream not be written. */
-int con_stream_add_segment(struct con_bundle_writer *writer, const char *dir,
-                           uint64_t first) HD_MUST_USE;
+/* Adds a segment. HD_E*: it cannot be read, or the stream not be written. */
+int con_stream_add_segment(struct con_bundle_writer *writer,
+                           const struct hd_check_file *file, uint64_t bytes) HD_MUST_USE;
 /* Its stamp. HD_ENOENT: there is none. */
 int con_stream_add_stamp(struct con_bundle_writer *writer, const char *dir,
                          uint64_t first) HD_MUST_USE;

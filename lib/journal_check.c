@@ -5,6 +5,7 @@
  */
 #include <haidang/journal_check.h>
 
+#include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <openssl/evp.h>
@@ -571,50 +572,90 @@ static int first_of(const char *path, uint64_t *first)
                                                                        : HD_EINVAL;
 }
 
-/* Opens the file and lets `look` look at it. */
-static int with_file(struct hd_check *c, const char *path, bool is_last, uint64_t limit,
-                     int (*look)(struct hd_check *c, bool is_last))
+typedef int look_fn(struct hd_check *c, bool is_last);
+
+/* Lets `look` look at the file. */
+static int with_fd(struct hd_check *c, int fd, bool is_last, uint64_t limit,
+                   look_fn *look)
 {
     struct hd_check_segment *out = c->seg;
-    int fd = -1;
-    *out = (struct hd_check_segment){.first = 0};
-    hd_buf_clear(&c->text);
-    hd_buf_clear(&c->small);
-    c->has_small = c->is_small_read = false;
-    int err = first_of(path, &out->first);
-    out->next = out->first;
-    out->follows = out->first;
-    if (err == HD_OK) {
-        err = c->io.ops->open(c->io.ctx, path, O_RDONLY, &fd);
-    }
-    if (err == HD_OK) {
-        err = c->io.ops->size(c->io.ctx, fd, &out->bytes);
-    }
+    int err = c->io.ops->size(c->io.ctx, fd, &out->bytes);
     if (err == HD_OK) {
         out->bytes = limit > 0 && limit < out->bytes ? limit : out->bytes;
         hd_jscan_file(&c->scan, fd, out->bytes);
         err = look(c, is_last);
     }
-    hd_io_close(&c->io, &fd);
     hd_jscan_file(&c->scan, -1, 0);
+    return err;
+}
+
+static void begin(struct hd_check *c, uint64_t first, struct hd_check_segment *out)
+{
+    c->seg = out;
+    *out = (struct hd_check_segment){.first = first, .next = first, .follows = first};
+    hd_buf_clear(&c->text);
+    hd_buf_clear(&c->small);
+    c->has_small = c->is_small_read = false;
+}
+
+/* Opens it before. */
+static int with_file(struct hd_check *c, const char *path, bool is_last, uint64_t limit,
+                     struct hd_check_segment *out, look_fn *look)
+{
+    uint64_t first = 0;
+    int fd = -1;
+    int err = first_of(path, &first);
+    begin(c, first, out);
+    if (err == HD_OK) {
+        err = c->io.ops->open(c->io.ctx, path, O_RDONLY, &fd);
+    }
+    if (err == HD_OK) {
+        err = with_fd(c, fd, is_last, limit, look);
+    }
+    hd_io_close(&c->io, &fd);
     return err;
 }
 
 int hd_check_alone(struct hd_check *c, const char *path, bool is_last, uint64_t limit,
                    struct hd_check_segment *out)
 {
-    c->seg = out;
-    int err = with_file(c, path, is_last, limit, check_open_file);
+    int err = with_file(c, path, is_last, limit, out, check_open_file);
     c->seg = NULL;
     return err;
 }
 
 int hd_check_peek(struct hd_check *c, const char *path, struct hd_check_segment *out)
 {
-    c->seg = out;
-    int err = with_file(c, path, false, 0, peek_open_file);
+    int err = with_file(c, path, false, 0, out, peek_open_file);
     c->seg = NULL;
     return err;
+}
+
+int hd_check_alone_fd(struct hd_check *c, const struct hd_check_file *file, bool is_last,
+                      uint64_t limit, struct hd_check_segment *out)
+{
+    begin(c, file->first, out);
+    int err = with_fd(c, file->fd, is_last, limit, check_open_file);
+    c->seg = NULL;
+    return err;
+}
+
+int hd_check_peek_fd(struct hd_check *c, const struct hd_check_file *file,
+                     struct hd_check_segment *out)
+{
+    begin(c, file->first, out);
+    int err = with_fd(c, file->fd, false, 0, peek_open_file);
+    c->seg = NULL;
+    return err;
+}
+
+int hd_check_file_open(const char *dir, uint64_t first, struct hd_check_file *out)
+{
+    char path[PATH_MAX];
+    *out = (struct hd_check_file){.fd = -1, .first = first};
+    int err = hd_journal_segment_path(dir, first, path, sizeof(path));
+    out->fd = err == HD_OK ? open(path, O_RDONLY | O_CLOEXEC) : -1;
+    return err == HD_OK && out->fd < 0 ? hd_err_from_errno(errno) : err;
 }
 
 int hd_check_segment(struct hd_check *c, const char *path, bool is_last, uint64_t limit,

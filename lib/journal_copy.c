@@ -131,19 +131,15 @@ static int copy_step(struct hd_journal_copy *copy, int from, uint8_t *buf, uint6
     return err == HD_OK ? part_write(copy, hd_slice(buf, got)) : err;
 }
 
-int hd_journal_copy_file(struct hd_journal_copy *copy, const char *path, uint64_t first,
+int hd_journal_copy_file(struct hd_journal_copy *copy, const struct hd_check_file *file,
                          uint64_t bytes)
 {
     uint8_t *buf = malloc(STEP);
-    int from = -1;
-    int err = buf != NULL ? HD_OK : HD_ENOMEM;
-    err = err == HD_OK ? copy->io.ops->open(copy->io.ctx, path, O_RDONLY, &from) : err;
-    err = err == HD_OK ? part_create(copy, first) : err;
+    int err = buf != NULL ? part_create(copy, file->first) : HD_ENOMEM;
     while (err == HD_OK && copy->tail < bytes) {
-        err = copy_step(copy, from, buf, bytes - copy->tail);
+        err = copy_step(copy, file->fd, buf, bytes - copy->tail);
     }
     err = err == HD_OK ? part_finish(copy) : err;
-    hd_io_close(&copy->io, &from);
     hd_io_close(&copy->io, &copy->fd);
     free(buf);
     return err;

@@ -245,17 +245,17 @@ static int read_step(int fd, uint8_t *buf, size_t *len)
 }
 
 /* HD_ECORRUPT: the files differ. */
-static int compare_files(const char *a, const char *b)
+static int compare_files(const struct hd_check_file *a, const char *b)
 {
-    HD_AUTO_FD int fd_a = open(a, O_RDONLY | O_CLOEXEC);
     HD_AUTO_FD int fd_b = open(b, O_RDONLY | O_CLOEXEC);
     uint8_t *buf = malloc(2 * STEP);
     size_t len_a = 1, len_b = 0;
-    int err = fd_a < 0 || fd_b < 0 ? hd_err_from_errno(errno)
-              : buf == NULL        ? HD_ENOMEM
-                                   : HD_OK;
+    int err = fd_b < 0 ? hd_err_from_errno(errno) : buf == NULL ? HD_ENOMEM : HD_OK;
+    if (err == HD_OK && lseek(a->fd, 0, SEEK_SET) != 0) {
+        err = hd_err_from_errno(errno);
+    }
     while (err == HD_OK && len_a > 0) {
-        err = read_step(fd_a, buf, &len_a);
+        err = read_step(a->fd, buf, &len_a);
         err = err == HD_OK ? read_step(fd_b, buf + STEP, &len_b) : err;
         if (err == HD_OK && (len_a != len_b || memcmp(buf, buf + STEP, len_a) != 0)) {
             err = HD_ECORRUPT;
@@ -267,12 +267,12 @@ static int compare_files(const char *a, const char *b)
 
 /* What was sealed is checked against its seal. What damage cut off before it could be
  * sealed has none: its copy is only compared. */
-static int verify(struct step *s, const char *path, const char *aside)
+static int verify(struct step *s, const struct hd_check_file *file, const char *aside)
 {
     drop_cache(aside);
     s->is_bad = false;
     if (!s->seg.is_sealed) {
-        return compare_files(path, aside);
+        return compare_files(file, aside);
     }
     int err = hd_check_alone(s->check, aside, false, 0, &s->seg);
     return err == HD_OK && s->is_bad ? HD_ECORRUPT : err;
@@ -288,15 +288,24 @@ static int place(struct step *s, struct hd_journal_copy *copy, uint64_t first)
     return err;
 }
 
+static int copy_open(struct step *s, struct hd_journal_copy *copy,
+                     const struct hd_check_file *file)
+{
+    char aside[PATH_MAX];
+    int err = hd_journal_copy_path(copy, file->first, aside, sizeof(aside));
+    err = err == HD_OK ? hd_check_peek_fd(s->check, file, &s->seg) : err;
+    err = err == HD_OK ? hd_journal_copy_file(copy, file, s->seg.bytes) : err;
+    err = err == HD_OK ? verify(s, file, aside) : err;
+    return err == HD_OK ? place(s, copy, file->first) : err;
+}
+
 static int copy_with(struct step *s, struct hd_journal_copy *copy, uint64_t first)
 {
-    char path[PATH_MAX], aside[PATH_MAX];
-    int err = hd_journal_segment_path(s->m->opts.from, first, path, sizeof(path));
-    err = err == HD_OK ? hd_journal_copy_path(copy, first, aside, sizeof(aside)) : err;
-    err = err == HD_OK ? hd_check_peek(s->check, path, &s->seg) : err;
-    err = err == HD_OK ? hd_journal_copy_file(copy, path, first, s->seg.bytes) : err;
-    err = err == HD_OK ? verify(s, path, aside) : err;
-    return err == HD_OK ? place(s, copy, first) : err;
+    struct hd_check_file file;
+    int err = hd_check_file_open(s->m->opts.from, first, &file);
+    err = err == HD_OK ? copy_open(s, copy, &file) : err;
+    hd_fs_close_fd(&file.fd);
+    return err;
 }
 
 static void copy_next(struct step *s)

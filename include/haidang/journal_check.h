@@ -102,6 +102,21 @@ void hd_check_end(struct hd_check *check, struct hd_check_segment *last, uint64_
 int hd_check_peek(struct hd_check *check, const char *path,
                   struct hd_check_segment *out) HD_MUST_USE;
 
+/* An open segment: what was judged is what is read afterwards, whatever compaction or
+ * retention do to its name meanwhile. */
+struct hd_check_file {
+    int fd; /* the position in it is not used */
+    uint64_t first;
+};
+/* own: file->fd, HD_AUTO_FD or close. HD_ENOENT: it is gone. */
+int hd_check_file_open(const char *dir, uint64_t first,
+                       struct hd_check_file *file) HD_MUST_USE;
+int hd_check_alone_fd(struct hd_check *check, const struct hd_check_file *file,
+                      bool is_last, uint64_t limit,
+                      struct hd_check_segment *out) HD_MUST_USE;
+int hd_check_peek_fd(struct hd_check *check, const struct hd_check_file *file,
+                     struct hd_check_segment *out) HD_MUST_USE;
+
 /* The segment of an open check that has a statement: its text with the signature, valid
  * until the next segment. Empty: it has none. */
 struct hd_slice hd_check_statement(const struct hd_check *check);

@@ -20,7 +20,7 @@ int hd_journal_copy_path(const struct hd_journal_copy *copy, uint64_t first, cha
                          size_t cap) HD_MUST_USE;
 
 /* Aside, byte for byte: the first `bytes` of the file. HD_ECORRUPT: it has less. */
-int hd_journal_copy_file(struct hd_journal_copy *copy, const char *path, uint64_t first,
+int hd_journal_copy_file(struct hd_journal_copy *copy, const struct hd_check_file *file,
                          uint64_t bytes) HD_MUST_USE;
 
 /* The same of what is read from a descriptor that need not be a file. */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * A library to preload into a program under test: at the n-th call of a kind on a path
- * that fits a pattern, the process is killed before, after or amid the call, or the call
- * fails. The program itself knows nothing of it.
+ * that fits a pattern, the process is killed before, after or amid the call, stopped
+ * before it, or the call fails. The program itself knows nothing of it.
  *
  *   HD_FAULT="CALL PATTERN NTH TIMES ACTION"   fnmatch(3) pattern; TCP sockets are "tcp"
  *   HD_FAULT_FIRED=FILE    made when the fault happens
@@ -48,10 +48,11 @@ enum action {
     ACTION_ENOSPC,
     ACTION_EROFS,
     ACTION_LOSE, /* a sync fails, and what it should have carried is gone */
+    ACTION_STOP, /* stopped before the call, until somebody sends SIGCONT */
 };
 
 static const char *const actions[] = {"none", "before", "after", "torn", "short",
-                                      "eio",  "enospc", "erofs", "lose"};
+                                      "eio",  "enospc", "erofs", "lose", "stop"};
 
 static struct {
     char *call, *pattern;
@@ -177,6 +178,9 @@ static enum action meet(const char *call, const char *path)
     }
     if (fault.action == ACTION_BEFORE) {
         die();
+    }
+    if (fault.action == ACTION_STOP) {
+        (void)kill(getpid(), SIGSTOP);
     }
     return fault.action;
 }

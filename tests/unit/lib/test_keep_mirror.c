@@ -14,7 +14,7 @@
 
 #include <haidang/clock.h>
 #include <haidang/fs.h>
-#include <haidang/journal_check.h>
+#include <haidang/journal_copy.h>
 #include <haidang/stamp.h>
 
 #include "lib/keep_mirror.h"
@@ -32,6 +32,24 @@ struct world {
     atomic_bool stop;
     uint64_t last;
 };
+
+/* The linker brings the call here (--wrap): what others do between judging and copying.
+ */
+static void (*meanwhile)(void);
+int __real_hd_journal_copy_file(struct hd_journal_copy *copy,
+                                const struct hd_check_file *file, uint64_t bytes);
+int __wrap_hd_journal_copy_file(struct hd_journal_copy *copy,
+                                const struct hd_check_file *file, uint64_t bytes);
+
+int __wrap_hd_journal_copy_file(struct hd_journal_copy *copy,
+                                const struct hd_check_file *file, uint64_t bytes)
+{
+    if (meanwhile != NULL) {
+        meanwhile();
+        meanwhile = NULL;
+    }
+    return __real_hd_journal_copy_file(copy, file, bytes);
+}
 
 static struct hd_sign_key *make_key(const char *dir, const char *name)
 {
@@ -401,6 +419,43 @@ static void a_half_copy_of_an_earlier_life_goes(void **state)
     world_close(&w);
 }
 
+static char taken[512], other[512];
+
+static void exchange(void)
+{
+    assert_int_equal(rename(other, taken), 0);
+}
+
+static void take_away(void)
+{
+    assert_int_equal(unlink(taken), 0);
+}
+
+/* Compaction gives the name to another file, retention takes it away: what was judged is
+ * what is copied, and nothing is told. */
+static void what_is_judged_is_what_comes(void **state)
+{
+    (void)state;
+    void (*const done[])(void) = {exchange, take_away};
+    for (size_t i = 0; i < 2; i++) {
+        struct world w;
+        char kept[512];
+        world_open(&w);
+        (void)snprintf(taken, sizeof(taken), "%s", file(w.from, w.list.first[0]));
+        (void)snprintf(kept, sizeof(kept), "%s/kept", w.base);
+        (void)snprintf(other, sizeof(other), "%s/other", w.base);
+        assert_int_equal(link(taken, kept), 0);
+        assert_int_equal(hd_fs_write_atomic(other, HD_SLICE("smaller"), 0640), HD_OK);
+        meanwhile = done[i];
+        assert_int_equal(run_round(&w), w.list.n - 1);
+        assert_null(meanwhile);
+        assert_string_equal(w.mirror.state.why, "");
+        assert_int_equal(w.mirror.state.failed, 0);
+        assert_true(is_same(kept, file(w.to, w.list.first[0])));
+        world_close(&w);
+    }
+}
+
 static void a_stop_leaves_nothing_half(void **state)
 {
     (void)state;
@@ -430,6 +485,7 @@ int main(void)
         cmocka_unit_test(what_the_archive_removed_stays),
         cmocka_unit_test(stamps_come_along),
         cmocka_unit_test(a_half_copy_of_an_earlier_life_goes),
+        cmocka_unit_test(what_is_judged_is_what_comes),
         cmocka_unit_test(a_stop_leaves_nothing_half),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
