@@ -14,6 +14,7 @@
 
 #define BATCH_LINES 100U
 #define FLIGHTS_MAX 256U
+#define TEXT_MAX    900U
 #define FIRST_TIME  INT64_C(1790000000000000000)
 
 struct flight {
@@ -55,6 +56,20 @@ void fake_agent_hello(const struct fake_agent *a, struct hd_buf *out)
     assert_int_equal(out->err, 0);
 }
 
+/* The same for each number. */
+static const char *random_text(uint64_t seq, char text[TEXT_MAX])
+{
+    uint64_t x = seq * UINT64_C(0x9e3779b97f4a7c15) + 1;
+    for (size_t i = 0; i + 1 < TEXT_MAX; i++) {
+        x ^= x << 13;
+        x ^= x >> 7;
+        x ^= x << 17;
+        text[i] = (char)('!' + x % 90);
+    }
+    text[TEXT_MAX - 1] = '\0';
+    return text;
+}
+
 static void add_lines(const struct fake_agent *a, struct hd_batch_builder *b,
                       uint64_t first, uint64_t last)
 {
@@ -62,13 +77,13 @@ static void add_lines(const struct fake_agent *a, struct hd_batch_builder *b,
                                            .kind = HD_SLICE("stdin"),
                                            .name = HD_SLICE("fake"),
                                            .format = HD_SLICE("auto")};
-    const char *text = a->opts.text != NULL ? a->opts.text : "nothing happened here";
     uint16_t index = 0;
-    char line[1024];
+    char line[1024], some[TEXT_MAX];
     assert_int_equal(hd_batch_builder_source(b, &source, &index), HD_OK);
     for (uint64_t seq = first; seq <= last; seq++) {
-        int len = snprintf(line, sizeof(line), "%s line %" PRIu64 " %s", a->opts.name,
-                           seq, text);
+        int len = snprintf(
+            line, sizeof(line), "%s line %" PRIu64 " %s", a->opts.name, seq,
+            a->opts.is_random ? random_text(seq, some) : "nothing happened here");
         assert_int_equal(hd_batch_builder_add(b, index,
                                               FIRST_TIME + (int64_t)seq * 1000000, 0,
                                               hd_slice(line, (size_t)len)),

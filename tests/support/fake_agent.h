@@ -20,7 +20,7 @@ struct fake_agent_opts {
     const char *boot;
     uint64_t lines;       /* to deliver in all */
     uint32_t batch_lines; /* 0 = 100 */
-    const char *text;     /* of each line, behind its number; NULL = some */
+    bool is_random;       /* lines of text that does not compress */
     uint64_t retry_ms;    /* connects again after so long; 0 = never */
     bool is_silent;       /* says nothing by itself, not even HELLO */
     void (*on_frame)(void *ctx, struct fake_agent *agent,
