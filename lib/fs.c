@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -110,7 +111,21 @@ static int write_temporary(int fd, struct hd_slice data, mode_t mode)
     return fchmod(fd, mode) != 0 || fsync(fd) != 0 ? hd_err_from_errno(errno) : HD_OK;
 }
 
-int hd_fs_write_atomic(const char *path, struct hd_slice data, mode_t mode)
+/* link(2) fails where something is, rename(2) replaces it. */
+static int publish(const char *temporary, const char *path, bool may_replace)
+{
+    if (may_replace) {
+        return rename(temporary, path) == 0 ? HD_OK : hd_err_from_errno(errno);
+    }
+    if (link(temporary, path) != 0) {
+        return hd_err_from_errno(errno);
+    }
+    (void)unlink(temporary);
+    return HD_OK;
+}
+
+static int write_whole(const char *path, struct hd_slice data, mode_t mode,
+                       bool may_replace)
 {
     char temporary[PATH_MAX];
     int len = snprintf(temporary, sizeof(temporary), "%s.tmp-XXXXXX", path);
@@ -122,14 +137,24 @@ int hd_fs_write_atomic(const char *path, struct hd_slice data, mode_t mode)
         return hd_err_from_errno(errno);
     }
     int err = write_temporary(fd, data, mode);
-    if (err == HD_OK && rename(temporary, path) != 0) {
-        err = hd_err_from_errno(errno);
+    if (err == HD_OK) {
+        err = publish(temporary, path, may_replace);
     }
     if (err != HD_OK) {
         (void)unlink(temporary);
         return err;
     }
     return sync_dir_of(path);
+}
+
+int hd_fs_write_atomic(const char *path, struct hd_slice data, mode_t mode)
+{
+    return write_whole(path, data, mode, true);
+}
+
+int hd_fs_write_new(const char *path, struct hd_slice data, mode_t mode)
+{
+    return write_whole(path, data, mode, false);
 }
 
 static int make_dir(const char *path, mode_t mode)

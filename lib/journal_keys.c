@@ -13,7 +13,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include <haidang/fs.h>
 #include <haidang/hash.h>
@@ -306,19 +305,20 @@ int hd_journal_key_make(const char *path, struct hd_journal_key_id *id)
     uint8_t secret[HD_JOURNAL_KEY_LEN];
     uint8_t storage[FILE_MAX_LEN + 1];
     struct hd_buf text = hd_buf_fixed(storage, sizeof(storage));
-    if (access(path, F_OK) == 0) {
-        return HD_EEXIST;
-    }
+    struct hd_journal_key_id made = {0};
     int err = hd_random(secret, sizeof(secret));
     if (err == HD_OK) {
         err = hkdf(hd_slice(secret, sizeof(secret)), HD_SLICE(""), HD_SLICE(ID_INFO),
-                   id->byte, sizeof(id->byte));
+                   made.byte, sizeof(made.byte));
     }
     hd_buf_hex(&text, hd_slice(secret, sizeof(secret)));
     hd_buf_byte(&text, '\n');
     if (err == HD_OK) {
         err = text.err != 0 ? text.err
-                            : hd_fs_write_atomic(path, hd_buf_slice(&text), KEY_MODE);
+                            : hd_fs_write_new(path, hd_buf_slice(&text), KEY_MODE);
+    }
+    if (err == HD_OK) {
+        *id = made;
     }
     OPENSSL_cleanse(secret, sizeof(secret));
     OPENSSL_cleanse(storage, sizeof(storage));

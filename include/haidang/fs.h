@@ -17,6 +17,10 @@ int hd_fs_read(const char *path, size_t max, struct hd_buf *buf) HD_MUST_USE;
  * the directory. */
 int hd_fs_write_atomic(const char *path, struct hd_slice data, mode_t mode) HD_MUST_USE;
 
+/* The same, but never in place of what is there: of several who make a file at once one
+ * succeeds and the others are told HD_EEXIST. */
+int hd_fs_write_new(const char *path, struct hd_slice data, mode_t mode) HD_MUST_USE;
+
 /* mkdir -p; existing directories are fine. */
 int hd_fs_mkdirs(const char *path, mode_t mode) HD_MUST_USE;
 

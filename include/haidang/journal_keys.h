@@ -71,5 +71,5 @@ const struct hd_journal_key *hd_journal_keys_find(const struct hd_journal_keys *
 struct hd_journal_key_id hd_journal_key_id(const struct hd_journal_key *key);
 
 /* Makes a key file (mode 0600, hex digits) and says its id. HD_EEXIST: there is a file
- * already. */
+ * already, which stays; also when somebody else makes it at the same time. */
 int hd_journal_key_make(const char *path, struct hd_journal_key_id *id) HD_MUST_USE;
