@@ -77,9 +77,10 @@ int hd_freeze_flag(const char *path)
     return err == HD_ENOENT ? HD_OK : err;
 }
 
-int hd_freeze_lift(const char *path)
+int hd_freeze_lift(const char *path, struct hd_frozen *was)
 {
     HD_AUTO_FD int fd = -1;
+    *was = (struct hd_frozen){false, false};
     int err = file_open(path, &fd);
     if (err != HD_OK) {
         return err;
@@ -89,8 +90,25 @@ int hd_freeze_lift(const char *path)
         return flag;
     }
     int mode = mode_set(fd, 0, S_IWUSR);
-    if (flag == HD_OK || mode == HD_OK) {
+    *was = (struct hd_frozen){.mode = mode == HD_OK, .flag = flag == HD_OK};
+    if (mode != HD_OK && mode != HD_ENOENT) {
+        hd_freeze_again(path, was);
+        return mode;
+    }
+    if (was->mode || was->flag) {
         HD_LOG(INFO, "freeze", "a write-once file is released", HD_KV_STR("file", path));
     }
-    return mode == HD_ENOENT ? HD_OK : mode;
+    return HD_OK;
+}
+
+void hd_freeze_again(const char *path, const struct hd_frozen *was)
+{
+    int err = was->mode ? hd_freeze_mode(path) : HD_OK;
+    int flag = was->flag ? hd_freeze_flag(path) : HD_OK;
+    err = err != HD_OK ? err : flag;
+    if (err != HD_OK && err != HD_ENOENT) {
+        HD_LOG(ERROR, "freeze",
+               "a file that was released cannot be made write-once again",
+               HD_KV_STR("file", path), HD_KV_ERR(err));
+    }
 }

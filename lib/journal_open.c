@@ -275,8 +275,12 @@ static int last_open(struct hd_journal *j, const char *name)
     char path[PATH_MAX];
     int err = hd_jseg_path(j, name, path);
     err = err == HD_OK ? open_in_dir(j, name, O_RDWR, &j->fd) : err;
-    if (err == HD_EACCES && hd_freeze_lift(path) == HD_OK) {
+    struct hd_frozen was;
+    if (err == HD_EACCES && hd_freeze_lift(path, &was) == HD_OK) {
         err = open_in_dir(j, name, O_RDWR, &j->fd);
+        if (err != HD_OK) {
+            hd_freeze_again(path, &was);
+        }
     }
     return err;
 }

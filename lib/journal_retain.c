@@ -23,6 +23,21 @@ static bool is_due(struct hd_journal *j, int64_t now)
                          now - hd_jseg_created(j, 1) >= j->opts.retain_min_ns);
 }
 
+/* What cannot go after all stays write-once. */
+static int remove_frozen(struct hd_journal *j, const char *path)
+{
+    struct hd_frozen was;
+    int err = hd_freeze_lift(path, &was);
+    if (err != HD_OK) {
+        return err;
+    }
+    err = j->io.ops->unlink(j->io.ctx, path);
+    if (err != HD_OK) {
+        hd_freeze_again(path, &was);
+    }
+    return err;
+}
+
 static int remove_oldest(struct hd_journal *j)
 {
     char name[HD_JFMT_NAME_LEN + 1];
@@ -32,8 +47,8 @@ static int remove_oldest(struct hd_journal *j)
     if (err == HD_OK) {
         err = j->io.ops->unlink(j->io.ctx, path);
     }
-    if (err == HD_EACCES && hd_freeze_lift(path) == HD_OK) { /* it was write-once */
-        err = j->io.ops->unlink(j->io.ctx, path);
+    if (err == HD_EACCES) {
+        err = remove_frozen(j, path);
     }
     if (err != HD_OK && err != HD_ENOENT) {
         HD_LOG(WARN, "journal", "a segment cannot be removed", HD_KV_STR("file", path),

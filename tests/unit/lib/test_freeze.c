@@ -35,10 +35,16 @@ static unsigned mode_of(const char *path)
     return st.st_mode & 07777;
 }
 
+static int lift(const char *path)
+{
+    struct hd_frozen was;
+    return hd_freeze_lift(path, &was);
+}
+
 static bool has_flags(void)
 {
     const char *path = make_file();
-    return hd_freeze_flag(path) == HD_OK && hd_freeze_lift(path) == HD_OK;
+    return hd_freeze_flag(path) == HD_OK && lift(path) == HD_OK;
 }
 
 static void the_right_to_write_goes_and_comes_back(void **state)
@@ -48,12 +54,12 @@ static void the_right_to_write_goes_and_comes_back(void **state)
     assert_int_equal(hd_freeze_mode(path), HD_OK);
     assert_int_equal(mode_of(path), 0440);
     assert_int_equal(hd_freeze_mode(path), HD_OK);
-    assert_int_equal(hd_freeze_lift(path), HD_OK);
+    assert_int_equal(lift(path), HD_OK);
     assert_int_equal(mode_of(path), 0640 & ~0020);
-    assert_int_equal(hd_freeze_lift(path), HD_OK);
+    assert_int_equal(lift(path), HD_OK);
     assert_int_equal(hd_freeze_mode("/nowhere/file"), HD_ENOENT);
     assert_int_equal(hd_freeze_flag("/nowhere/file"), HD_ENOENT);
-    assert_int_equal(hd_freeze_lift("/nowhere/file"), HD_ENOENT);
+    assert_int_equal(lift("/nowhere/file"), HD_ENOENT);
 }
 
 static void an_immutable_file_cannot_be_removed_before_that_is_lifted(void **state)
@@ -67,7 +73,7 @@ static void an_immutable_file_cannot_be_removed_before_that_is_lifted(void **sta
     assert_int_equal(hd_freeze_flag(path), HD_OK);
     assert_int_not_equal(unlink(path), 0);
     assert_int_not_equal(chmod(path, 0666), 0);
-    assert_int_equal(hd_freeze_lift(path), HD_OK);
+    assert_int_equal(lift(path), HD_OK);
     assert_int_equal(unlink(path), 0);
 }
 
@@ -192,6 +198,42 @@ static void what_cannot_be_removed_hinders_no_start(void **state)
     world_close(&w);
 }
 
+/* Refused because of the flag, then for another reason. */
+static int refuse_and_fail(void *ctx, const char *path)
+{
+    unsigned *calls = ctx;
+    (void)path;
+    return ++*calls % 2 == 1 ? HD_EACCES : HD_EIO;
+}
+
+static void what_is_lifted_and_cannot_go_is_write_once_again(void **state)
+{
+    (void)state;
+    struct world w;
+    struct hd_journal_recovery found;
+    struct hd_journal *j = NULL;
+    unsigned calls = 0;
+    world_open(&w);
+    bool has_flag = has_flags();
+    assert_int_equal(hd_freeze_mode(file(&w, 0)), HD_OK);
+    assert_true(!has_flag || hd_freeze_flag(file(&w, 0)) == HD_OK);
+    const struct hd_journal_opts opts = {
+        .dir = w.dir, .segment_bytes = SEGMENT, .retain_bytes = 1};
+    struct hd_io_ops ops = *hd_io_system().ops;
+    const struct hd_io io = {.ops = &ops, .ctx = &calls};
+    ops.unlink = refuse_and_fail;
+    assert_int_equal(hd_journal_open_io(&opts, &io, &j, &found), HD_OK);
+    assert_int_equal(hd_journal_trim(j), HD_EIO);
+    assert_int_equal(calls % 2, 0);
+    hd_journal_close(j);
+    assert_int_equal(mode_of(file(&w, 0)), 0440);
+    if (has_flag) {
+        assert_int_not_equal(unlink(file(&w, 0)), 0);
+    }
+    assert_int_equal(lift(file(&w, 0)), HD_OK);
+    world_close(&w);
+}
+
 /* A power cut took the name of the segment after it. */
 static void a_last_segment_that_is_write_once_is_taken_up_again(void **state)
 {
@@ -207,7 +249,7 @@ static void a_last_segment_that_is_write_once_is_taken_up_again(void **state)
     struct hd_journal *j = open_journal(&w, &none);
     hd_test_append(j, hd_journal_next_index(j), hd_journal_next_index(j) + 3);
     hd_journal_close(j);
-    assert_int_equal(hd_freeze_lift(file(&w, last)), HD_OK);
+    assert_int_equal(lift(file(&w, last)), HD_OK);
     world_close(&w);
 }
 
@@ -220,6 +262,7 @@ int main(void)
         cmocka_unit_test(retention_removes_what_is_write_once),
         cmocka_unit_test(nothing_younger_than_the_minimum_goes),
         cmocka_unit_test(what_cannot_be_removed_hinders_no_start),
+        cmocka_unit_test(what_is_lifted_and_cannot_go_is_write_once_again),
         cmocka_unit_test(a_last_segment_that_is_write_once_is_taken_up_again),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
