@@ -502,8 +502,8 @@ static const struct hd_conf_item canary_items[] = {
      .type = HD_CONF_PATH,
      AT_CAN(keys),
      .help = "Directory of public keys (*.pub): a line that one of them has signed is a "
-             "canary, a test of `haidang canary`. Without it no line is. Read at the "
-             "start."},
+             "canary, a test of `haidang canary`. Without it no line is. Read again on "
+             "SIGHUP."},
     {.key = "window",
      .type = HD_CONF_DURATION,
      AT_CAN(window),

@@ -53,10 +53,23 @@ static void free_threads(struct cor_program *p)
     p->n_detectors = 0;
 }
 
+/* Somebody still waits for the threads, copies, reads or closes. */
+static bool is_in_use(const struct cor_program *p)
+{
+    return p->is_joining || p->keep != NULL || p->n_closing > 0 || p->is_loading ||
+           p->is_leaving;
+}
+
+static void part_closed(void *ctx)
+{
+    struct cor_program *p = ctx;
+    p->n_closing--;
+}
+
 void cor_program_free(struct cor_program *p)
 {
-    if (p == NULL || p->is_joining || p->keep != NULL) {
-        return; /* ended by force: somebody still waits for the threads, or copies */
+    if (p == NULL || is_in_use(p)) {
+        return; /* ended by force */
     }
     free_threads(p);
     cor_losses_free(p->losses); /* the intake and the state thread have ended */
@@ -66,7 +79,6 @@ void cor_program_free(struct cor_program *p)
     }
     hd_tls_free(p->tls);
     hd_sign_key_free(p->seal_key);
-    cor_canary_keys_free(p->canary_keys);
     hd_journal_keys_free(p->keys);
     free(p->snapshot);
     free(p->memory);
@@ -105,15 +117,6 @@ static int check_retention(const struct cor_conf *conf, struct hd_diags *diags)
     return err;
 }
 
-static int load_canary_keys(struct cor_program *p, const struct cor_conf *conf,
-                            struct hd_diags *diags)
-{
-    return conf->canary.keys == NULL
-               ? HD_OK
-               : cor_canary_keys_load(conf->canary.keys, conf->canary.window, diags,
-                                      &p->canary_keys);
-}
-
 static int load_keys(struct cor_program *p, const struct cor_conf *conf,
                      struct hd_diags *diags)
 {
@@ -141,7 +144,7 @@ int cor_program_load(struct cor_program *p, const struct cor_conf *conf,
     int rules = cor_load_rules(conf, &p->loaded.set, diags);
     int enrich = cor_load_enrich(conf, &p->loaded.enrich, diags);
     int retention = check_retention(conf, diags);
-    int keys = load_canary_keys(p, conf, diags);
+    int keys = cor_load_canary_keys(conf, &p->loaded.canary_keys, diags);
     p->rules_loaded_ns = hd_clock_wall_ns();
     return rules != HD_OK || enrich != HD_OK || retention != HD_OK ? HD_EXIT_CONFIG
            : tls != HD_OK || keys != HD_OK || unlocked != HD_OK    ? HD_EXIT_CERT
@@ -330,6 +333,7 @@ static int open_retention(struct cor_program *p)
                                          .keys = p->keys,
                                          .every_ns = conf->retention_every,
                                          .release = on_expired,
+                                         .closed = part_closed,
                                          .ctx = p};
     return conf->retention == NULL ? HD_OK : cor_expire_open(&opts, &p->expire);
 }
@@ -406,7 +410,7 @@ static int open_detectors(struct cor_program *p, char why[256])
     struct cor_detector_opts opts = {.count = (unsigned)p->conf->detect.threads,
                                      .archive_dir = p->conf->archive.dir,
                                      .warm_up_ns = p->conf->detect.warm_up,
-                                     .canary_keys = p->canary_keys,
+                                     .canary_keys = p->loaded.canary_keys,
                                      .keys = p->keys};
     for (; opts.index < opts.count; opts.index++) {
         struct cor_detector *d = NULL;
@@ -597,6 +601,7 @@ static void close_all(struct cor_program *p)
         hd_owner_close(&p->owner, (uv_handle_t *)&p->rate_timer);
     }
     hd_keep_close(p->keep);
+    p->n_closing = (p->expire == NULL ? 0U : 1U) + (p->intake == NULL ? 0U : 1U);
     cor_expire_close(p->expire); /* it releases what the intake holds */
     p->expire = NULL;
     cor_watch_stop(p->watch); /* it looks at the intake and at the state */
@@ -608,7 +613,7 @@ static void close_all(struct cor_program *p)
         cor_detector_stop(p->detectors[i]);
     }
     if (p->intake != NULL) {
-        cor_intake_close(p->intake, NULL, NULL);
+        cor_intake_close(p->intake, part_closed, p);
         p->intake = NULL;
     }
 }

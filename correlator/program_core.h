@@ -24,6 +24,7 @@ struct cor_loaded {
     struct cor_rules *rules; /* the set as the threads have it; made when taken up */
     struct cor_tools *tools[COR_DETECTORS_MAX]; /* on their way to the detectors */
     struct cor_enrich *enrich;
+    struct hd_canary_keys *canary_keys; /* NULL: no line is a canary */
 };
 
 #define COR_RETIRED_MAX 8U
@@ -37,8 +38,7 @@ struct cor_program {
     uv_timer_t rate_timer;
     struct hd_tls *tls;
     struct hd_sign_key *seal_key;
-    struct cor_canary_keys *canary_keys; /* NULL: no line is a canary */
-    struct hd_journal_keys *keys;        /* of what is encrypted */
+    struct hd_journal_keys *keys; /* of what is encrypted */
     const struct hd_journal_key *archive_key, *alerts_key, *losses_key;
     struct cor_loaded loaded;
     int64_t started_ns, rules_loaded_ns;
@@ -52,7 +52,8 @@ struct cor_program {
     char host[256];            /* this one */
     struct cor_expire *expire; /* NULL: retention by age alone */
     struct hd_keep *keep;
-    bool has_told; /* the state thread ended with nothing left to be published */
+    unsigned n_closing; /* parts that still use what is ours */
+    bool has_told;      /* the state thread ended with nothing left to be published */
     struct hd_metrics_server *server;
     char *snapshot; /* path of the table of agents */
     char *memory;   /* path of what correlations remember */
@@ -84,6 +85,8 @@ int cor_load_rules(const struct cor_conf *conf, struct rul_set **out,
                    struct hd_diags *diags) HD_MUST_USE;
 int cor_load_enrich(const struct cor_conf *conf, struct cor_enrich **out,
                     struct hd_diags *diags) HD_MUST_USE;
+int cor_load_canary_keys(const struct cor_conf *conf, struct hd_canary_keys **out,
+                         struct hd_diags *diags) HD_MUST_USE;
 void cor_loaded_fini(struct cor_loaded *loaded);
 /* Frees aside the replaced sets that no thread uses any more. */
 void cor_reload_clear(struct cor_program *program);

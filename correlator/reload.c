@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Loading rules, decoders, inventory and databases, and replacing them while running:
- * read and compiled on a worker thread, taken up whole on the loop, or not at all.
+ * Loading rules, decoders, inventory, databases and keys, and replacing them while
+ * running: read and compiled on a worker thread, taken up whole on the loop, or not at
+ * all.
  */
 #include <malloc.h>
 #include <stdio.h>
@@ -52,6 +53,14 @@ int cor_load_enrich(const struct cor_conf *conf, struct cor_enrich **out,
     return cor_enrich_load(&opts, out, diags);
 }
 
+int cor_load_canary_keys(const struct cor_conf *conf, struct hd_canary_keys **out,
+                         struct hd_diags *diags)
+{
+    return conf->canary.keys == NULL
+               ? HD_OK
+               : hd_canary_keys_load(conf->canary.keys, conf->canary.window, diags, out);
+}
+
 void cor_loaded_fini(struct cor_loaded *loaded)
 {
     for (unsigned i = 0; i < COR_DETECTORS_MAX; i++) {
@@ -60,6 +69,7 @@ void cor_loaded_fini(struct cor_loaded *loaded)
     cor_rules_unref(loaded->rules);
     rul_set_unref(loaded->set);
     cor_enrich_unref(loaded->enrich);
+    hd_canary_keys_unref(loaded->canary_keys);
     *loaded = (struct cor_loaded){0};
 }
 
@@ -82,7 +92,7 @@ static int make_tools(struct cor_program *p)
 {
     int err = cor_rules_new(p->fresh.set, p->loaded.rules, &p->fresh.rules);
     for (unsigned i = 0; err == HD_OK && i < p->n_detectors; i++) {
-        err = cor_tools_new(p->fresh.rules, &p->fresh.tools[i]);
+        err = cor_tools_new(p->fresh.rules, p->fresh.canary_keys, &p->fresh.tools[i]);
     }
     return err;
 }
@@ -101,6 +111,8 @@ static void load_work(uv_work_t *work)
         HD_LOG(INFO, "load", "a database was replaced; reading it");
     } else {
         p->load_err = cor_load_rules(p->conf, &p->fresh.set, &diags);
+        int keys = cor_load_canary_keys(p->conf, &p->fresh.canary_keys, &diags);
+        p->load_err = p->load_err != HD_OK ? p->load_err : keys;
         p->load_err = p->load_err != HD_OK ? p->load_err : make_tools(p);
     }
     /* Also when the rules are wrong: all problems are told at once. */
@@ -143,14 +155,27 @@ static void leave_done(uv_work_t *work, int status)
     p->is_leaving = false;
 }
 
+/* The first that nobody uses any more; n_retired: there is none. The state thread stays
+ * at an old one until lines come, which must not hold up those after it. */
+static unsigned find_unused(const struct cor_program *p)
+{
+    unsigned i = 0;
+    while (i < p->n_retired && !cor_rules_is_sole(p->retired[i].rules)) {
+        i++;
+    }
+    return i;
+}
+
 void cor_reload_clear(struct cor_program *p)
 {
-    if (p->n_retired == 0 || p->is_leaving || !cor_rules_is_sole(p->retired[0].rules)) {
+    unsigned i = find_unused(p);
+    if (i == p->n_retired || p->is_leaving) {
         return;
     }
-    p->leaving = p->retired[0];
+    p->leaving = p->retired[i];
     p->n_retired--;
-    memmove(p->retired, p->retired + 1, p->n_retired * sizeof(p->retired[0]));
+    memmove(p->retired + i, p->retired + i + 1,
+            (p->n_retired - i) * sizeof(p->retired[0]));
     p->is_leaving = uv_queue_work(p->loop, &p->leave_work, leave_work, leave_done) == 0;
     if (!p->is_leaving) {
         cor_loaded_fini(&p->leaving);
@@ -176,6 +201,8 @@ static void take_up(struct cor_program *p)
         p->loaded.set = p->fresh.set;
         p->loaded.rules = p->fresh.rules;
         p->rules_loaded_ns = hd_clock_wall_ns();
+        hd_canary_keys_unref(p->loaded.canary_keys);
+        p->loaded.canary_keys = p->fresh.canary_keys;
     }
     if (p->fresh.enrich != NULL) {
         cor_enrich_unref(p->loaded.enrich);

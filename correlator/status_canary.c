@@ -34,7 +34,7 @@ void cor_status_canaries(const struct cor_program *p, struct hd_json *j)
 {
     struct tally tally = count_rules(p);
     hd_json_object(j, "canaries");
-    hd_json_bool(j, "wanted", p->canary_keys != NULL);
+    hd_json_bool(j, "wanted", p->loaded.canary_keys != NULL);
     hd_json_u64(j, "rules_proven", tally.proven);
     hd_json_u64(j, "rules_unproven", tally.unproven);
     hd_json_object(j, "last");

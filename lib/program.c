@@ -233,7 +233,8 @@ static int run_loop(struct running *r)
     return r->was_forced ? HD_EXIT_RUNTIME : asked_exit;
 }
 
-static int run(const struct hd_program *p)
+/* *is_whole: nobody uses the program and its configuration any more. */
+static int run(const struct hd_program *p, bool *is_whole)
 {
     struct running r = {.program = p};
     if (uv_loop_init(&r.loop) != 0) {
@@ -241,7 +242,8 @@ static int run(const struct hd_program *p)
         return HD_EXIT_RUNTIME;
     }
     int code = run_loop(&r);
-    if (!drain(&r)) {
+    *is_whole = drain(&r);
+    if (!*is_whole) {
         HD_LOG(WARN, "program", "ended before everything was closed");
     }
     hd_handed_drop();
@@ -252,6 +254,7 @@ static int run(const struct hd_program *p)
 int hd_program_run(const struct hd_program *program, int argc, char **argv)
 {
     struct options options;
+    bool is_whole = true;
     int code = parse_options(program, argc, argv, &options);
     asked_exit = HD_EXIT_OK;
     if (code != HD_EXIT_OK) {
@@ -281,8 +284,10 @@ int hd_program_run(const struct hd_program *program, int argc, char **argv)
     if (options.mode == MODE_CHECK) {
         (void)printf("%s: good\n", options.config);
     } else {
-        code = run(program);
+        code = run(program, &is_whole);
     }
-    hd_conf_free(program->schema, program->conf);
+    if (is_whole) {
+        hd_conf_free(program->schema, program->conf);
+    }
     return code;
 }

@@ -77,11 +77,10 @@ static int make_examiner(struct cor_detector *d, struct cor_rules *rules)
                                            .count = d->opts.count,
                                            .archive_dir = d->opts.archive_dir,
                                            .is_stopping = &d->is_stopping,
-                                           .canary_keys = d->opts.canary_keys,
                                            .seen = d->opts.seen,
                                            .deliver = deliver,
                                            .ctx = d};
-    int err = cor_tools_new(rules, &tools);
+    int err = cor_tools_new(rules, d->opts.canary_keys, &tools);
     return err != HD_OK ? err : cor_examiner_new(&opts, tools, &d->examiner);
 }
 

@@ -13,7 +13,6 @@
 #pragma once
 #include <haidang/ring.h>
 
-#include "correlator/canary/gate.h"
 #include "correlator/detect/hit.h"
 #include "correlator/detect/tools.h"
 
@@ -26,7 +25,7 @@ struct cor_detector_opts {
     int64_t warm_up_ns;
     bool has_start; /* begin at `start` instead of the reader's own cursor */
     struct hd_journal_cursor start;
-    const struct cor_canary_keys *canary_keys; /* borrowed; NULL: no line is one */
+    struct hd_canary_keys *canary_keys; /* borrowed for the call; see tools.h */
     struct hd_ring
         *seen; /* borrowed: takes a struct cor_seen a batch; NULL = nobody asks */
 };

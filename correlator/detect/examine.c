@@ -26,7 +26,7 @@ struct cor_examiner {
 
     struct cor_hits *out;
     struct cor_origin origin;
-    struct cor_gate gate;
+    struct hd_canary_gate gate;
     struct cor_canary *canary; /* the record at hand is one's */
     struct cor_event *copied;  /* the record at hand, once a rule has matched */
     bool is_warm_up;
@@ -57,8 +57,8 @@ int cor_examiner_new(const struct cor_examiner_opts *opts, struct cor_tools *too
         return HD_ENOMEM;
     }
     e->opts = *opts;
-    e->gate.keys = opts->canary_keys;
     e->tools = tools;
+    e->gate.keys = tools->canary_keys;
     int err = make_parts(e);
     if (err != HD_OK) {
         cor_examiner_free(e);
@@ -86,6 +86,7 @@ void cor_examiner_use(struct cor_examiner *e, struct cor_tools *tools)
 {
     cor_tools_free(e->tools);
     e->tools = tools;
+    e->gate.keys = tools->canary_keys;
 }
 
 bool cor_examiner_wait(struct cor_examiner *e)
@@ -274,14 +275,14 @@ static void examine_canary(struct cor_examiner *e, const struct rul_record *in,
 static bool take_canary(struct cor_examiner *e, const struct rul_record *in)
 {
     struct hd_canary canary;
-    enum cor_gate_verdict verdict =
-        cor_gate_judge(&e->gate, in->line, e->taken_ns, &canary);
-    if (verdict == COR_GATE_STALE) {
-        COR_COUNT(COR_M_CANARIES_STALE, 1);
-    } else if (verdict == COR_GATE_CANARY && !e->is_warm_up) {
+    enum hd_canary_verdict verdict =
+        hd_canary_judge(&e->gate, in->line, e->taken_ns, &canary);
+    COR_COUNT(COR_M_CANARIES_FORGED, verdict == HD_GATE_FORGED);
+    COR_COUNT(COR_M_CANARIES_STALE, verdict == HD_GATE_STALE);
+    if (verdict == HD_GATE_CANARY && !e->is_warm_up) {
         examine_canary(e, in, &canary);
     }
-    return verdict != COR_GATE_LINE;
+    return verdict != HD_GATE_LINE && verdict != HD_GATE_FORGED;
 }
 
 static void examine_record(struct cor_examiner *e, const struct hd_batch_record *record,
@@ -316,7 +317,7 @@ static uint32_t examine_records(struct cor_examiner *e)
     struct hd_batch_record record;
     uint32_t n = 0;
     cor_tally_begin(e->tally);
-    cor_gate_begin_batch(&e->gate);
+    hd_canary_begin_batch(&e->gate);
     while (hd_batch_reader_next(e->batch, &record) == 1) {
         if (record.source < n_sources) {
             examine_record(e, &record, &sources[record.source]);

@@ -9,7 +9,6 @@
 
 #include <haidang/ring.h>
 
-#include "correlator/canary/gate.h"
 #include "correlator/detect/hit.h"
 #include "correlator/detect/tools.h"
 
@@ -17,9 +16,8 @@ struct cor_examiner;
 
 struct cor_examiner_opts { /* pointers are borrowed */
     unsigned index, count; /* of `count` this one takes the agents that hash to `index` */
-    const char *archive_dir;                   /* where the entries are, for the log */
-    const atomic_bool *is_stopping;            /* do not wait for memory any longer */
-    const struct cor_canary_keys *canary_keys; /* NULL: no line is a canary */
+    const char *archive_dir;        /* where the entries are, for the log */
+    const atomic_bool *is_stopping; /* do not wait for memory any longer */
     struct hd_ring *seen; /* takes a struct cor_seen a batch; NULL: nobody asks */
     void (*deliver)(void *ctx, struct cor_hits *message); /* takes it */
     void *ctx;

@@ -4,15 +4,19 @@
  * while; afterwards the detector's alone.
  */
 #pragma once
+#include <haidang/canary_gate.h>
+
 #include "correlator/detect/rules.h"
 
 struct cor_tools {
-    struct cor_rules *rules; /* a reference */
+    struct cor_rules *rules;            /* a reference */
+    struct hd_canary_keys *canary_keys; /* a reference; NULL: no line is a canary */
     struct rul_scratch *match;
     uint64_t generation; /* of the set: later ones are larger, in every detector alike */
     struct rul_match_stats counted; /* so much of the scratch's is in the metrics */
 };
 
-/* Takes a reference of the rules. */
-int cor_tools_new(struct cor_rules *rules, struct cor_tools **out) HD_MUST_USE;
+/* Takes references of its own. */
+int cor_tools_new(struct cor_rules *rules, struct hd_canary_keys *canary_keys,
+                  struct cor_tools **out) HD_MUST_USE;
 void cor_tools_free(struct cor_tools *tools);

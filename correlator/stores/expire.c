@@ -24,7 +24,10 @@ struct cor_expire {
 
 static void expire_freed(void *ctx)
 {
-    free(ctx);
+    struct cor_expire *e = ctx;
+    const struct cor_expire_opts opts = e->opts;
+    free(e);
+    opts.closed(opts.ctx);
 }
 
 static void finish_close(struct cor_expire *e)

@@ -19,6 +19,8 @@ struct cor_expire_opts {
     int64_t every_ns;
     /* Entries below this index are past their time; never after close was called. */
     void (*release)(void *ctx, uint64_t index);
+    /* Nothing uses what was borrowed any more. */
+    void (*closed)(void *ctx);
     void *ctx;
 };
 

@@ -106,7 +106,7 @@ static struct cor_tools *tools_of(struct life *l)
     assert_int_equal(
         cor_rules_new(l->world->sets[l->set.era][l->set.other], l->newest, &rules),
         HD_OK);
-    assert_int_equal(cor_tools_new(rules, &tools), HD_OK);
+    assert_int_equal(cor_tools_new(rules, NULL, &tools), HD_OK);
     cor_rules_unref(l->newest);
     l->newest = rules;
     return tools;

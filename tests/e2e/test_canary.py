@@ -5,6 +5,8 @@ as any other, what is copied proves nothing, and no real alert is held back beca
 import datetime
 import json
 import os
+import shutil
+import signal
 import socket
 
 import install
@@ -211,6 +213,11 @@ def what_is_no_canary():
         expect("Dòng thử nghiệm giả mạo" in real and "[THỬ NGHIỆM]" not in real, real)
         alerts = w.status("correlator")["alerts"]
         expect((alerts["published"], alerts["tests"]) == (2, 2), str(alerts))
+        # trusted from a reload on
+        shutil.copy(chain.foreign + ".pub", w.path("keys", "b.pub"))
+        chain.processes["correlator"].popen.send_signal(signal.SIGHUP)
+        wait_until("the reload", lambda: chain.count("reloads_total") == 1)
+        chain.canary("--rule", RULE, *chain.way("tcp"), key=chain.foreign)
 
 
 def what_counts_is_not_counted_twice():

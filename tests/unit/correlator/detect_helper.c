@@ -246,7 +246,7 @@ void world_stop(void)
 int world_use(struct cor_rules *rules)
 {
     struct cor_tools *tools = NULL;
-    assert_int_equal(cor_tools_new(rules, &tools), HD_OK);
+    assert_int_equal(cor_tools_new(rules, NULL, &tools), HD_OK);
     return cor_detector_use(w.detectors[0], tools);
 }
 

@@ -39,7 +39,7 @@ static const char rules_text[] =
 static struct world {
     char dir[512], alerts[600], proofs[600];
     struct hd_sign_key *key;
-    struct cor_canary_keys *keys;
+    struct hd_canary_keys *keys;
     struct cor_rules *rules;
     struct cor_enrich *enrich;
     struct cor_state_opts opts;
@@ -96,7 +96,7 @@ static void make_keys(void)
     assert_int_equal(hd_fs_mkdirs(dir, 0700), HD_OK);
     assert_int_equal(hd_sign_key_make(path), HD_OK);
     assert_int_equal(hd_sign_key_load(path, &w.key), HD_OK);
-    assert_int_equal(cor_canary_keys_load(dir, 300 * HD_NS_PER_SEC, &diags, &w.keys),
+    assert_int_equal(hd_canary_keys_load(dir, 300 * HD_NS_PER_SEC, &diags, &w.keys),
                      HD_OK);
 }
 
@@ -109,10 +109,9 @@ static void begin(void)
     const struct cor_examiner_opts examiner = {.count = 1,
                                                .archive_dir = "archive",
                                                .is_stopping = &w.is_stopping,
-                                               .canary_keys = w.keys,
                                                .deliver = deliver};
     assert_int_equal(cor_mind_init(&w.mind, &w.opts, &needs, why), HD_OK);
-    assert_int_equal(cor_tools_new(w.rules, &tools), HD_OK);
+    assert_int_equal(cor_tools_new(w.rules, w.keys, &tools), HD_OK);
     assert_int_equal(cor_examiner_new(&examiner, tools, &w.examiner), HD_OK);
 }
 
@@ -150,7 +149,7 @@ static int teardown(void **state)
     (void)state;
     end();
     hd_sign_key_free(w.key);
-    cor_canary_keys_free(w.keys);
+    hd_canary_keys_unref(w.keys);
     cor_enrich_unref(w.enrich);
     cor_rules_unref(w.rules);
     return 0;
@@ -380,7 +379,7 @@ static void a_run_keeps_no_rules_that_were_replaced(void **state)
     struct cor_tools *tools = NULL;
     canary(13, THREE, 1, 3, FAILED);
     assert_int_equal(cor_rules_new(old->set, old, &w.rules), HD_OK);
-    assert_int_equal(cor_tools_new(w.rules, &tools), HD_OK);
+    assert_int_equal(cor_tools_new(w.rules, w.keys, &tools), HD_OK);
     tools->generation = 1;
     cor_examiner_use(w.examiner, tools);
     really(FAILED);

@@ -1,18 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "correlator/canary/gate.h"
+
+#include <haidang/canary_gate.h>
 
 #include <limits.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include <haidang/fs.h>
 
-#include "correlator/metrics.h"
-
-struct cor_canary_keys {
+struct hd_canary_keys {
+    atomic_uint refs;
     int64_t window_ns;
     size_t n;
-    struct hd_sign_key *keys[COR_CANARY_KEYS_MAX];
+    struct hd_sign_key *keys[HD_CANARY_KEYS_MAX];
 };
 
 /* ---- keys ---- */
@@ -20,7 +21,7 @@ struct cor_canary_keys {
 struct loading {
     const char *dir;
     struct hd_diags *diags;
-    struct cor_canary_keys *keys;
+    struct hd_canary_keys *keys;
 };
 
 static int load_key(void *ctx, const char *name)
@@ -32,7 +33,7 @@ static int load_key(void *ctx, const char *name)
     }
     int len = snprintf(path, sizeof(path), "%s/%s", l->dir, name);
     int err = len < 0 || (size_t)len >= sizeof(path) ? HD_EINVAL
-              : l->keys->n == COR_CANARY_KEYS_MAX    ? HD_ELIMIT
+              : l->keys->n == HD_CANARY_KEYS_MAX     ? HD_ELIMIT
                                                      : HD_OK;
     err = err != HD_OK ? err : hd_sign_public_load(path, &l->keys->keys[l->keys->n]);
     if (err != HD_OK) {
@@ -44,13 +45,14 @@ static int load_key(void *ctx, const char *name)
     return HD_OK;
 }
 
-int cor_canary_keys_load(const char *dir, int64_t window_ns, struct hd_diags *diags,
-                         struct cor_canary_keys **out)
+int hd_canary_keys_load(const char *dir, int64_t window_ns, struct hd_diags *diags,
+                        struct hd_canary_keys **out)
 {
-    struct cor_canary_keys *keys = calloc(1, sizeof(*keys));
+    struct hd_canary_keys *keys = calloc(1, sizeof(*keys));
     if (keys == NULL) {
         return HD_ENOMEM;
     }
+    atomic_init(&keys->refs, 1);
     keys->window_ns = window_ns;
     unsigned before = diags->errors;
     int err = hd_fs_each(dir, load_key,
@@ -63,16 +65,28 @@ int cor_canary_keys_load(const char *dir, int64_t window_ns, struct hd_diags *di
                       hd_err_text(err));
     }
     if (err != HD_OK) {
-        cor_canary_keys_free(keys);
+        hd_canary_keys_unref(keys);
         return err;
     }
     *out = keys;
     return HD_OK;
 }
 
-void cor_canary_keys_free(struct cor_canary_keys *keys)
+struct hd_canary_keys *hd_canary_keys_ref(struct hd_canary_keys *keys)
 {
-    for (size_t i = 0; keys != NULL && i < keys->n; i++) {
+    if (keys != NULL) {
+        (void)atomic_fetch_add_explicit(&keys->refs, 1, memory_order_relaxed);
+    }
+    return keys;
+}
+
+void hd_canary_keys_unref(struct hd_canary_keys *keys)
+{
+    if (keys == NULL ||
+        atomic_fetch_sub_explicit(&keys->refs, 1, memory_order_acq_rel) != 1) {
+        return;
+    }
+    for (size_t i = 0; i < keys->n; i++) {
         hd_sign_key_free(keys->keys[i]);
     }
     free(keys);
@@ -81,7 +95,7 @@ void cor_canary_keys_free(struct cor_canary_keys *keys)
 /* ---- lines ---- */
 
 /* By a key that we know. Memory being short is no reason to believe it. */
-static bool is_signed(struct cor_gate *gate, const struct hd_canary *canary)
+static bool is_signed(struct hd_canary_gate *gate, const struct hd_canary *canary)
 {
     for (size_t i = 0; i < gate->keys->n; i++) {
         int err = hd_canary_verify(canary, gate->keys->keys[i]);
@@ -92,30 +106,27 @@ static bool is_signed(struct cor_gate *gate, const struct hd_canary *canary)
     return false;
 }
 
-static bool may_look(struct cor_gate *gate)
+static bool may_look(struct hd_canary_gate *gate)
 {
-    return gate->forged < COR_GATE_FORGED_MAX && gate->checks++ < COR_GATE_CHECKS_MAX;
+    return gate->forged < HD_GATE_FORGED_MAX && gate->checks++ < HD_GATE_CHECKS_MAX;
 }
 
-static bool is_fresh(const struct cor_canary_keys *keys, int64_t time_ns,
-                     int64_t taken_ns)
+static bool is_fresh(const struct hd_canary_keys *keys, int64_t time_ns, int64_t taken_ns)
 {
     return time_ns >= taken_ns - keys->window_ns && time_ns <= taken_ns + keys->window_ns;
 }
 
-enum cor_gate_verdict cor_gate_judge(struct cor_gate *gate, struct hd_slice line,
-                                     int64_t taken_ns, struct hd_canary *out)
+enum hd_canary_verdict hd_canary_judge(struct hd_canary_gate *gate, struct hd_slice line,
+                                       int64_t taken_ns, struct hd_canary *out)
 {
     enum hd_canary_kind kind =
         gate->keys == NULL ? HD_CANARY_NONE : hd_canary_parse(line, out);
     if (kind == HD_CANARY_NONE) {
-        return COR_GATE_LINE;
+        return HD_GATE_LINE;
     }
     if (kind == HD_CANARY_BAD || !may_look(gate) || !is_signed(gate, out)) {
         gate->forged += kind == HD_CANARY_OK;
-        COR_COUNT(COR_M_CANARIES_FORGED, 1);
-        return COR_GATE_LINE;
+        return HD_GATE_FORGED;
     }
-    return is_fresh(gate->keys, out->time_ns, taken_ns) ? COR_GATE_CANARY
-                                                        : COR_GATE_STALE;
+    return is_fresh(gate->keys, out->time_ns, taken_ns) ? HD_GATE_CANARY : HD_GATE_STALE;
 }
