@@ -20,6 +20,7 @@
 #include "console/when.h"
 
 #define DEFAULT_ARCHIVE  "/var/lib/haidang/correlator/archive"
+#define CANARY_KEYS      "/etc/haidang/canary.d" /* where they are installed */
 #define DEFAULT_SINCE    "24h"
 #define DEFAULT_EXAMPLES 3U
 #define NICENESS         10
@@ -228,6 +229,17 @@ static int load(struct con_backtest *b, const struct con_args *args,
                         : con_fail(err, "no rules could be loaded: %s", hd_err_text(err));
 }
 
+/* How old a canary is does not matter here. */
+static int load_canary_keys(const struct con_args *args, struct hd_diags *diags,
+                            struct hd_canary_keys **out)
+{
+    const char *dir = con_args_value(args, "canary-keys");
+    if (dir == NULL && access(CANARY_KEYS, R_OK | X_OK) != 0) {
+        return HD_OK;
+    }
+    return hd_canary_keys_load(dir != NULL ? dir : CANARY_KEYS, 0, diags, out);
+}
+
 static int report(const struct con_backtest *b, const struct con_args *args,
                   const struct con_show *show)
 {
@@ -262,13 +274,20 @@ static int run(struct con_backtest *b, const struct con_args *args,
     }
     (void)setpriority(PRIO_PROCESS, 0, NICENESS);
     struct hd_journal_keys *keys = NULL;
+    struct hd_canary_keys *canary_keys = NULL;
+    if (load_canary_keys(args, &diags, &canary_keys) != HD_OK) {
+        return HD_EXIT_CERT;
+    }
     int unlocked = con_unlock(args, &keys);
     if (unlocked != HD_EXIT_OK) {
+        hd_canary_keys_unref(canary_keys);
         return unlocked;
     }
     b->scan.keys = keys;
+    b->scan.canary_keys = canary_keys;
     int err = con_backtest_run(b, examples);
     hd_journal_keys_free(keys);
+    hd_canary_keys_unref(canary_keys);
     if (err != HD_OK) {
         char why[CON_UNLOCK_WHY];
         return con_fail(HD_EXIT_STORE, "%s: %s", b->scan.archive,

@@ -5,6 +5,8 @@
  * while on_entry runs.
  */
 #pragma once
+#include <haidang/canary_gate.h>
+
 #include "console/entries.h"
 #include "rules/correlate/suppress.h"
 #include "rules/set.h"
@@ -22,6 +24,7 @@ struct con_scan_entry { /* one batch, examined */
     struct hd_slice agent, boot;
     uint64_t lines, decoded, lost; /* examined, known to a decoder, unreadable */
     uint64_t bytes;                /* of the lines */
+    uint64_t tests;                /* lines of canaries, not examined */
     int64_t watermark_ns;          /* largest event time, never past its receive time */
     bool is_corrupt;               /* no batch, or not the one it says to be */
     int err;                       /* HD_ENOMEM: the results are not whole */
@@ -41,9 +44,10 @@ static inline struct hd_slice con_scan_host(const struct con_scan_entry *e,
 
 struct con_scan_opts {
     const char *archive;
-    const struct hd_journal_keys *keys;  /* borrowed; NULL: none */
-    struct rul_set *set;                 /* borrowed */
-    const struct rul_suppress *suppress; /* borrowed: makes the keys */
+    const struct hd_journal_keys *keys;       /* borrowed; NULL: none */
+    struct rul_set *set;                      /* borrowed */
+    const struct rul_suppress *suppress;      /* borrowed: makes the keys */
+    const struct hd_canary_keys *canary_keys; /* borrowed; NULL: no line is a test */
     int64_t since_ns, until_ns; /* of receive times: from, and up to but without */
     unsigned jobs;
     unsigned examples; /* lines a rule and entry that are copied to be shown */
@@ -57,6 +61,7 @@ struct con_scan_totals {
     uint64_t entries;                 /* examined */
     uint64_t lines, bytes, decoded;   /* in the range of time */
     uint64_t corrupt, lost;           /* entries, and lines in others */
+    uint64_t tests;                   /* lines of canaries, left out; not among `lines` */
     uint64_t removed;                 /* times that retention was faster than we */
     struct hd_journal_key_id missing; /* what HD_ENOKEY is about */
 };

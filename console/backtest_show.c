@@ -93,6 +93,7 @@ void con_backtest_json(const struct con_backtest *b, struct hd_buf *out)
     hd_json_u64(&j, "decoded", b->totals.decoded);
     hd_json_u64(&j, "corrupt_entries", b->totals.corrupt);
     hd_json_u64(&j, "lost_lines", b->totals.lost);
+    hd_json_u64(&j, "canary_lines", b->totals.tests);
     hd_json_u64(&j, "removed_meanwhile", b->totals.removed);
     hd_json_u64(&j, "correlation_late", b->correlated.late);
     hd_json_u64(&j, "correlation_no_group", b->correlated.no_group);
@@ -292,6 +293,8 @@ static void text_warnings(const struct con_backtest *b, const struct con_show *s
     text_count(show, b->totals.removed,
                "times entries had been removed by retention before they were read",
                "lần dữ liệu bị xóa theo hạn lưu trước khi kịp đọc", out);
+    text_count(show, b->totals.tests, "lines of canaries were left out: they are tests",
+               "dòng thử nghiệm (canary) không được tính", out);
     text_count(show, b->correlated.late, "hits were too late to be correlated",
                "lượt khớp đến quá muộn để tương quan", out);
     text_count(show, b->correlated.no_group,

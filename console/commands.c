@@ -151,6 +151,10 @@ static const struct con_option backtest_options[] = {
     RULES_OPTIONS,
     {"zone", 'z', CON_VALUE, "ZONE",
      "time zone of times without one (default: Asia/Ho_Chi_Minh)", NULL},
+    {"canary-keys", 0, CON_VALUE, "DIR",
+     "public keys of canaries, as canary.keys of the correlator: what they have signed "
+     "is left out (default: /etc/haidang/canary.d, where it is)",
+     "@dirs"},
     {"suppress", 0, CON_VALUE, "TIME",
      "hold back repeats within this time, as suppress.window of the correlator does "
      "(default: 5m; 0s: hold back nothing)",

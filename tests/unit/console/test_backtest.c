@@ -59,6 +59,7 @@ static struct world {
     uint64_t seq;
     int64_t begin_ns, now_ns;
     int64_t suppress_ns;
+    struct hd_canary_keys *canary_keys;
 } w;
 
 static void load_rules(const char *dir)
@@ -99,34 +100,27 @@ static int teardown(void **state)
     con_backtest_fini(&w.b);
     hd_journal_close(w.archive);
     rul_set_unref(w.set);
+    hd_canary_keys_unref(w.canary_keys);
     return 0;
 }
 
-/* A batch of `n` lines, ten a second. */
-static void archive(const char *host, unsigned n, const char *what, const char *ip)
+static struct hd_batch_builder *open_batch(const char *host, uint16_t *index)
 {
     struct hd_batch_builder *b;
-    struct hd_slice frame;
-    struct hd_batch_info info;
     const struct hd_batch_source source = {.host = hd_slice_str(host),
                                            .kind = HD_SLICE("file"),
                                            .name = HD_SLICE("/var/log/auth.log"),
                                            .format = HD_SLICE("syslog")};
-    uint16_t index;
     assert_int_equal(hd_batch_builder_new("agent1", BOOT, HD_BATCH_RAW_MAX, 1, &b),
                      HD_OK);
-    assert_int_equal(hd_batch_builder_source(b, &source, &index), HD_OK);
-    for (unsigned i = 0; i < n; i++) {
-        char line[256], time[HD_RFC3339_LEN + 1];
-        w.now_ns += HD_NS_PER_SEC / 10;
-        (void)hd_clock_format_rfc3339(w.now_ns, 6, time);
-        int len = snprintf(line, sizeof(line),
-                           "%s %s sshd[812]: %s password for root from %s port 4022 ssh2",
-                           time, host, what, ip);
-        assert_int_equal(
-            hd_batch_builder_add(b, index, w.now_ns, 0, hd_slice(line, (size_t)len)),
-            HD_OK);
-    }
+    assert_int_equal(hd_batch_builder_source(b, &source, index), HD_OK);
+    return b;
+}
+
+static void close_batch(struct hd_batch_builder *b, unsigned n)
+{
+    struct hd_slice frame;
+    struct hd_batch_info info;
     assert_int_equal(hd_batch_builder_close(b, w.seq + 1, &frame, &info), HD_OK);
     w.seq += n;
     struct hd_journal_entry entry = {.first = info.first,
@@ -140,6 +134,25 @@ static void archive(const char *host, unsigned n, const char *what, const char *
     hd_batch_builder_free(b);
 }
 
+/* A batch of `n` lines, ten a second. */
+static void archive(const char *host, unsigned n, const char *what, const char *ip)
+{
+    uint16_t index;
+    struct hd_batch_builder *b = open_batch(host, &index);
+    for (unsigned i = 0; i < n; i++) {
+        char line[256], time[HD_RFC3339_LEN + 1];
+        w.now_ns += HD_NS_PER_SEC / 10;
+        (void)hd_clock_format_rfc3339(w.now_ns, 6, time);
+        int len = snprintf(line, sizeof(line),
+                           "%s %s sshd[812]: %s password for root from %s port 4022 ssh2",
+                           time, host, what, ip);
+        assert_int_equal(
+            hd_batch_builder_add(b, index, w.now_ns, 0, hd_slice(line, (size_t)len)),
+            HD_OK);
+    }
+    close_batch(b, n);
+}
+
 static void backtest(unsigned jobs, int64_t since_ns, int64_t until_ns)
 {
     assert_int_equal(hd_journal_commit(w.archive), HD_OK);
@@ -147,6 +160,7 @@ static void backtest(unsigned jobs, int64_t since_ns, int64_t until_ns)
     w.b = (struct con_backtest){.set = w.set, .suppress_ns = w.suppress_ns};
     w.b.scan.archive = w.dir;
     w.b.scan.jobs = jobs;
+    w.b.scan.canary_keys = w.canary_keys;
     w.b.scan.since_ns = since_ns;
     w.b.scan.until_ns = until_ns;
     assert_int_equal(con_backtest_run(&w.b, 2), HD_OK);
@@ -308,6 +322,69 @@ static void what_is_no_batch_is_counted(void **state)
     assert_int_equal(rule("Accepted")->raised, 1);
 }
 
+/* One line as it is. */
+static void archive_line(struct hd_slice line)
+{
+    uint16_t index;
+    struct hd_batch_builder *b = open_batch("web1", &index);
+    assert_int_equal(hd_batch_builder_add(b, index, w.now_ns, 0, line), HD_OK);
+    close_batch(b, 1);
+}
+
+static struct hd_sign_key *make_key(const char *dir)
+{
+    char path[700];
+    struct hd_sign_key *key = NULL;
+    assert_int_equal(hd_fs_mkdirs(dir, 0700), HD_OK);
+    (void)snprintf(path, sizeof(path), "%s/a", dir);
+    assert_int_equal(hd_sign_key_make(path), HD_OK);
+    assert_int_equal(hd_sign_key_load(path, &key), HD_OK);
+    return key;
+}
+
+/* Whoever has signed it: a line of the program of canaries, signed now or long ago. */
+static void archive_canary(const struct hd_sign_key *key, int64_t time_ns)
+{
+    struct hd_buf line;
+    struct hd_canary c = {.id = HD_SLICE("00112233445566778899aabbccddeeff"),
+                          .part = 1,
+                          .parts = 1,
+                          .class = HD_CANARY_UDP,
+                          .rule = HD_SLICE("r1"),
+                          .time_ns = time_ns,
+                          .message = HD_SLICE("Accepted password for root")};
+    hd_buf_init(&line, 0);
+    assert_int_equal(hd_canary_write(&c, key, HD_SLICE("h"), &line), HD_OK);
+    archive_line(hd_buf_slice(&line));
+    hd_buf_fini(&line);
+}
+
+static void signed_canaries_are_left_out(void **state)
+{
+    (void)state;
+    char trusted_dir[600], other_dir[600];
+    struct hd_diags diags = {.emit = hd_diag_print, .ctx = stderr};
+    (void)snprintf(trusted_dir, sizeof(trusted_dir), "%s/../trusted", w.dir);
+    (void)snprintf(other_dir, sizeof(other_dir), "%s/../other", w.dir);
+    struct hd_sign_key *trusted = make_key(trusted_dir), *other = make_key(other_dir);
+    archive("web1", 2, "Accepted", "203.0.113.9");
+    archive_canary(trusted, w.now_ns);
+    archive_canary(trusted, w.begin_ns - 100 * HOUR);
+    archive_canary(other, w.now_ns);
+    backtest_all(2);
+    assert_int_equal(w.b.totals.lines, 5); /* who knows no keys knows no canaries */
+    assert_int_equal(w.b.totals.tests, 0);
+    assert_int_equal(hd_canary_keys_load(trusted_dir, 0, &diags, &w.canary_keys), HD_OK);
+    backtest_all(2);
+    assert_int_equal(w.b.totals.lines, 3);
+    assert_int_equal(w.b.totals.tests, 2);
+    assert_int_equal(rule("Accepted")->matched, 2);
+    backtest(1, w.now_ns + 1, INT64_MAX / 2); /* another time */
+    assert_int_equal(w.b.totals.tests, 0);
+    hd_sign_key_free(trusted);
+    hd_sign_key_free(other);
+}
+
 static void leaves_no_trace(void **state)
 {
     (void)state;
@@ -423,6 +500,7 @@ int main(void)
         TEST(a_late_batch_is_found_behind_newer_ones),
         TEST(an_empty_archive_has_nothing),
         TEST(what_is_no_batch_is_counted),
+        TEST(signed_canaries_are_left_out),
         TEST(leaves_no_trace),
         TEST(many_hosts_are_bounded),
         TEST(hours_come_sorted),
