@@ -184,6 +184,8 @@
       "Longest time that detection stood still to take up new rules")                    \
     X(COR_M_RELOADS_FAILED, COUNTER, COR_NAME("reloads_failed_total"),                   \
       "Reloads that were refused; the old set stayed in force")                          \
+    X(COR_M_RULES_REFUSED, GAUGE, COR_NAME("rules_refused"),                             \
+      "1: correlation could not take up the last reload; the rules before stay")         \
     X(COR_M_CERT_DAYS, GAUGE, COR_NAME("certificate_days_left"),                         \
       "Days until our certificate expires")
 

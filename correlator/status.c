@@ -99,6 +99,11 @@ static void find_problems(const struct cor_program *p, struct problems *out)
         say_f(out, "%s (%s): detection waits", cor_state_trouble_with(p->state),
               hd_err_text(err));
     }
+    if (COR_READ(COR_M_RULES_REFUSED) != 0) {
+        say_f(out,
+              "correlation could not take up the last reload: the rules before stay; "
+              "see the log, and reload again or restart");
+    }
     cor_stores_problems(&p->stores, say, out);
     hd_keep_problems(p->keep, say, out);
     err = cor_expire_trouble(p->expire);

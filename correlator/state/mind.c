@@ -201,6 +201,18 @@ static void take_hit(struct cor_mind *m, const struct rul_rule *rule,
     }
 }
 
+/* It stays so until another set comes: trying again with each message would cost as much
+ * and fail alike. */
+static void refuse_set(struct cor_mind *m, const struct cor_hits *hits, int err)
+{
+    m->refused = hits->generation;
+    COR_GAUGE(COR_M_RULES_REFUSED, err != HD_ENOMEM); /* that: this process is to end */
+    HD_LOG(ERROR, "state",
+           "correlation rules could not be taken up; the old ones stay until the next "
+           "reload",
+           HD_KV_ERR(err));
+}
+
 static void take_up_set(struct cor_mind *m, const struct cor_hits *hits)
 {
     int64_t began_ns = hd_clock_mono_ns();
@@ -209,11 +221,10 @@ static void take_up_set(struct cor_mind *m, const struct cor_hits *hits)
         err = cor_memory_use(&m->memory, hits->rules);
     }
     if (err != HD_OK) {
-        HD_LOG(ERROR, "state",
-               "correlation rules could not be taken up; the old ones stay",
-               HD_KV_ERR(err));
+        refuse_set(m, hits, err);
         return;
     }
+    COR_GAUGE(COR_M_RULES_REFUSED, 0);
     cor_evidence_clear(m->evidence); /* its events name fields by the old set's numbers */
     cor_canaries_end_runs(m->canaries);
     cor_rules_unref(m->rules);
@@ -253,7 +264,8 @@ static void take_one(struct cor_mind *m, const struct cor_hits *hits,
 void cor_mind_take(struct cor_mind *m, const struct cor_hits *hits)
 {
     cor_losses_add_all(m->losses, hits->losses, m->out.wait_for_memory, m->out.ctx);
-    if (hits->rules != m->rules && hits->generation > m->generation) {
+    if (hits->rules != m->rules && hits->generation > m->generation &&
+        hits->generation > m->refused) {
         take_up_set(m, hits);
     }
     m->is_warm_up = hits->is_warm_up;

@@ -18,6 +18,7 @@ struct cor_state_opts;
 struct cor_mind {
     struct cor_rules *rules; /* in force */
     uint64_t generation;     /* of them: later ones are larger */
+    uint64_t refused;        /* generation that could not be taken up; 0 = none */
     struct cor_noise_opts noise;
     struct cor_outlet out;
     struct cor_memory memory;

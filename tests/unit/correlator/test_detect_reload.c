@@ -4,6 +4,7 @@
  */
 #include "tests/unit/correlator/detect_helper.h"
 
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -196,12 +197,57 @@ static void a_changed_correlation_says_what_it_keeps(void **state)
     cor_rules_unref(anew);
 }
 
+/* ---- a set that cannot be taken up ---- */
+
+static bool fails;
+static unsigned tried;
+
+int __real_cor_memory_use(struct cor_memory *memory, const struct cor_rules *rules);
+int __wrap_cor_memory_use(struct cor_memory *memory, const struct cor_rules *rules);
+
+int __wrap_cor_memory_use(struct cor_memory *memory, const struct cor_rules *rules)
+{
+    tried++;
+    return fails ? HD_ECORRUPT : __real_cor_memory_use(memory, rules);
+}
+
+static void a_set_that_cannot_be_taken_up_is_tried_once(void **state)
+{
+    (void)state;
+    uint64_t before = world_lines();
+    fails = true;
+    tried = 0;
+    world_start(1);
+    assert_int_equal(world_use(w.other), HD_OK);
+    for (unsigned i = 0; i < 6; i++) { /* a rule that both sets have would go on */
+        world_archive("web1", 1, "Failed", "203.0.113.9");
+    }
+    world_examined(before, 6);
+    while (COR_READ(COR_M_RULES_REFUSED) == 0) {
+        (void)poll(NULL, 0, 2);
+    }
+    fails = false;
+    struct cor_rules *again = NULL;
+    assert_int_equal(cor_rules_new(w.other->set, w.other, &again), HD_OK);
+    assert_int_equal(world_use(again), HD_OK);
+    world_archive("web1", 1, "Failed", "203.0.113.9");
+    world_examined(before, 7);
+    world_stop();
+    assert_int_equal(tried, 2);
+    assert_int_equal(COR_READ(COR_M_RULES_REFUSED), 0);
+    struct world_alerts a = world_alerts();
+    assert_int_equal(world_count(&a, "Session"), 1);
+    world_drop(&a);
+    cor_rules_unref(again);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         WORLD_TEST(detectors_need_not_change_rules_together),
         WORLD_TEST(new_rules_work_from_the_next_batch_on),
         WORLD_TEST(counts_go_with_the_rule),
+        WORLD_TEST(a_set_that_cannot_be_taken_up_is_tried_once),
         WORLD_TEST(swaps_under_load_lose_and_double_nothing),
         WORLD_TEST(a_changed_correlation_says_what_it_keeps),
     };
