@@ -17,7 +17,6 @@
 
 #define MEMORY_DEFAULT   (UINT64_C(64) << 20)
 #define LATENESS_DEFAULT (30 * HD_NS_PER_SEC)
-#define TIME_MAX         (INT64_MAX / 2) /* year 2116: windows end without overflow */
 
 /* ---- life time ---- */
 
@@ -539,7 +538,7 @@ int rul_correlate(struct rul_correlator *c, const struct rul_rule *rule,
 {
     int64_t time_ns = rul_event_time(ev);
     if (c->set == NULL || rul_set_rule(c->set, rule->index) != rule || time_ns < 0 ||
-        time_ns > TIME_MAX) {
+        time_ns > RUL_TIME_MAX) {
         return HD_EINVAL;
     }
     if (!c->is_driven) {
@@ -578,7 +577,7 @@ int64_t rul_watermark(const struct rul_correlator *c)
 
 void rul_correlator_advance(struct rul_correlator *c, int64_t watermark_ns)
 {
-    if (watermark_ns > c->seen_ns && watermark_ns <= TIME_MAX) {
+    if (watermark_ns > c->seen_ns && watermark_ns <= RUL_TIME_MAX) {
         c->seen_ns = watermark_ns;
     }
 }

@@ -67,7 +67,7 @@ static bool newest_holds(const struct rul_window *w, int64_t edge_ns,
 static void newest_save(const struct rul_window *w, struct hd_buf *out)
 {
     const struct rul_ring *ring = w->state;
-    hd_buf_le32(out, ring->n);
+    rul_ring_save(ring, out);
     for (uint32_t i = 0; i < ring->n; i++) {
         rul_mark_save(out, rul_ring_at(ring, w->pool, MARK, i));
     }
@@ -75,9 +75,9 @@ static void newest_save(const struct rul_window *w, struct hd_buf *out)
 
 static int newest_load(const struct rul_window *w, struct rul_loading *in)
 {
-    uint32_t n = hd_bytes_le32(&in->in);
-    int err = 0;
-    for (uint32_t i = 0; i < n && err == 0 && !hd_bytes_failed(&in->in); i++) {
+    uint32_t n;
+    int err = rul_ring_load(w->state, w, MARK, (uint32_t)w->corr->bounds.min, in, &n);
+    for (uint32_t i = 0; err == 0 && i < n; i++) {
         const struct rul_sample sample = {.mark = rul_mark_load(in)};
         err = hd_bytes_failed(&in->in) ? HD_ECORRUPT : newest_add(w, &sample);
     }

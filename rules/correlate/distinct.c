@@ -6,7 +6,8 @@
  */
 #include "rules/correlate/window.h"
 
-#define NIL UINT32_MAX
+#define NIL     UINT32_MAX
+#define CAP_MIN 2U
 
 /* One distinct value and the event that showed it last. */
 struct seen {
@@ -98,10 +99,9 @@ static void distinct_expire(const struct rul_window *w, int64_t edge_ns)
     }
 }
 
-/* Twice the room; the entries keep their numbers. */
-static int widen(const struct rul_window *w, struct distinct *d)
+/* From full, or none, to more room; the entries keep their numbers. */
+static int widen(const struct rul_window *w, struct distinct *d, uint32_t cap)
 {
-    uint32_t cap = d->cap == 0 ? 2 : d->cap * 2;
     uint32_t block = rul_pool_take(w->pool, cap * sizeof(struct seen));
     if (block == RUL_POOL_NONE) {
         return HD_ENOMEM;
@@ -156,7 +156,7 @@ uint32_t rul_distinct_needed(const struct rul_corr *corr)
 static int add_new(const struct rul_window *w, struct distinct *d,
                    const struct rul_sample *sample)
 {
-    int err = d->n == d->cap ? widen(w, d) : 0;
+    int err = d->n == d->cap ? widen(w, d, d->cap == 0 ? CAP_MIN : d->cap * 2) : 0;
     if (err != 0) {
         return err;
     }
@@ -215,6 +215,7 @@ static void distinct_save(const struct rul_window *w, struct hd_buf *out)
     const struct distinct *d = w->state;
     const struct seen *all = entries(w, d);
     hd_buf_le32(out, d->n);
+    hd_buf_le32(out, d->cap);
     uint32_t i = d->n == 0 ? NIL : d->oldest;
     for (; i != NIL; i = all[i].newer) {
         rul_mark_save(out, &all[i].mark);
@@ -222,10 +223,21 @@ static void distinct_save(const struct rul_window *w, struct hd_buf *out)
     }
 }
 
+/* As much room as there was, see rul_ring_save. */
+static int take_room(const struct rul_window *w, uint32_t cap)
+{
+    uint32_t needed = rul_distinct_needed(w->corr), room = CAP_MIN;
+    while (room < cap && room < needed) {
+        room *= 2;
+    }
+    return cap == 0 ? 0 : widen(w, w->state, room);
+}
+
 static int distinct_load(const struct rul_window *w, struct rul_loading *in)
 {
     uint32_t n = hd_bytes_le32(&in->in);
-    int err = 0;
+    uint32_t cap = in->has_room ? hd_bytes_le32(&in->in) : 0;
+    int err = hd_bytes_failed(&in->in) ? HD_ECORRUPT : take_room(w, cap);
     for (uint32_t i = 0; i < n && err == 0 && !hd_bytes_failed(&in->in); i++) {
         struct rul_sample sample = {.mark = rul_mark_load(in)};
         sample.key = hd_bytes_le64(&in->in);

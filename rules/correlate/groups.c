@@ -5,6 +5,8 @@
 
 #include <haidang/hash.h>
 
+#define BUCKETS_MIN 16U
+
 /* ---- what a group is made of ---- */
 
 const struct rul_window_ops *rul_window_for(const struct rul_corr *corr)
@@ -135,9 +137,8 @@ uint32_t rul_groups_find(const struct rul_groups *groups, struct hd_slice key)
     return at;
 }
 
-static int widen(struct rul_groups *groups)
+static int take_buckets(struct rul_groups *groups, uint32_t mask)
 {
-    uint32_t mask = groups->buckets == NULL ? 15 : groups->mask * 2 + 1;
     uint32_t *buckets = calloc((size_t)mask + 1, sizeof(*buckets));
     if (buckets == NULL) {
         return HD_ENOMEM;
@@ -154,6 +155,24 @@ static int widen(struct rul_groups *groups)
     groups->buckets = buckets;
     groups->mask = mask;
     return 0;
+}
+
+static int widen(struct rul_groups *groups)
+{
+    return take_buckets(groups,
+                        groups->buckets == NULL ? BUCKETS_MIN - 1 : groups->mask * 2 + 1);
+}
+
+uint32_t rul_groups_room(const struct rul_groups *groups)
+{
+    return groups->buckets == NULL ? 0 : groups->mask + 1;
+}
+
+int rul_groups_take_room(struct rul_groups *groups, uint32_t room, size_t bytes_max)
+{
+    bool is_room = room >= BUCKETS_MIN && (room & (room - 1)) == 0 &&
+                   room <= bytes_max / sizeof(*groups->buckets);
+    return is_room && groups->buckets == NULL ? take_buckets(groups, room - 1) : 0;
 }
 
 /* ---- by age ---- */

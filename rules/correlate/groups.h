@@ -52,6 +52,13 @@ struct rul_closing *rul_group_closing(const struct rul_groups *groups,
 struct rul_window rul_group_window(const struct rul_groups *groups,
                                    struct rul_group *group);
 
+/* What looking up by key has room for. It grows with the groups and counts as memory that
+ * they take, so it has to be the same after a restart. Zero, no power of two, more than
+ * fits into `bytes_max`: none is taken. */
+uint32_t rul_groups_room(const struct rul_groups *groups);
+int rul_groups_take_room(struct rul_groups *groups, uint32_t room,
+                         size_t bytes_max) HD_MUST_USE;
+
 /* RUL_POOL_NONE: there is none. */
 uint32_t rul_groups_find(const struct rul_groups *groups, struct hd_slice key);
 /* A new one, freshest. */

@@ -147,7 +147,7 @@ static bool samples_holds(const struct rul_window *w, int64_t edge_ns,
 static void samples_save(const struct rul_window *w, struct hd_buf *out)
 {
     const struct samples *s = w->state;
-    hd_buf_le32(out, s->ring.n);
+    rul_ring_save(&s->ring, out);
     for (uint32_t i = 0; i < s->ring.n; i++) {
         const struct number *number = rul_ring_at(&s->ring, w->pool, sizeof(*number), i);
         rul_mark_save(out, &number->mark);
@@ -157,9 +157,10 @@ static void samples_save(const struct rul_window *w, struct hd_buf *out)
 
 static int samples_load(const struct rul_window *w, struct rul_loading *in)
 {
-    uint32_t n = hd_bytes_le32(&in->in);
-    int err = 0;
-    for (uint32_t i = 0; i < n && err == 0 && !hd_bytes_failed(&in->in); i++) {
+    struct samples *s = w->state;
+    uint32_t n;
+    int err = rul_ring_load(&s->ring, w, sizeof(struct number), RUL_SAMPLES_MAX, in, &n);
+    for (uint32_t i = 0; err == 0 && i < n; i++) {
         struct rul_sample sample = {.mark = rul_mark_load(in)};
         sample.number = (int64_t)hd_bytes_le64(&in->in);
         err = hd_bytes_failed(&in->in) ? HD_ECORRUPT : samples_add(w, &sample);

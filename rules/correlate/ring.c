@@ -80,6 +80,28 @@ int rul_ring_add(struct rul_ring *ring, struct rul_pool *pool, size_t size,
 
 /* ---- saved state ---- */
 
+void rul_ring_save(const struct rul_ring *ring, struct hd_buf *out)
+{
+    hd_buf_le32(out, ring->n);
+    hd_buf_le32(out, ring->cap);
+}
+
+int rul_ring_load(struct rul_ring *ring, const struct rul_window *w, size_t size,
+                  uint32_t limit, struct rul_loading *in, uint32_t *n)
+{
+    *n = hd_bytes_le32(&in->in);
+    uint32_t cap = in->has_room ? hd_bytes_le32(&in->in) : 0;
+    cap = cap > limit ? limit : cap;
+    if (hd_bytes_failed(&in->in)) {
+        return HD_ECORRUPT;
+    }
+    if (cap > 0) {
+        ring->block = rul_pool_take(w->pool, cap * size);
+        ring->cap = ring->block == RUL_POOL_NONE ? 0 : cap;
+    }
+    return ring->cap < cap ? HD_ENOMEM : 0;
+}
+
 void rul_mark_save(struct hd_buf *out, const struct rul_mark *mark)
 {
     hd_buf_le64(out, (uint64_t)mark->time_ns);
@@ -91,7 +113,8 @@ struct rul_mark rul_mark_load(struct rul_loading *in)
     struct rul_mark mark = {.time_ns = (int64_t)hd_bytes_le64(&in->in)};
     uint64_t place = hd_bytes_le64(&in->in);
     uint64_t prefix = place >> RUL_PLACE_BITS;
-    if (mark.time_ns != RUL_NEVER && (mark.time_ns < 0 || mark.time_ns > INT64_MAX / 2)) {
+    if (mark.time_ns != RUL_NEVER &&
+        (mark.time_ns < 0 || mark.time_ns > RUL_TIME_LIMIT)) {
         in->in.failed = true;
     }
     if (in->is_own) {

@@ -4,12 +4,13 @@
  *
  *     saved  = magic seed seen prefixes count state*       numbers little-endian
  *     state  = id hash n head size group*                  of one correlation rule
- *     head   = groups swept next sign                      n bytes
+ *     head   = groups swept next sign room                 n bytes
  *     group  = key newest fired swallowed armed [closing] window
  *     event  = 0 / 1 times raw decoder pattern count (name value)*
  *
  * Rules are found by id and judged by meaning, fields are found by name, positions by
- * their text: what has changed since is kept or left out as by a reload. Version 3 had
+ * their text: what has changed since is kept or left out as by a reload. Version 4 did
+ * not say what room there was, neither for groups nor in their windows. Version 3 had
  * neither n nor head: only what means the same is kept of it.
  */
 #include <stdlib.h>
@@ -18,7 +19,8 @@
 #include "rules/correlate/heir.h"
 
 #define MAGIC      UINT64_C(0x724f4344480a00) /* and a version in the highest byte */
-#define VERSION    UINT64_C(0x34)
+#define VERSION    UINT64_C(0x35)
+#define ROOMLESS   UINT64_C(0x34)
 #define HEADLESS   UINT64_C(0x33)
 #define VALUES_MAX RUL_EVENT_VALUES_MAX
 
@@ -84,8 +86,9 @@ struct head {
     uint32_t groups;
     int64_t swept_ns, next_close_ns;
     struct rul_sign sign;
+    uint32_t room;
 };
-#define HEAD_LEN (sizeof(uint32_t) + 2 * sizeof(uint64_t) + sizeof(struct rul_sign))
+#define HEAD_LEN (2 * sizeof(uint32_t) + 2 * sizeof(uint64_t) + sizeof(struct rul_sign))
 
 static void save_head(const struct rul_set *set, const struct rul_corr_state *state,
                       struct hd_buf *out)
@@ -100,6 +103,7 @@ static void save_head(const struct rul_set *set, const struct rul_corr_state *st
     for (size_t i = 0; i < RUL_SIGN_WORDS; i++) {
         hd_buf_le64(out, words[i]);
     }
+    hd_buf_le32(out, rul_groups_room(&state->groups));
 }
 
 static void save_state(const struct rul_correlator *c, const struct rul_corr_state *state,
@@ -144,7 +148,7 @@ static struct hd_slice take_text(struct hd_bytes *in)
 static int64_t take_time(struct hd_bytes *in)
 {
     int64_t time_ns = (int64_t)hd_bytes_le64(in);
-    if (time_ns != RUL_NEVER && (time_ns < 0 || time_ns > INT64_MAX / 2)) {
+    if (time_ns != RUL_NEVER && (time_ns < 0 || time_ns > RUL_TIME_LIMIT)) {
         in->failed = true;
     }
     return time_ns;
@@ -154,7 +158,7 @@ static int64_t take_time(struct hd_bytes *in)
 static int read_event(const struct rul_set *set, struct hd_bytes *in,
                       struct rul_event_copy *ev)
 {
-    ev->time_ns = take_time(in);
+    ev->time_ns = (int64_t)hd_bytes_le64(in); /* whatever the line says */
     ev->recv_ns = (int64_t)hd_bytes_le64(in);
     ev->raw = take_text(in);
     (void)take_text(in); /* names of decoders belong to a set */
@@ -266,7 +270,8 @@ int rul_state_hand_on(const struct rul_correlator *c, const struct rul_corr_stat
     struct hd_buf bytes;
     hd_buf_init(&bytes, 0);
     save_groups(c->set, &from->groups, &bytes);
-    struct rul_loading in = {.in = hd_bytes(hd_buf_slice(&bytes)), .is_own = true};
+    struct rul_loading in = {
+        .in = hd_bytes(hd_buf_slice(&bytes)), .is_own = true, .has_room = true};
     int err = bytes.err != 0 ? bytes.err : load_groups(set, to, &was, &in);
     hd_buf_fini(&bytes);
     to->swept_ns = from->swept_ns;
@@ -284,6 +289,7 @@ static void read_head(struct hd_bytes *in, struct head *head)
         words[i] = hd_bytes_le64(in);
     }
     memcpy(&head->sign, words, sizeof(head->sign));
+    head->room = hd_bytes_left(in) > 0 ? hd_bytes_le32(in) : 0;
 }
 
 static struct rul_corr_state *find_state(const struct rul_correlator *c,
@@ -306,7 +312,7 @@ struct saved { /* the state of one correlation */
 
 static void read_saved(struct hd_bytes *in, bool has_head, struct saved *saved)
 {
-    const int64_t far_ns = INT64_MAX / 2; /* beyond every time there is */
+    const int64_t far_ns = RUL_TIME_MAX; /* beyond every time there is */
     *saved = (struct saved){.has_head = has_head};
     saved->id = take_text(in);
     saved->hash = hd_bytes_le64(in);
@@ -354,7 +360,12 @@ static int load_state(struct rul_correlator *c, struct rul_loading *in, bool has
         state->next_close_ns = saved.head.next_close_ns;
     }
     state->swept_ns = has_head ? saved.head.swept_ns : INT64_MIN;
-    return load_groups(c->set, state, is_same ? NULL : &saved.head.sign, &body);
+    int err = is_same
+                  ? rul_groups_take_room(&state->groups, saved.head.room, c->memory_max)
+                  : 0;
+    return err != 0
+               ? err
+               : load_groups(c->set, state, is_same ? NULL : &saved.head.sign, &body);
 }
 
 static int load_states(struct rul_correlator *c, struct rul_loading *in, bool has_heads)
@@ -386,9 +397,10 @@ int rul_correlator_load(struct rul_correlator *c, struct hd_slice saved)
         return HD_ECORRUPT;
     }
     uint64_t version = magic >> 56;
-    if (version != VERSION && version != HEADLESS) {
+    if (version < HEADLESS || version > VERSION) {
         return HD_EVERSION;
     }
+    in.has_room = version > ROOMLESS;
     c->seed = hd_bytes_le64(&in.in);
     int64_t seen_ns = take_time(&in.in);
     empty_states(c);

@@ -225,7 +225,7 @@ static void session_save(const struct rul_window *w, struct hd_buf *out)
     const struct rul_window in = inside(w);
     rul_mark_save(out, &s->first);
     rul_mark_save(out, &s->last);
-    hd_buf_le32(out, s->waiting.n);
+    rul_ring_save(&s->waiting, out);
     for (uint32_t i = 0; i < s->waiting.n; i++) {
         const struct waiting *entry =
             rul_ring_at(&s->waiting, w->pool, sizeof(*entry), i);
@@ -252,10 +252,12 @@ static int session_load(const struct rul_window *w, struct rul_loading *in)
     const struct rul_window counted = inside(w);
     s->first = rul_mark_load(in);
     s->last = rul_mark_load(in);
-    uint32_t n = hd_bytes_le32(&in->in);
+    uint32_t n;
     bool is_known = s->first.time_ns <= s->last.time_ns &&
                     is_open(s) == (s->last.time_ns != RUL_NEVER);
-    int err = n <= RUL_PENDING_MAX && is_known ? 0 : HD_ECORRUPT;
+    int err =
+        rul_ring_load(&s->waiting, w, sizeof(struct waiting), RUL_PENDING_MAX, in, &n);
+    err = err == 0 && (n > RUL_PENDING_MAX || !is_known) ? HD_ECORRUPT : err;
     for (uint32_t i = 0; i < n && err == 0; i++) {
         err = load_waiting(w, in);
     }

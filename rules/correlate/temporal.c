@@ -202,11 +202,11 @@ static void order_save(const struct rul_window *w, struct hd_buf *out)
     const struct order *o = w->state;
     hd_buf_le64(out, (uint64_t)o->settled_ns);
     save_marks(out, o->marks, n_marks(w->corr));
-    hd_buf_le32(out, o->starts.n);
+    rul_ring_save(&o->starts, out);
     for (uint32_t i = 0; i < o->starts.n; i++) {
         rul_mark_save(out, rul_ring_at(&o->starts, w->pool, MARK, i));
     }
-    hd_buf_le32(out, o->pending.n);
+    rul_ring_save(&o->pending, out);
     for (uint32_t i = 0; i < o->pending.n; i++) {
         rul_mark_save(out, &pending_at(w, i)->mark);
         hd_buf_le32(out, (uint32_t)pending_at(w, i)->ref);
@@ -216,16 +216,18 @@ static void order_save(const struct rul_window *w, struct hd_buf *out)
 static int load_ring(const struct rul_window *w, struct rul_loading *in, bool is_pending)
 {
     struct order *o = w->state;
-    uint32_t n = hd_bytes_le32(&in->in);
-    int err = n > (is_pending ? RUL_PENDING_MAX : RUL_STARTS_MAX) ? HD_ECORRUPT : 0;
+    struct rul_ring *ring = is_pending ? &o->pending : &o->starts;
+    uint32_t limit = is_pending ? RUL_PENDING_MAX : RUL_STARTS_MAX, n;
+    int err = rul_ring_load(ring, w, is_pending ? STEP : MARK, limit, in, &n);
+    err = err == 0 && n > limit ? HD_ECORRUPT : err;
     for (uint32_t i = 0; i < n && err == 0; i++) {
         struct rul_step step = {.mark = rul_mark_load(in)};
         step.ref = is_pending ? hd_bytes_le32(&in->in) : 0;
         if (hd_bytes_failed(&in->in) || step.ref >= w->corr->n_refs) {
             return HD_ECORRUPT;
         }
-        err = is_pending ? rul_ring_add(&o->pending, w->pool, STEP, &step, n)
-                         : rul_ring_add(&o->starts, w->pool, MARK, &step.mark, n);
+        err = is_pending ? rul_ring_add(ring, w->pool, STEP, &step, limit)
+                         : rul_ring_add(ring, w->pool, MARK, &step.mark, limit);
     }
     return err;
 }

@@ -15,9 +15,11 @@
 #include "rules/snapshot.h"
 
 #define RUL_NEVER       INT64_MIN
-#define RUL_SAMPLES_MAX 10000U /* numbers of one group and window */
-#define RUL_PENDING_MAX 512U   /* events of one group whose order may still change */
-#define RUL_STARTS_MAX  4096U  /* windows of one group that are to be tested */
+#define RUL_TIME_MAX    (INT64_MAX / 2)     /* year 2116: of an event */
+#define RUL_TIME_LIMIT  (INT64_MAX / 4 * 3) /* year 2189: of a window's end */
+#define RUL_SAMPLES_MAX 10000U              /* numbers of one group and window */
+#define RUL_PENDING_MAX 512U  /* events of one group whose order may still change */
+#define RUL_STARTS_MAX  4096U /* windows of one group that are to be tested */
 
 struct rul_mark {
     int64_t time_ns;
@@ -96,9 +98,17 @@ int rul_ring_add(struct rul_ring *ring, struct rul_pool *pool, size_t size,
 struct rul_loading {
     struct hd_bytes in;
     bool is_own;              /* saved a moment ago: places are as they were */
+    bool has_room;            /* says what room there was, too */
     const uint32_t *prefixes; /* saved -> of this process */
     uint32_t n_prefixes;
 };
 
+/* How many entries there are, and room for how many: what a group takes decides which one
+ * has to go, so a ring is as large after a restart as it was before. */
+void rul_ring_save(const struct rul_ring *ring, struct hd_buf *out);
+/* Into an empty ring: takes the room, at most of `limit`, and says how many entries
+ * follow. */
+int rul_ring_load(struct rul_ring *ring, const struct rul_window *w, size_t size,
+                  uint32_t limit, struct rul_loading *in, uint32_t *n) HD_MUST_USE;
 void rul_mark_save(struct hd_buf *out, const struct rul_mark *mark);
 struct rul_mark rul_mark_load(struct rul_loading *in);

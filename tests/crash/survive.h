@@ -34,6 +34,8 @@ void survive_rules(uint64_t world, struct survive_set which, struct hd_buf *out)
 struct survive_world {
     uint64_t seed;
     bool is_quick; /* batches come faster than windows are looked for */
+    bool is_alone; /* no other rules come and go: they would make a difference to memory
+                      that is shared */
     char archive[512], rules[512];
     struct rul_set *sets[SURVIVE_ERAS][SURVIVE_SETS];
     uint64_t era_begins; /* with this entry, if not with the first */
@@ -58,6 +60,9 @@ struct survive_run {
     unsigned n_alerts;
     struct survive_alert alerts[SURVIVE_ALERTS];
     unsigned lives, crashes, restarts, reloads, snapshots;
+    uint64_t evicted; /* groups and repeats, in all lives */
+    uint64_t groups,
+        bytes;     /* that the last life leaves: what goes next is the same, too */
     uint64_t seed; /* of what happens to it; 0: nothing does */
     char dir[512];
     uint64_t kept; /* entries before are in a snapshot */

@@ -114,7 +114,8 @@ static struct cor_tools *tools_of(struct life *l)
 
 static void reload(struct life *l)
 {
-    l->set.other = l->chance == NULL ? 0 : chance_below(l->chance, SURVIVE_SETS);
+    bool is_calm = l->chance == NULL || l->world->is_alone;
+    l->set.other = is_calm ? 0 : chance_below(l->chance, SURVIVE_SETS);
     struct cor_tools *tools = tools_of(l);
     tools->generation = ++l->orders;
     cor_examiner_use(l->examiner, tools);
@@ -147,6 +148,12 @@ static void begin(struct life *l)
 
 static void end(struct life *l)
 {
+    struct rul_correlator_stats stats;
+    rul_correlator_stats(l->mind.memory.correlator, &stats);
+    l->run->groups = stats.groups;
+    l->run->bytes = stats.bytes;
+    l->run->evicted += rul_correlator_evicted(l->mind.memory.correlator) +
+                       rul_suppress_evicted(l->mind.memory.suppress);
     cor_examiner_free(l->examiner);
     cor_mind_fini(&l->mind);
     hd_journal_reader_close(l->reader);

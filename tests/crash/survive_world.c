@@ -165,6 +165,30 @@ static struct rul_set *load(const struct survive_world *w, struct survive_set wh
     return set;
 }
 
+/* In most worlds there is room for everything. In others groups have to go, and which
+ * ones is to be the same whatever happens: each rule's share is small, or all of it. */
+static void choose_limits(struct chance *c, struct survive_world *w)
+{
+    struct rul_correlator_opts *correlate = &w->opts.correlate;
+    w->is_alone = chance_one_in(c, 2);
+    switch (chance_below(c, 4)) {
+    case 0:
+        correlate->rule_max = 400 + chance_below(c, 1600);
+        break;
+    case 1:
+        correlate->memory_max = 1500 + chance_below(c, 6000);
+        correlate->rule_max = correlate->memory_max;
+        w->is_alone = true;
+        break;
+    default:
+        break;
+    }
+    if (chance_one_in(c, 4)) {
+        w->opts.suppress.entries = 2 + chance_below(c, 10);
+        w->is_alone = true;
+    }
+}
+
 void survive_world_make(uint64_t seed, const char *dir, struct survive_world *w)
 {
     struct chance c = {seed ^ 0x5a5a};
@@ -183,6 +207,7 @@ void survive_world_make(uint64_t seed, const char *dir, struct survive_world *w)
     for (unsigned i = 0; i < RUL_SUPPRESS_SEVERITIES; i++) {
         w->opts.suppress.window_ns[i] = (int64_t)chance_below(&c, 3) * 10 * HD_NS_PER_SEC;
     }
+    choose_limits(&c, w);
     assert_int_equal(cor_enrich_load(&(struct cor_enrich_opts){0}, &w->enrich, &diags),
                      HD_OK);
     survive_wipe(w->archive);

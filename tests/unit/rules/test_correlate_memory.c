@@ -219,6 +219,36 @@ static void test_failure_while_saving(void **state)
     rul_correlator_free(c);
 }
 
+/* What groups take decides which of them goes when memory is short: it is the same after
+ * a restart, also where a window had more events before. */
+static void test_as_large_as_before(void **state)
+{
+    (void)state;
+    unsigned waits = 0;
+    struct seen seen;
+    hd_buf_init(&seen.text, 0);
+    struct rul_correlator *c = new_correlator(&waits);
+    for (int i = 0; i < HITS; i += 3) {
+        struct hd_buf saved;
+        struct rul_correlator_stats was, is;
+        struct rul_correlator *other = new_correlator(&waits);
+        play(c, i, i + 3, &seen);
+        copies[i + 2]->time_ns += 30 * SEC; /* many that are counted go at once */
+        play(c, i + 2, i + 3, &seen);
+        hd_buf_init(&saved, 0);
+        assert_int_equal(rul_correlator_save(c, &saved), 0);
+        assert_int_equal(rul_correlator_load(other, hd_buf_slice(&saved)), 0);
+        rul_correlator_stats(c, &was);
+        rul_correlator_stats(other, &is);
+        assert_int_equal(is.groups, was.groups);
+        assert_int_equal(is.bytes, was.bytes);
+        rul_correlator_free(other);
+        hd_buf_fini(&saved);
+    }
+    hd_buf_fini(&seen.text);
+    rul_correlator_free(c);
+}
+
 /* ---- state that is damaged ---- */
 
 static void test_damage(void **state)
@@ -253,8 +283,21 @@ static void test_damage(void **state)
     rul_correlator_free(c);
 }
 
-/* As version 3 wrote it: without the head of the one state there is. */
-static void behead(const struct hd_buf *saved, struct hd_buf *out)
+/* The one group of an event_count, without what its ring has room for. */
+static void put_roomless(struct hd_bytes *in, struct hd_buf *out)
+{
+    hd_buf_le64(out, hd_bytes_le64(in) - sizeof(uint32_t));
+    uint32_t key = hd_bytes_le32(in);
+    hd_buf_le32(out, key);
+    hd_buf_slice_add(out, hd_bytes_view(in, key + 8U + 8U + 4U + 1U));
+    hd_buf_le32(out, hd_bytes_le32(in));
+    (void)hd_bytes_le32(in);
+    hd_buf_slice_add(out, hd_bytes_view(in, hd_bytes_left(in)));
+}
+
+/* As version 3 or 4 wrote it: without the head of the one state there is, or with one
+ * that says nothing of room. */
+static void make_old(const struct hd_buf *saved, uint8_t version, struct hd_buf *out)
 {
     struct hd_bytes in = hd_bytes(hd_buf_slice(saved));
     (void)hd_bytes_view(&in, 24); /* magic seed seen */
@@ -263,14 +306,19 @@ static void behead(const struct hd_buf *saved, struct hd_buf *out)
     }
     assert_int_equal(hd_bytes_le32(&in), 1);
     (void)hd_bytes_view(&in, hd_bytes_le32(&in) + 8U); /* id hash */
+    hd_buf_clear(out);
     hd_buf_bytes(out, saved->ptr, saved->len - hd_bytes_left(&in));
-    (void)hd_bytes_view(&in, hd_bytes_le32(&in));
-    hd_buf_slice_add(out, hd_bytes_view(&in, hd_bytes_left(&in)));
+    struct hd_slice head = hd_bytes_view(&in, hd_bytes_le32(&in));
+    if (version > 3) {
+        hd_buf_le32(out, (uint32_t)(head.len - sizeof(uint32_t)));
+        hd_buf_slice_add(out, hd_slice_head(head, head.len - sizeof(uint32_t)));
+    }
+    put_roomless(&in, out);
     assert_false(hd_bytes_failed(&in));
-    out->ptr[7] = 0x33;
+    out->ptr[7] = (uint8_t)('0' + version);
 }
 
-static void test_version_before(void **state)
+static void test_versions_before(void **state)
 {
     (void)state;
     struct bench same, changed;
@@ -284,16 +332,53 @@ static void test_version_before(void **state)
     (void)hit(&same, 100 * SEC);
     (void)hit(&same, 101 * SEC);
     assert_int_equal(rul_correlator_save(same.c, &saved), 0);
-    behead(&saved, &old);
-    assert_int_equal(rul_correlator_load(same.c, hd_buf_slice(&old)), 0);
-    assert_true(hit(&same, 102 * SEC));
-    assert_int_equal(rul_correlator_load(changed.c, hd_buf_slice(&old)), 0);
-    assert_int_equal(bench_stats(&changed).groups, 0); /* nobody knows what it was */
-    assert_int_equal(bench_stats(&changed).forgotten, 1);
+    for (uint8_t version = 3; version <= 4; version++) {
+        make_old(&saved, version, &old);
+        assert_int_equal(rul_correlator_load(same.c, hd_buf_slice(&old)), 0);
+        assert_true(hit(&same, 102 * SEC));
+        assert_int_equal(rul_correlator_load(changed.c, hd_buf_slice(&old)), 0);
+        /* of version 3 nobody knows what it was */
+        assert_int_equal(bench_stats(&changed).forgotten, 1);
+        assert_int_equal(bench_stats(&changed).kept, version - 3);
+    }
     hd_buf_fini(&old);
     hd_buf_fini(&saved);
     close_bench(&same);
     close_bench(&changed);
+}
+
+/* ---- times far away ---- */
+
+/* A line may say any year, and a clock may be a century ahead: what remembers them is
+ * read again all the same. */
+static void test_far_times(void **state)
+{
+    (void)state;
+    static const int64_t years_ns = INT64_MAX - SEC, last_ns = INT64_MAX / 2;
+    struct bench old, new;
+    struct hd_buf saved;
+    hd_buf_init(&saved, 0);
+    const char *rule = "type: event_count, rules: base, timespan: 1m, condition: {lt: 9}";
+    open_bench(&old, rule);
+    open_bench(&new, rule);
+    for (unsigned i = 0; i < 2; i++) {
+        kit_event(&old.kit, "p", "", "");
+        old.kit.ev->time_ns = i == 0 ? years_ns : last_ns;
+        old.kit.ev->recv_ns = i == 0 ? 1000 * SEC : last_ns;
+        struct rul_event_copy *copy = NULL;
+        assert_int_equal(rul_event_copy(old.kit.ev, &copy), 0);
+        assert_int_equal(rul_correlate(old.c, rul_set_rule(old.kit.set, 0), copy,
+                                       HD_SLICE("a/b/1"), bench_on_detection, &old),
+                         0);
+        free(copy);
+        hd_buf_clear(&saved);
+        assert_int_equal(rul_correlator_save(old.c, &saved), 0);
+        assert_int_equal(rul_correlator_load(new.c, hd_buf_slice(&saved)), 0);
+        assert_int_equal(bench_stats(&new).groups, 1);
+    }
+    hd_buf_fini(&saved);
+    close_bench(&old);
+    close_bench(&new);
 }
 
 /* ---- rules that have changed ---- */
@@ -375,7 +460,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_every_failure, setup, teardown),
         cmocka_unit_test_setup_teardown(test_failure_while_saving, setup, teardown),
         cmocka_unit_test_setup_teardown(test_damage, setup, teardown),
-        cmocka_unit_test(test_version_before),
+        cmocka_unit_test_setup_teardown(test_as_large_as_before, setup, teardown),
+        cmocka_unit_test(test_versions_before),
+        cmocka_unit_test(test_far_times),
         cmocka_unit_test(test_changed_rules),
         cmocka_unit_test(test_changed_without_state),
     };
