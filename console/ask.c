@@ -48,7 +48,7 @@ json_t *con_ask(const char *run_dir, const char *program, const char *path, char
     return answer;
 }
 
-json_t *con_ask_correlator(const struct con_args *args, const char *path)
+static json_t *ask_correlator(const struct con_args *args, const char *path)
 {
     char why[256];
     json_t *answer = con_ask(con_args_value(args, "run-dir"), "correlator", path, why);
@@ -59,4 +59,19 @@ json_t *con_ask_correlator(const struct con_args *args, const char *path)
                        why);
     }
     return answer;
+}
+
+int con_ask_and_show(const struct con_args *args, const char *path,
+                     int (*print)(const struct con_args *args,
+                                  const struct con_show *show, json_t *answer))
+{
+    struct con_show show;
+    if (con_show_init(&show, args) != HD_OK) {
+        return HD_EXIT_USAGE;
+    }
+    json_t *answer = ask_correlator(args, path);
+    int code = answer != NULL ? print(args, &show, answer) : HD_EXIT_RUNTIME;
+    json_decref(answer);
+    con_show_fini(&show);
+    return code;
 }

@@ -6,6 +6,7 @@
 #include <jansson.h>
 
 #include "console/command.h"
+#include "console/show.h"
 
 #define CON_RUN_DIR "/run/haidang"
 
@@ -13,6 +14,8 @@
  * own: NULL when it does not answer; `why` then says why. */
 json_t *con_ask(const char *run_dir, const char *program, const char *path,
                 char why[256]);
-/* The correlator, in the directory that --run-dir names. own: NULL: it does not answer,
- * and that was printed. */
-json_t *con_ask_correlator(const struct con_args *args, const char *path);
+/* Asks the correlator in the directory that --run-dir names, and prints what it says in
+ * the reader's language. Prints also why it does not answer; an HD_EXIT_* code. */
+int con_ask_and_show(const struct con_args *args, const char *path,
+                     int (*print)(const struct con_args *args,
+                                  const struct con_show *show, json_t *answer));

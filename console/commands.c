@@ -66,6 +66,7 @@ static const struct con_option losses_options[] = {
      "unread-truncated "
      "sequence-gap late-events evicted-groups unreadable-batch damaged-entry "
      "unread-removed dead-letter other"},
+    SYSTEMS_OPTIONS,
     {"json", 'j', CON_FLAG, NULL, "the records as JSON, one a line", NULL},
     UNLOCK_OPTION,
     SHOW_OPTIONS,
@@ -114,6 +115,7 @@ static const struct con_option sources_options[] = {
      "directory of the programs' sockets (default: /run/haidang)", "@dirs"},
     {"silent", 's', CON_FLAG, NULL,
      "only those that are silent or slow, or whose agent is lost", NULL},
+    SYSTEMS_OPTIONS,
     {"json", 'j', CON_FLAG, NULL, "what the correlator says, as one JSON object", NULL},
     SHOW_OPTIONS,
     {0},
@@ -185,14 +187,7 @@ static const struct con_option search_options[] = {
     {"agent", 'a', CON_LIST, "NAME", "taken by this agent; likewise", NULL},
     {"source", 's', CON_LIST, "NAME", "of this path, listener or interface; likewise",
      NULL},
-    {"system", 'S', CON_LIST, "NAME",
-     "of a host or network of this information system, by its id or name; likewise",
-     NULL},
-    {"agency", 0, CON_LIST, "NAME", "of the systems of this agency; likewise", NULL},
-    {"level", 0, CON_VALUE, "N", "of systems of this security level or a higher one",
-     "1 2 3 4 5"},
-    {"inventory", 0, CON_VALUE, "FILE",
-     "for these three: the inventory (default: /etc/haidang/inventory.csv)", "@files"},
+    SYSTEMS_OPTIONS,
     {"field", 'f', CON_LIST, "NAME=VALUE",
      "the decoded line has this field; * and ? are wildcards; repeatable: all of them",
      NULL},
@@ -357,7 +352,9 @@ const struct con_command con_commands[] = {
      "of a\n"
      "kind the reason and what to do. From the correlator's loss ledger and the "
      "forwarder's\n"
-     "receipts; reads only.\n"
+     "receipts; reads only. Where there is an inventory, a row says whose information "
+     "system the\n"
+     "agent is.\n"
      "\n"
      "Exit status 0: nothing was lost; 1: something was, or a part of the ledger cannot "
      "be read;\n"
@@ -415,9 +412,11 @@ const struct con_command con_commands[] = {
      "many\n"
      "lines today and usually, after how many silent seconds it raises an alert, how far "
      "the\n"
-     "clock is off; and systems of level 3 or more that nobody watches. Exit status 0 "
-     "when all\n"
-     "is well, 1 when something is silent or unmonitored.",
+     "clock is off, whose information system it is (where there is an inventory); and "
+     "systems of\n"
+     "level 3 or more that nobody watches. Exit status 0 when all is well, 1 when "
+     "something is\n"
+     "silent or unmonitored.",
      sources_options, 0, 0, con_run_sources},
     {"decode", "FILE|-", "log lines in, events as JSON out",
      "giải mã dòng nhật ký thành sự kiện JSON",

@@ -149,19 +149,24 @@ static int list_segments(struct run *r)
     return err;
 }
 
-/* A journal, or segments copied from one. */
+int con_entries_open(const char *dir, const struct hd_journal_keys *keys,
+                     struct hd_journal_reader **out)
+{
+    int err = con_entries_is_journal(dir) ? hd_journal_reader_open(dir, NULL, out)
+                                          : hd_journal_loose_open(dir, out);
+    if (err == HD_OK) {
+        hd_journal_reader_use_keys(*out, keys);
+    }
+    return err;
+}
+
 static int open_archive(struct run *r)
 {
-    const char *dir = r->opts->archive;
     int err = list_segments(r);
     if (err != HD_OK || r->n_segs == 0) {
         return err;
     }
-    err = con_entries_is_journal(dir) ? hd_journal_reader_open(dir, NULL, &r->reader)
-                                      : hd_journal_loose_open(dir, &r->reader);
-    if (err == HD_OK) {
-        hd_journal_reader_use_keys(r->reader, r->opts->keys);
-    }
+    err = con_entries_open(r->opts->archive, r->opts->keys, &r->reader);
     r->first = r->segs[0].first;
     const struct hd_journal_cursor at = {.index = r->first, .segment = r->first};
     err = err != HD_OK ? err : hd_journal_reader_seek(r->reader, &at);

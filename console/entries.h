@@ -54,6 +54,11 @@ struct con_entries_totals {
 /* Whether the directory is a journal's own, even if it has no entry yet. */
 bool con_entries_is_journal(const char *dir);
 
+/* A journal, or segments copied from one without its mark; an anonymous reader. `keys`:
+ * borrowed; NULL: none. own: *out, hd_journal_reader_close. */
+int con_entries_open(const char *dir, const struct hd_journal_keys *keys,
+                     struct hd_journal_reader **out) HD_MUST_USE;
+
 /* One a processor, at most 8. */
 unsigned con_entries_jobs(void);
 

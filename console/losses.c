@@ -1,23 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * haidang losses: what was lost, from the correlator's ledger, and alerts that a
- * destination will never take, from the forwarder's receipts. Anonymous readers: they
- * hold nothing back and need read permission only.
+ * haidang losses: rows of what was lost, and the command.
  */
 #include "console/losses.h"
 
-#include <haidang/alert.h>
-#include <haidang/clock.h>
-#include <haidang/journal.h>
-
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "console/losses_read.h"
 #include "console/unlock.h"
-#include "console/unpack.h"
 #include "console/when.h"
 
 #define LEDGER_DIR    "/var/lib/haidang/correlator/losses"
@@ -25,15 +18,14 @@
 #define DEFAULT_SINCE "24h"
 
 struct losses {
-    int64_t since_ns, until_ns;
+    struct con_losses_from from;
     const char *agent, *kind;
     bool as_json;
+    struct con_systems systems;
     struct con_loss_rows rows;
-    struct hd_buf text; /* of the entry at hand */
     struct hd_buf json;
-    uint64_t shown, bad;
+    uint64_t shown;
     struct hd_journal_keys *keys;
-    struct hd_journal_key_id missing; /* what HD_ENOKEY is about */
 };
 
 /* ---- rows ---- */
@@ -79,120 +71,55 @@ static void add_to_row(struct con_loss_row *row, const struct hd_loss *loss)
     memcpy(sum->why, loss->why, sizeof(sum->why));
 }
 
-static bool is_wanted(const struct losses *l, const struct hd_loss *loss)
+void con_losses_fini(struct con_loss_rows *rows)
 {
-    return loss->last_ns >= l->since_ns && loss->first_ns <= l->until_ns &&
-           (l->agent == NULL || strcmp(l->agent, loss->agent) == 0) &&
-           (l->kind == NULL || strcmp(l->kind, hd_loss_name(loss->kind)) == 0);
+    free(rows->rows);
+    *rows = (struct con_loss_rows){0};
 }
 
-static int take(struct losses *l, const struct hd_loss *loss)
+int con_losses_add(struct con_loss_rows *rows, const struct hd_loss *loss)
 {
-    if (!is_wanted(l, loss)) {
-        return HD_OK;
-    }
-    l->shown++;
-    if (l->as_json) {
-        return hd_loss_encode(loss, &l->json);
-    }
-    struct con_loss_row *row = find_row(&l->rows, loss);
+    struct con_loss_row *row = find_row(rows, loss);
     if (row == NULL) {
-        return add_row(&l->rows, loss);
+        return add_row(rows, loss);
     }
     add_to_row(row, loss);
     return HD_OK;
 }
 
-/* ---- where they are written down ---- */
-
-static int take_loss(struct losses *l, struct hd_slice line)
+const struct hd_system *con_loss_system(const struct con_systems *systems,
+                                        const struct hd_loss *loss)
 {
-    struct hd_loss loss;
-    int err = hd_loss_decode(line, &loss);
-    if (err == HD_ENOMEM) {
-        return err;
-    }
-    l->bad += err != HD_OK;
-    return err == HD_OK ? take(l, &loss) : HD_OK;
-}
-
-/* What it said, where it said anything. */
-static void say_why(const json_t *receipt, struct hd_loss *loss)
-{
-    int64_t status = hd_alert_int(receipt, "status", 0);
-    HD_LOSS_SET(loss->why, hd_slice_str(hd_alert_text(receipt, "reason")));
-    if (loss->why[0] == '\0' && status > 0) {
-        (void)snprintf(loss->why, sizeof(loss->why), "it answered with status %" PRId64,
-                       status);
-    }
-}
-
-/* A receipt of an alert that a destination will never take. */
-static int take_receipt(struct losses *l, struct hd_slice line)
-{
-    struct hd_loss loss = {.kind = HD_LOSS_DEAD_LETTER, .count = 1, .by = "forwarder"};
-    json_t *receipt = json_loadb((const char *)line.ptr, line.len, 0, NULL);
-    bool is_dead = strcmp(hd_alert_text(receipt, "outcome"), "dead") == 0;
-    int err = HD_OK;
-    if (is_dead && hd_alert_time(receipt, "time", &loss.time_ns) == HD_OK) {
-        loss.first_ns = loss.last_ns = loss.time_ns;
-        HD_LOSS_SET(loss.source, hd_slice_str(hd_alert_text(receipt, "destination")));
-        HD_LOSS_SET(loss.at, hd_slice_str(hd_alert_text(receipt, "alert")));
-        say_why(receipt, &loss);
-        err = take(l, &loss);
-    }
-    l->bad += receipt == NULL;
-    json_decref(receipt);
-    return err;
-}
-
-static int take_entry(struct losses *l, const struct hd_journal_entry *entry,
-                      int (*take_line)(struct losses *l, struct hd_slice line))
-{
-    struct hd_slice line;
-    if (entry->time_max < l->since_ns || entry->time_min > l->until_ns) {
-        return HD_OK;
-    }
-    int err = con_unpack(entry, &l->text);
-    struct hd_slice rest = err == HD_OK ? hd_buf_slice(&l->text) : HD_SLICE_EMPTY;
-    while (err == HD_OK && hd_slice_split(&rest, '\n', &line)) {
-        err = line.len == 0 ? HD_OK : take_line(l, line);
-    }
-    return err;
-}
-
-/* HD_ECORRUPT is counted: what can be read is shown. */
-static int read_journal(struct losses *l, const char *dir,
-                        int (*take_line)(struct losses *l, struct hd_slice line))
-{
-    struct hd_journal_reader *reader = NULL;
-    int err = hd_journal_reader_open(dir, NULL, &reader);
-    if (err != HD_OK) {
-        return err;
-    }
-    hd_journal_reader_use_keys(reader, l->keys);
-    err = hd_journal_reader_seek_time(reader, l->since_ns);
-    while (err == HD_OK || err == HD_ECORRUPT || err == HD_ENOENT) {
-        struct hd_journal_entry entry;
-        err = hd_journal_reader_next(reader, &entry);
-        if (err == HD_OK) {
-            err = take_entry(l, &entry, take_line);
-        }
-        l->bad += err == HD_ECORRUPT;
-    }
-    l->missing = hd_journal_reader_missing_key(reader);
-    hd_journal_reader_close(reader);
-    return err == HD_EAGAIN ? HD_OK : err;
+    return con_systems_of(systems, hd_slice_str(loss->agent), HD_SLICE_EMPTY,
+                          HD_SLICE_EMPTY);
 }
 
 /* ---- the command ---- */
+
+static bool is_wanted(const struct losses *l, const struct hd_loss *loss)
+{
+    return loss->last_ns >= l->from.since_ns && loss->first_ns <= l->from.until_ns &&
+           con_systems_want(&l->systems, con_loss_system(&l->systems, loss)) &&
+           (l->agent == NULL || strcmp(l->agent, loss->agent) == 0) &&
+           (l->kind == NULL || strcmp(l->kind, hd_loss_name(loss->kind)) == 0);
+}
+
+static int take(void *ctx, const struct hd_loss *loss)
+{
+    struct losses *l = ctx;
+    if (!is_wanted(l, loss)) {
+        return HD_OK;
+    }
+    l->shown++;
+    return l->as_json ? hd_loss_encode(loss, &l->json) : con_losses_add(&l->rows, loss);
+}
 
 static int outcome(const struct losses *l, const char *dir, int err)
 {
     char why[CON_UNLOCK_WHY];
     return err == HD_OK ? HD_EXIT_OK
                         : con_fail(HD_EXIT_STORE, "%s: %s", dir,
-                                   con_unlock_text(err, &l->missing, why));
+                                   con_unlock_text(err, &l->from.missing, why));
 }
 
 static int read_ledger(struct losses *l, const struct con_args *args)
@@ -205,7 +132,7 @@ static int read_ledger(struct losses *l, const struct con_args *args)
                         "the group haidang",
                         dir);
     }
-    return outcome(l, dir, read_journal(l, dir, take_loss));
+    return outcome(l, dir, con_losses_read_ledger(&l->from, dir));
 }
 
 /* The forwarder may be on another machine; only who names its receipts must have them. */
@@ -220,7 +147,7 @@ static int read_receipts(struct losses *l, const struct con_args *args)
                         "--receipts",
                         dir);
     }
-    return outcome(l, dir, read_journal(l, dir, take_receipt));
+    return outcome(l, dir, con_losses_read_receipts(&l->from, dir));
 }
 
 static int show(struct losses *l, const struct con_args *args)
@@ -235,16 +162,16 @@ static int show(struct losses *l, const struct con_args *args)
         (void)fwrite(l->json.ptr, 1, l->json.len, stdout);
     } else {
         con_losses_sort(&l->rows);
-        con_losses_table(&how, &l->rows, l->since_ns, &out);
+        con_losses_table(&how, &l->systems, &l->rows, l->from.since_ns, &out);
         (void)fwrite(out.ptr, 1, out.len, stdout);
     }
-    if (l->bad > 0) {
+    if (l->from.bad > 0) {
         (void)con_fail(0, "%llu entries or lines cannot be read and are not among these",
-                       (unsigned long long)l->bad);
+                       (unsigned long long)l->from.bad);
     }
     hd_buf_fini(&out);
     con_show_fini(&how);
-    return l->shown > 0 || l->bad > 0 ? HD_EXIT_RUNTIME : HD_EXIT_OK;
+    return l->shown > 0 || l->from.bad > 0 ? HD_EXIT_RUNTIME : HD_EXIT_OK;
 }
 
 static int check_kind(const char *kind)
@@ -265,27 +192,29 @@ static int parse(struct losses *l, const struct con_args *args)
     l->agent = con_args_value(args, "agent");
     l->kind = con_args_value(args, "kind");
     l->as_json = con_args_flag(args, "json");
-    l->until_ns = INT64_MAX;
-    int err = con_when("since", since != NULL ? since : DEFAULT_SINCE, &l->since_ns);
+    l->from.until_ns = INT64_MAX;
+    int err = con_when("since", since != NULL ? since : DEFAULT_SINCE, &l->from.since_ns);
     if (err == HD_OK && until != NULL) {
-        err = con_when("until", until, &l->until_ns);
+        err = con_when("until", until, &l->from.until_ns);
     }
-    return err != HD_OK ? err : check_kind(l->kind);
+    err = err != HD_OK ? err : check_kind(l->kind);
+    return err != HD_OK ? err : con_systems_init_shown(&l->systems, args);
 }
 
 int con_run_losses(const struct con_args *args)
 {
-    struct losses l = {0};
-    hd_buf_init(&l.text, CON_UNPACK_MAX + 1);
+    struct losses l = {.from = {.take = take}};
+    l.from.ctx = &l;
     hd_buf_init(&l.json, 0);
     int code = parse(&l, args) == HD_OK ? HD_EXIT_OK : HD_EXIT_USAGE;
     code = code != HD_EXIT_OK ? code : con_unlock(args, &l.keys);
+    l.from.keys = l.keys;
     code = code != HD_EXIT_OK ? code : read_ledger(&l, args);
     code = code != HD_EXIT_OK ? code : read_receipts(&l, args);
     code = code != HD_EXIT_OK ? code : show(&l, args);
-    free(l.rows.rows);
+    con_losses_fini(&l.rows);
+    con_systems_fini(&l.systems);
     hd_journal_keys_free(l.keys);
-    hd_buf_fini(&l.text);
     hd_buf_fini(&l.json);
     return code;
 }

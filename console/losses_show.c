@@ -94,10 +94,11 @@ static void put_cell(struct hd_buf *out, const char *text, size_t width)
     hd_buf_str(out, "  ");
 }
 
-static void put_row(const struct con_show *show, const struct con_loss_row *row,
-                    struct hd_buf *out)
+static void put_row(const struct con_show *show, const struct con_systems *systems,
+                    const struct con_loss_row *row, struct hd_buf *out)
 {
     const struct hd_loss *sum = &row->sum;
+    const struct hd_system *system = con_loss_system(systems, sum);
     put_cell(out, hd_loss_name(sum->kind), KIND_WIDTH);
     put_cell(out, sum->agent, AGENT_WIDTH);
     put_cell(out, sum->source, AGENT_WIDTH);
@@ -113,6 +114,11 @@ static void put_row(const struct con_show *show, const struct con_loss_row *row,
         hd_buf_printf(out, "  %s %" PRIu64 "-%" PRIu64,
                       con_show_say(show, "sequence", "số thứ tự"), sum->first_seq,
                       sum->last_seq);
+    }
+    if (system != NULL) {
+        json_t *json = con_systems_json(system);
+        con_show_system(show, json, out);
+        json_decref(json);
     }
     hd_buf_byte(out, '\n');
 }
@@ -149,8 +155,9 @@ static void put_totals(const struct con_show *show, const struct con_loss_rows *
     hd_buf_byte(out, '\n');
 }
 
-void con_losses_table(const struct con_show *show, const struct con_loss_rows *rows,
-                      int64_t since_ns, struct hd_buf *out)
+void con_losses_table(const struct con_show *show, const struct con_systems *systems,
+                      const struct con_loss_rows *rows, int64_t since_ns,
+                      struct hd_buf *out)
 {
     if (rows->n == 0) {
         hd_buf_printf(
@@ -162,7 +169,7 @@ void con_losses_table(const struct con_show *show, const struct con_loss_rows *r
     }
     for (size_t i = 0; i < rows->n; i++) {
         const struct hd_loss *sum = &rows->rows[i].sum;
-        put_row(show, &rows->rows[i], out);
+        put_row(show, systems, &rows->rows[i], out);
         if (i + 1 == rows->n || rows->rows[i + 1].sum.kind != sum->kind) {
             put_reason(show, sum, out);
         }

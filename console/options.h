@@ -18,6 +18,30 @@
         "utc", 0, CON_FLAG, NULL, "times in UTC instead of Asia/Ho_Chi_Minh", NULL       \
     }
 
+#define INVENTORY_OPTION                                                                 \
+    {                                                                                    \
+        "inventory", 0, CON_VALUE, "FILE",                                               \
+            "inventory of information systems (default: /etc/haidang/inventory.csv)",    \
+            "@files"                                                                     \
+    }
+
+#define SYSTEMS_OPTIONS                                                                   \
+    {"system",                                                                            \
+     'S',                                                                                 \
+     CON_LIST,                                                                            \
+     "NAME",                                                                              \
+     "of a host or network of this information system, by its id or name; * and ? are "   \
+     "wildcards; repeatable: any of them",                                                \
+     NULL},                                                                               \
+        {"agency", 0, CON_LIST, "NAME", "of the systems of this agency; likewise", NULL}, \
+        {"level",                                                                         \
+         0,                                                                               \
+         CON_VALUE,                                                                       \
+         "N",                                                                             \
+         "of systems of this security level or a higher one",                             \
+         "1 2 3 4 5"},                                                                    \
+        INVENTORY_OPTION
+
 #define UNLOCK_OPTION                                                                    \
     {                                                                                    \
         "unlock", 0, CON_VALUE, "KEYS",                                                  \

@@ -9,9 +9,9 @@
 #include "console/names.h"
 #include "console/progress.h"
 #include "console/search_pattern.h"
-#include "console/search_system.h"
 #include "console/search_where.h"
 #include "console/show.h"
+#include "console/systems.h"
 
 #define CON_SEARCH_CONTEXT_MAX 10000U
 

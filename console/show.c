@@ -124,20 +124,20 @@ static void add_endpoint(struct hd_buf *out, const json_t *alert, const char *si
     add_text(out, " ", hd_alert_text(alert, path));
 }
 
-static void add_system(const struct con_show *show, struct hd_buf *out,
-                       const json_t *alert)
+void con_show_system(const struct con_show *show, const json_t *system,
+                     struct hd_buf *out)
 {
-    const char *name = hd_alert_text(alert, "system.name");
+    const char *name = hd_alert_text(system, "name");
     if (name[0] == '\0') {
         return;
     }
     add_text(out, "  [", name);
-    int64_t level = hd_alert_int(alert, "system.level", 0);
+    int64_t level = hd_alert_int(system, "level", 0);
     if (level > 0) {
         hd_buf_printf(out, ", %s %lld", con_show_say(show, "level", "cấp độ"),
                       (long long)level);
     }
-    add_text(out, ", ", hd_alert_text(alert, "system.agency"));
+    add_text(out, ", ", hd_alert_text(system, "agency"));
     hd_buf_byte(out, ']');
 }
 
@@ -184,7 +184,7 @@ void con_show_alert(const struct con_show *show, const json_t *alert, struct hd_
              hd_alert_text(alert, "host.name"));
     add_text(out, con_show_say(show, "  user ", "  tài khoản "),
              hd_alert_text(alert, "user.name"));
-    add_system(show, out, alert);
+    con_show_system(show, hd_alert_at(alert, "system"), out);
     if (hd_alert_text(alert, "order")[0] != '\0') {
         hd_buf_printf(out, "  (%s)",
                       con_show_say(show, "order not sure", "thứ tự không chắc chắn"));

@@ -30,6 +30,10 @@ void con_show_fini(struct con_show *show);
 
 void con_show_alert(const struct con_show *show, const json_t *alert, struct hd_buf *out);
 
+/* "  [Portal, level 3, Department X]"; nothing for one without a name, or NULL. */
+void con_show_system(const struct con_show *show, const json_t *system,
+                     struct hd_buf *out);
+
 /* "2026-11-21 14:50:37" in the zone of the show. */
 void con_show_time(const struct con_show *show, int64_t ns, struct hd_buf *out);
 /* The text in the reader's language. */

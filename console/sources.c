@@ -6,7 +6,6 @@
 
 #include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include <haidang/alert.h>
@@ -14,6 +13,7 @@
 
 #include "console/ask.h"
 #include "console/out.h"
+#include "console/rows.h"
 
 /* What the correlator calls a state, and people do; the worst first. */
 static const struct state {
@@ -39,10 +39,19 @@ static size_t state_of(const json_t *source)
     return i;
 }
 
-static int by_state(const void *a, const void *b)
+const char *con_source_state_text(const struct con_show *show, const char *name)
 {
-    const json_t *x = *(json_t *const *)a;
-    const json_t *y = *(json_t *const *)b;
+    for (size_t i = 0; i < N_STATES; i++) {
+        if (strcmp(states[i].name, name) == 0) {
+            return con_show_say(show, states[i].en, states[i].vi);
+        }
+    }
+    return name;
+}
+
+static int by_state(const void *ctx, const json_t *x, const json_t *y)
+{
+    (void)ctx;
     size_t of_x = state_of(x), of_y = state_of(y);
     if (of_x != of_y) {
         return of_x < of_y ? -1 : 1;
@@ -52,30 +61,51 @@ static int by_state(const void *a, const void *b)
                       : strcmp(hd_alert_text(x, "name"), hd_alert_text(y, "name"));
 }
 
+static bool is_wanted(const void *ctx, const json_t *source)
+{
+    const bool *only_silent = ctx;
+    return !*only_silent || states[state_of(source)].is_silent;
+}
+
 json_t *con_sources_sorted(const json_t *answer, bool only_silent)
 {
-    json_t *all = json_object_get(answer, "sources");
-    size_t n = json_array_size(all), kept = 0;
-    json_t **rows = calloc(n + 1, sizeof(json_t *));
-    json_t *out = json_array();
-    if (rows == NULL || out == NULL) {
-        free(rows);
-        json_decref(out);
-        return NULL;
-    }
-    for (size_t i = 0; i < n; i++) {
-        json_t *one = json_array_get(all, i);
-        if (!only_silent || states[state_of(one)].is_silent) {
-            rows[kept++] = one;
+    const struct con_rows_how how = {.is_wanted = is_wanted,
+                                     .compare = by_state,
+                                     .ctx = &only_silent,
+                                     .top = SIZE_MAX};
+    return con_rows_sorted(json_object_get(answer, "sources"), &how);
+}
+
+/* ---- information systems ---- */
+
+int con_sources_systems(json_t *answer, const struct con_systems *systems)
+{
+    json_t *sources = json_object_get(answer, "sources");
+    json_t *unmonitored = json_object_get(answer, "unmonitored");
+    for (size_t i = json_array_size(sources); i-- > 0;) {
+        json_t *one = json_array_get(sources, i);
+        const struct hd_system *system =
+            con_systems_of(systems, hd_slice_str(hd_alert_text(one, "agent")),
+                           hd_slice_str(hd_alert_text(one, "host")),
+                           hd_slice_str(hd_alert_text(one, "peer")));
+        if (!con_systems_want(systems, system)) {
+            (void)json_array_remove(sources, i);
+        } else if (system != NULL &&
+                   json_object_set_new(one, "system", con_systems_json(system)) != 0) {
+            return HD_ENOMEM;
         }
     }
-    qsort(rows, kept, sizeof(json_t *), by_state);
-    for (size_t i = 0; i < kept; i++) {
-        (void)json_array_append(out, rows[i]);
+    for (size_t i = json_array_size(unmonitored); systems->is_chosen && i-- > 0;) {
+        const char *id = hd_alert_text(json_array_get(unmonitored, i), "id");
+        if (!con_systems_want(systems,
+                              hd_inventory_by_id(systems->inventory, hd_slice_str(id)))) {
+            (void)json_array_remove(unmonitored, i);
+        }
     }
-    free(rows);
-    return out;
+    return HD_OK;
 }
+
+/* ---- as text ---- */
 
 static void put_time(const struct con_show *show, const json_t *source,
                      struct hd_buf *out)
@@ -106,6 +136,7 @@ static void put_row(const struct con_show *show, const json_t *source, struct hd
     hd_utf8_escape(out, hd_slice_str(hd_alert_text(source, "agent")));
     hd_buf_str(out, ")  ");
     hd_buf_str(out, con_show_say(show, state->en, state->vi));
+    con_show_system(show, json_object_get(source, "system"), out);
     hd_buf_byte(out, '\n');
 }
 
@@ -178,27 +209,31 @@ static int print(const struct con_args *args, const struct con_show *show, json_
     return code != HD_EXIT_OK ? code : is_well(answer) ? HD_EXIT_OK : HD_EXIT_RUNTIME;
 }
 
-static int show_sources(const struct con_args *args, const struct con_show *show)
+static int show_rows(const struct con_args *args, const struct con_show *show,
+                     json_t *answer)
 {
-    json_t *answer = con_ask_correlator(args, "/sources");
-    if (answer == NULL) {
-        return HD_EXIT_RUNTIME;
-    }
     json_t *rows = con_sources_sorted(answer, con_args_flag(args, "silent"));
     int code = rows == NULL ? con_fail(HD_EXIT_RUNTIME, "out of memory")
                             : print(args, show, answer, rows);
     json_decref(rows);
-    json_decref(answer);
+    return code;
+}
+
+static int show_sources(const struct con_args *args, const struct con_show *show,
+                        json_t *answer)
+{
+    struct con_systems systems = {0};
+    int code = HD_EXIT_USAGE;
+    if (con_systems_init_shown(&systems, args) == HD_OK) {
+        code = con_sources_systems(answer, &systems) == HD_OK
+                   ? show_rows(args, show, answer)
+                   : con_fail(HD_EXIT_RUNTIME, "out of memory");
+    }
+    con_systems_fini(&systems);
     return code;
 }
 
 int con_run_sources(const struct con_args *args)
 {
-    struct con_show show;
-    if (con_show_init(&show, args) != 0) {
-        return HD_EXIT_USAGE;
-    }
-    int code = show_sources(args, &show);
-    con_show_fini(&show);
-    return code;
+    return con_ask_and_show(args, "/sources", show_sources);
 }

@@ -7,11 +7,11 @@
 
 #include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "console/ask.h"
 #include "console/heirs.h"
+#include "console/rows.h"
 
 #define TOP_DEFAULT  20U
 #define PROVEN       "proven"
@@ -21,22 +21,6 @@
 static const char *const columns[] = {"hits",      "alerts",  "suppressed", "filtered",
                                       "throttled", "cost_ns", "cost_ms",    NULL};
 
-struct row {
-    json_t *rule; /* borrowed */
-    int64_t value;
-    size_t at;
-};
-
-static int by_value(const void *a, const void *b)
-{
-    const struct row *x = a;
-    const struct row *y = b;
-    if (x->value != y->value) {
-        return x->value > y->value ? -1 : 1;
-    }
-    return x->at < y->at ? -1 : 1;
-}
-
 /* 0: never. */
 static int64_t proven_ns(const json_t *rule)
 {
@@ -44,29 +28,20 @@ static int64_t proven_ns(const json_t *rule)
     return hd_alert_time(rule, PROVEN, &ns) == HD_OK ? ns : 0;
 }
 
+/* Never first, then the longest ago. */
+static int by_proof(const void *ctx, const json_t *x, const json_t *y)
+{
+    (void)ctx;
+    int64_t of_x = proven_ns(x), of_y = proven_ns(y);
+    return of_x == of_y ? 0 : of_x < of_y ? -1 : 1;
+}
+
 json_t *con_status_rules_sorted(const json_t *answer, const char *by, size_t top)
 {
-    bool by_proof = strcmp(by, PROVEN) == 0;
-    json_t *all = json_object_get(answer, "rules");
-    size_t n = json_array_size(all);
-    struct row *rows = calloc(n + 1, sizeof(*rows));
-    json_t *out = json_array();
-    if (rows == NULL || out == NULL) {
-        free(rows);
-        json_decref(out);
-        return NULL;
-    }
-    for (size_t i = 0; i < n; i++) {
-        json_t *rule = json_array_get(all, i);
-        rows[i] = (struct row){
-            rule, by_proof ? -proven_ns(rule) : hd_alert_int(rule, by, 0), i};
-    }
-    qsort(rows, n, sizeof(*rows), by_value);
-    for (size_t i = 0; i < n && i < top; i++) {
-        (void)json_array_append(out, rows[i].rule);
-    }
-    free(rows);
-    return out;
+    bool is_proof = strcmp(by, PROVEN) == 0;
+    const struct con_rows_how how = {
+        .compare = is_proof ? by_proof : con_rows_by_number, .ctx = by, .top = top};
+    return con_rows_sorted(json_object_get(answer, "rules"), &how);
 }
 
 /* What became of its groups when its meaning changed. */
@@ -140,36 +115,39 @@ static int print(const struct con_args *args, const struct con_show *show,
     return HD_EXIT_OK;
 }
 
-static int show_rules(const struct con_args *args, const struct con_show *show)
+static int parse(const struct con_args *args, const char **by, uint32_t *top)
 {
-    uint32_t top = TOP_DEFAULT;
-    const char *top_text = con_args_value(args, "top");
-    const char *by = column_of(con_args_value(args, "sort"));
-    if (by == NULL || (top_text != NULL &&
-                       hd_num_u32(hd_slice_str(top_text), UINT32_MAX, &top) != HD_OK)) {
-        return con_fail(HD_EXIT_USAGE,
-                        "--top is a number, --sort one of hits, alerts, "
-                        "suppressed, filtered, throttled, cost_ns, cost_ms, proven");
+    const char *text = con_args_value(args, "top");
+    *top = TOP_DEFAULT;
+    *by = column_of(con_args_value(args, "sort"));
+    if (*by != NULL &&
+        (text == NULL || hd_num_u32(hd_slice_str(text), UINT32_MAX, top) == HD_OK)) {
+        return HD_EXIT_OK;
     }
-    json_t *answer = con_ask_correlator(args, "/rules");
-    if (answer == NULL) {
-        return HD_EXIT_RUNTIME;
-    }
-    json_t *rules = con_status_rules_sorted(answer, by, top);
-    int code = rules == NULL ? con_fail(HD_EXIT_RUNTIME, "out of memory")
+    return con_fail(HD_EXIT_USAGE,
+                    "--top is a number, --sort one of hits, alerts, "
+                    "suppressed, filtered, throttled, cost_ns, cost_ms, proven");
+}
+
+static int show_rules(const struct con_args *args, const struct con_show *show,
+                      json_t *answer)
+{
+    const char *by;
+    uint32_t top;
+    int code = parse(args, &by, &top);
+    json_t *rules = code == HD_EXIT_OK ? con_status_rules_sorted(answer, by, top) : NULL;
+    if (code == HD_EXIT_OK) {
+        code = rules == NULL ? con_fail(HD_EXIT_RUNTIME, "out of memory")
                              : print(args, show, rules);
+    }
     json_decref(rules);
-    json_decref(answer);
     return code;
 }
 
 int con_status_rules(const struct con_args *args)
 {
-    struct con_show show;
-    if (con_show_init(&show, args) != 0) {
-        return HD_EXIT_USAGE;
-    }
-    int code = show_rules(args, &show);
-    con_show_fini(&show);
-    return code;
+    const char *by;
+    uint32_t top;
+    int code = parse(args, &by, &top); /* before anybody is asked */
+    return code == HD_EXIT_OK ? con_ask_and_show(args, "/rules", show_rules) : code;
 }

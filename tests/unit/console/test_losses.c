@@ -181,6 +181,26 @@ static void filters_hold(void **state)
     assert_int_equal(run("--agent=web9", NULL), HD_EXIT_OK);
 }
 
+static void rows_say_whose_system_it_is(void **state)
+{
+    (void)state;
+    static const char csv[] = "id,name,agency,level,hosts\n"
+                              "dvc,Portal,Dept A,3,web1\nmail,Mail,Dept B,2,mail1\n";
+    char path[600], option[700];
+    fill();
+    (void)snprintf(path, sizeof(path), "%s/../inventory.csv", ledger);
+    (void)snprintf(option, sizeof(option), "--inventory=%s", path);
+    assert_int_equal(hd_fs_write_atomic(path, hd_slice_str(csv), 0600), HD_OK);
+    assert_int_equal(run(option, NULL), HD_EXIT_RUNTIME);
+    expect("  [Portal, level 3, Dept A]\n");
+    expect("3 datagrams");
+    assert_int_equal(run(option, "--system=dvc"), HD_EXIT_RUNTIME);
+    expect("in all: udp-kernel-drops 17 datagrams, sequence-gap 5 lines\n");
+    assert_int_equal(run(option, "--level=4"), HD_EXIT_USAGE);
+    assert_int_equal(run(option, "--agency=Dept B"), HD_EXIT_OK);
+    assert_int_equal(run(option, "--system=nothing"), HD_EXIT_USAGE);
+}
+
 static void json_has_a_record_a_line(void **state)
 {
     (void)state;
@@ -211,6 +231,7 @@ int main(void)
         cmocka_unit_test_setup(nothing_lost_is_said, setup),
         cmocka_unit_test_setup(losses_are_summed_by_kind_agent_and_source, setup),
         cmocka_unit_test_setup(filters_hold, setup),
+        cmocka_unit_test_setup(rows_say_whose_system_it_is, setup),
         cmocka_unit_test_setup(json_has_a_record_a_line, setup),
         cmocka_unit_test_setup(what_is_wrong_is_said, setup),
     };

@@ -69,11 +69,52 @@ static void says_all_of_a_source(void **state)
     hd_zone_close(show.zone);
 }
 
+static struct con_systems systems_of(const char *csv)
+{
+    struct con_systems systems = {0};
+    struct hd_diags diags = {0};
+    assert_int_equal(
+        hd_inventory_parse(hd_slice_str(csv), "x.csv", &systems.inventory, &diags),
+        HD_OK);
+    return systems;
+}
+
+static void sources_are_of_systems(void **state)
+{
+    (void)state;
+    struct hd_buf out;
+    json_t *all = answer();
+    struct con_systems systems = systems_of(
+        "id,name,agency,level,hosts\ndvc,Portal,A,3,b\nmail,Mail,B,,c\nx,X,A,4,x\n");
+    struct con_show show = {0};
+    assert_int_equal(hd_zone_open("UTC", &show.zone), HD_OK);
+    hd_buf_init(&out, 0);
+    assert_int_equal(con_sources_systems(all, &systems), HD_OK);
+    con_sources_text(&show, all, json_object_get(all, "sources"), &out);
+    const char *text = hd_buf_cstr(&out);
+    assert_non_null(strstr(text, "(agent b)  ok  [Portal, level 3, A]\n"));
+    assert_non_null(strstr(text, "SILENT  [Mail, B]\n"));
+    assert_non_null(strstr(text, "AGENT LOST\n"));
+
+    bool is_wanted[] = {false, true, false};
+    systems.is_chosen = true;
+    systems.is_wanted = is_wanted;
+    assert_int_equal(con_sources_systems(all, &systems), HD_OK);
+    assert_int_equal(json_array_size(json_object_get(all, "sources")), 1);
+    assert_int_equal(json_array_size(json_object_get(all, "unmonitored")), 0);
+    systems.is_wanted = NULL;
+    con_systems_fini(&systems);
+    hd_buf_fini(&out);
+    hd_zone_close(show.zone);
+    json_decref(all);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_worst_comes_first),
         cmocka_unit_test(says_all_of_a_source),
+        cmocka_unit_test(sources_are_of_systems),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

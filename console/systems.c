@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "console/search_system.h"
+#include "console/systems.h"
 
 #include <haidang/num.h>
 
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "console/names.h"
 #include "console/search_where.h"
@@ -111,13 +112,23 @@ static int parse(struct question *q, const struct con_args *args)
     return err;
 }
 
-int con_systems_init(struct con_systems *s, const struct con_args *args)
+/* Without a choice the inventory is loaded where it is named, or there is one. */
+static bool is_load_wanted(const struct question *q, const struct con_args *args,
+                           bool is_shown)
+{
+    return q->systems.n > 0 || q->agencies.n > 0 || q->level > 0 ||
+           (is_shown && (con_args_value(args, "inventory") != NULL ||
+                         access(DEFAULT_INVENTORY, R_OK) == 0));
+}
+
+static int init(struct con_systems *s, const struct con_args *args, bool is_shown)
 {
     struct question q = {0};
     struct hd_buf room;
     hd_buf_init(&room, 0);
     int err = parse(&q, args);
-    if (err == HD_OK && (q.systems.n > 0 || q.agencies.n > 0 || q.level > 0)) {
+    s->is_chosen = q.systems.n > 0 || q.agencies.n > 0 || q.level > 0;
+    if (err == HD_OK && is_load_wanted(&q, args, is_shown)) {
         err = load(s, args);
         err = err == HD_OK ? choose(s, &q, &room) : err;
     }
@@ -125,6 +136,16 @@ int con_systems_init(struct con_systems *s, const struct con_args *args)
     con_words_fini(&q.agencies);
     hd_buf_fini(&room);
     return err;
+}
+
+int con_systems_init(struct con_systems *s, const struct con_args *args)
+{
+    return init(s, args, false);
+}
+
+int con_systems_init_shown(struct con_systems *s, const struct con_args *args)
+{
+    return init(s, args, true);
 }
 
 void con_systems_fini(struct con_systems *s)
@@ -137,25 +158,36 @@ void con_systems_fini(struct con_systems *s)
 /* ---- lines ---- */
 
 /* In the order in which the correlator looks for the system of a source. */
-static const struct hd_system *system_of(const struct con_systems *s,
-                                         struct hd_slice agent,
-                                         const struct hd_batch_source *source)
+const struct hd_system *con_systems_of(const struct con_systems *s, struct hd_slice agent,
+                                       struct hd_slice host, struct hd_slice peer)
 {
     struct hd_ip ip;
-    const struct hd_system *found = hd_inventory_by_host(s->inventory, source->host);
+    if (s->inventory == NULL) {
+        return NULL;
+    }
+    const struct hd_system *found = hd_inventory_by_host(s->inventory, host);
     found = found != NULL ? found : hd_inventory_by_host(s->inventory, agent);
-    if (found == NULL && hd_ip_parse(source->peer, &ip) == HD_OK) {
+    if (found == NULL && hd_ip_parse(peer, &ip) == HD_OK) {
         found = hd_inventory_by_ip(s->inventory, &ip);
     }
     return found;
 }
 
+json_t *con_systems_json(const struct hd_system *system)
+{
+    return json_pack("{s:s,s:s,s:s,s:i}", "id", system->id, "name", system->name,
+                     "agency", system->agency, "level", (int)system->level);
+}
+
+bool con_systems_want(const struct con_systems *s, const struct hd_system *system)
+{
+    return !s->is_chosen ||
+           (system != NULL && s->is_wanted[system - hd_inventory_at(s->inventory, 0)]);
+}
+
 bool con_systems_match(const struct con_systems *s, struct hd_slice agent,
                        const struct hd_batch_source *source)
 {
-    if (s->inventory == NULL) {
-        return true;
-    }
-    const struct hd_system *system = system_of(s, agent, source);
-    return system != NULL && s->is_wanted[system - hd_inventory_at(s->inventory, 0)];
+    return !s->is_chosen ||
+           con_systems_want(s, con_systems_of(s, agent, source->host, source->peer));
 }
