@@ -77,6 +77,7 @@ int con_fail(int exit_code, const char *fmt, ...) HD_PRINTF(2, 3);
 /* ---- run functions of the commands ---- */
 int con_run_tail(const struct con_args *args);
 int con_run_canary(const struct con_args *args);
+int con_run_report(const struct con_args *args);
 int con_run_losses(const struct con_args *args);
 int con_run_sources(const struct con_args *args);
 int con_run_status(const struct con_args *args);

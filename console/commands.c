@@ -73,6 +73,43 @@ static const struct con_option losses_options[] = {
     {0},
 };
 
+static const struct con_option report_options[] = {
+    {"day", 0, CON_VALUE, "DAY", "a day: 2026-11-21", NULL},
+    {"week", 0, CON_VALUE, "WEEK", "a week of ISO 8601, from Monday: 2026-W47", NULL},
+    {"month", 0, CON_VALUE, "MONTH", "a month: 2026-11", NULL},
+    {"quarter", 0, CON_VALUE, "QUARTER", "three months: 2026Q4", NULL},
+    {"half", 0, CON_VALUE, "HALF", "six months: 2026H2", NULL},
+    {"year", 0, CON_VALUE, "YEAR", "a year: 2026", NULL},
+    {"since", 0, CON_VALUE, "TIME",
+     "begin so far back (10m, 24h, 7d), on a day, or at a time (RFC 3339); default: 24h",
+     NULL},
+    {"until", 0, CON_VALUE, "TIME", "end before; likewise (default: now)", NULL},
+    {"html", 0, CON_FLAG, NULL, "one HTML file, without scripts (default: Markdown)",
+     NULL},
+    {"json", 'j', CON_FLAG, NULL, "one JSON object (docs/formats/report.md)", NULL},
+    {"output", 'o', CON_VALUE, "FILE", "write it there, whole or not at all", "@files"},
+    {"sign", 0, CON_VALUE, "KEY",
+     "of --output: sign with this Ed25519 key, into FILE.sig", "@files"},
+    {"top", 'n', CON_VALUE, "N", "rows of a table (default: 10)", NULL},
+    {"data", 'd', CON_VALUE, "DIR",
+     "data of a node, or a copy of it (default: /var/lib/haidang); programs are then "
+     "asked only with --run-dir",
+     "@dirs"},
+    {"archive", 0, CON_VALUE, "DIR", "the archive (default: correlator/archive in it)",
+     "@dirs"},
+    {"alerts", 0, CON_VALUE, "DIR", "alert journal (correlator/alerts)", "@dirs"},
+    {"losses", 0, CON_VALUE, "DIR", "loss ledger (correlator/losses)", "@dirs"},
+    {"receipts", 0, CON_VALUE, "DIR", "forwarder's receipts (forwarder/receipts)",
+     "@dirs"},
+    {"run-dir", 0, CON_VALUE, "DIR",
+     "directory of the programs' sockets (default: /run/haidang)", "@dirs"},
+    INVENTORY_OPTION,
+    {"jobs", 0, CON_VALUE, "N", "threads (default: one a processor, at most 8)", NULL},
+    UNLOCK_OPTION,
+    SHOW_OPTIONS,
+    {0},
+};
+
 static const struct con_option canary_options[] = {
     {"key", 'k', CON_VALUE, "FILE",
      "Ed25519 key to sign with; made when missing, FILE.pub is for canary.keys of the "
@@ -360,6 +397,23 @@ const struct con_command con_commands[] = {
      "be read;\n"
      "2: wrong usage; 6: the ledger is not there or not readable.",
      losses_options, 0, 0, con_run_losses},
+    {"report", "", "a period's logs, alerts, deliveries and losses, for a reader",
+     "báo cáo theo kỳ: nhật ký, cảnh báo, việc gửi và những gì đã mất",
+     "One period: a day, week, month, quarter, half or year, or from --since to --until. "
+     "From what\n"
+     "is stored: also from a copy, offline, while the correlator runs. Reads only. What "
+     "cannot be\n"
+     "known stands in the report, never as 0. A line belongs to when its agent received "
+     "it, an alert\n"
+     "to when it was published, a loss to when it ended: a quarter is the sum of its "
+     "months.\n"
+     "\n"
+     "Exit status 0: the report is made; 1: made, but something that is stored cannot be "
+     "read, or it\n"
+     "cannot be written; 2: wrong usage; 4: the key cannot be used; 6: the archive "
+     "cannot be read, or\n"
+     "--output not written.",
+     report_options, 0, 0, con_run_report},
     {"canary", "[PATH...]",
      "sends signed tests by each way in, and traces them to the forwarder",
      "gửi dòng thử có ký qua từng đường vào và theo dấu đến bộ chuyển tiếp",

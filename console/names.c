@@ -39,13 +39,14 @@ static int append(struct con_names *names, const char *text, uint64_t hash)
     return HD_OK;
 }
 
-static int count(struct con_names *names, const char *text, uint64_t n)
+static int count(struct con_names *names, const char *text, uint64_t n, uint64_t bytes)
 {
     const struct wanted wanted = {names, text};
     uint64_t hash = hd_hash(hd_slice_str(text));
     uint32_t at = hd_index_find(&names->index, hash, is_same, &wanted);
     if (at == HD_INDEX_NONE && names->n == CON_NAMES_MAX) {
         names->others += n;
+        names->others_bytes += bytes;
         return HD_OK;
     }
     if (at == HD_INDEX_NONE) {
@@ -56,10 +57,12 @@ static int count(struct con_names *names, const char *text, uint64_t n)
         }
     }
     names->list[at].count += n;
+    names->list[at].bytes += bytes;
     return HD_OK;
 }
 
-int con_names_add(struct con_names *names, struct hd_slice text, uint64_t n)
+int con_names_add_bytes(struct con_names *names, struct hd_slice text, uint64_t n,
+                        uint64_t bytes)
 {
     struct hd_buf plain;
     if (!names->has_index) {
@@ -72,9 +75,14 @@ int con_names_add(struct con_names *names, struct hd_slice text, uint64_t n)
     hd_buf_init(&plain, 0);
     hd_utf8_escape(&plain, text);
     const char *name = hd_buf_cstr(&plain);
-    int err = plain.err == HD_OK ? count(names, name, n) : plain.err;
+    int err = plain.err == HD_OK ? count(names, name, n, bytes) : plain.err;
     hd_buf_fini(&plain);
     return err;
+}
+
+int con_names_add(struct con_names *names, struct hd_slice text, uint64_t n)
+{
+    return con_names_add_bytes(names, text, n, 0);
 }
 
 static int by_count(const void *a, const void *b)

@@ -11,13 +11,13 @@
 
 struct con_name {
     char *text;
-    uint64_t count;
+    uint64_t count, bytes;
 };
 
 struct con_names { /* zeroed at first */
     struct con_name *list;
     size_t n;
-    uint64_t others;
+    uint64_t others, others_bytes;
     struct hd_index index;
     bool has_index;
 };
@@ -25,6 +25,9 @@ struct con_names { /* zeroed at first */
 /* Bytes that are no text are escaped. */
 int con_names_add(struct con_names *names, struct hd_slice text,
                   uint64_t count) HD_MUST_USE;
+/* The same with bytes, for who counts these, too. */
+int con_names_add_bytes(struct con_names *names, struct hd_slice text, uint64_t count,
+                        uint64_t bytes) HD_MUST_USE;
 void con_names_sort(struct con_names *names); /* most first; nothing is added after */
 void con_names_fini(struct con_names *names);
 

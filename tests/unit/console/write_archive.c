@@ -10,6 +10,7 @@
  *     line   NS SOURCE FLAGS HEX     FLAGS: t or -; the line in hex
  *     end                            archives the batch
  *     raw    HEX                     archives these bytes as if they were a batch
+ *     text   FROM TO HEX             archives an entry of text, as of alerts, of these ns
  *     commit                         makes durable what was archived
  *     abandon                        ends at once, as a crash would
  */
@@ -21,6 +22,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include <zstd.h>
 
 #define BOOT      "0123456789abcdef0123456789abcdef"
 #define WORDS_MAX 6U
@@ -132,6 +134,25 @@ static void add_raw(const struct hd_slice *words)
     hd_buf_fini(&payload);
 }
 
+static void add_text(const struct hd_slice *words)
+{
+    struct hd_buf text = bytes(words[3]), frame;
+    hd_buf_init(&frame, 0);
+    size_t cap = ZSTD_compressBound(text.len);
+    uint8_t *to = hd_buf_reserve(&frame, cap);
+    must(to != NULL, "no memory");
+    frame.len = ZSTD_compress(to, cap, text.ptr, text.len, 1);
+    append(&(struct hd_journal_entry){.first = 1,
+                                      .last = 1,
+                                      .count = 1,
+                                      .time_min = (int64_t)number(words[1]),
+                                      .time_max = (int64_t)number(words[2]),
+                                      .raw_len = (uint32_t)text.len,
+                                      .payload = hd_buf_slice(&frame)});
+    hd_buf_fini(&frame);
+    hd_buf_fini(&text);
+}
+
 static void obey(struct hd_slice rest)
 {
     struct hd_slice words[WORDS_MAX] = {0};
@@ -147,6 +168,8 @@ static void obey(struct hd_slice rest)
         end_batch();
     } else if (hd_slice_eq(words[0], HD_SLICE("raw"))) {
         add_raw(words);
+    } else if (hd_slice_eq(words[0], HD_SLICE("text"))) {
+        add_text(words);
     } else if (hd_slice_eq(words[0], HD_SLICE("commit"))) {
         must(hd_journal_commit(made.journal) == HD_OK, "commit");
     } else if (hd_slice_eq(words[0], HD_SLICE("abandon"))) {
