@@ -6,29 +6,44 @@
 
 #include <haidang/harden.h>
 
+static const char *text_of(int err)
+{
+    return err == HD_EPARSE   ? "it is no key (32 bytes, or 64 hex digits)"
+           : err == HD_EACCES ? "you may not read it, or others may, too (mode 0600)"
+                              : hd_err_text(err);
+}
+
+/* The others may be all that is needed. */
+static void pass_bad(void *ctx, const char *name, int err)
+{
+    (void)con_fail(0, "the key %s/%s cannot be used and is passed over: %s",
+                   (const char *)ctx, name, text_of(err));
+}
+
 static int load(struct hd_journal_keys *keys, const char *path)
 {
     struct stat st;
-    char bad[256] = "";
     bool is_dir = stat(path, &st) == 0 && S_ISDIR(st.st_mode);
-    int err = is_dir ? hd_journal_keys_load_dir(keys, path, bad)
-                     : hd_journal_keys_load(keys, path, NULL);
-    if (err == HD_OK) {
-        return HD_EXIT_OK;
-    }
-    return con_fail(HD_EXIT_CERT, "the key %s%s%s cannot be used: %s", path,
-                    is_dir ? "/" : "", bad,
-                    err == HD_EPARSE   ? "it is no key (32 bytes, or 64 hex digits)"
-                    : err == HD_EACCES ? "you may not read it, or others may, too (mode "
-                                         "0600)"
-                                       : hd_err_text(err));
+    int err =
+        is_dir ? hd_journal_keys_load_dir(keys, path, pass_bad, (void *)(uintptr_t)path)
+               : hd_journal_keys_load(keys, path, NULL);
+    return err == HD_OK ? HD_EXIT_OK
+                        : con_fail(HD_EXIT_CERT, "the key %s cannot be used: %s", path,
+                                   text_of(err));
 }
 
 /* Whoever may not read these keys is told when one is needed. */
+static void pass_installed(void *ctx, const char *name, int err)
+{
+    if (err != HD_EACCES) {
+        pass_bad(ctx, name, err);
+    }
+}
+
 static void load_installed(struct hd_journal_keys *keys)
 {
-    char bad[256];
-    (void)!hd_journal_keys_load_dir(keys, CON_UNLOCK_DIR, bad);
+    char dir[] = CON_UNLOCK_DIR;
+    (void)!hd_journal_keys_load_dir(keys, dir, pass_installed, dir);
 }
 
 int con_unlock(const struct con_args *args, struct hd_journal_keys **out)

@@ -216,7 +216,8 @@ int hd_journal_keys_load(struct hd_journal_keys *keys, const char *where,
 struct loading {
     struct hd_journal_keys *keys;
     const char *dir;
-    char *bad;
+    void (*bad)(void *ctx, const char *name, int err);
+    void *ctx;
 };
 
 static int load_one(void *ctx, const char *name)
@@ -230,15 +231,15 @@ static int load_one(void *ctx, const char *name)
     int err =
         len > 0 && len < PATH_MAX ? hd_journal_keys_load(l->keys, path, NULL) : HD_EINVAL;
     if (err != HD_OK) {
-        (void)snprintf(l->bad, 256, "%.255s", name);
+        l->bad(l->ctx, name, err);
     }
-    return err;
+    return HD_OK;
 }
 
-int hd_journal_keys_load_dir(struct hd_journal_keys *keys, const char *dir, char bad[256])
+int hd_journal_keys_load_dir(struct hd_journal_keys *keys, const char *dir,
+                             void (*bad)(void *ctx, const char *name, int err), void *ctx)
 {
-    struct loading l = {keys, dir, bad};
-    bad[0] = '\0';
+    struct loading l = {keys, dir, bad, ctx};
     return hd_fs_each(dir, load_one, &l);
 }
 
@@ -275,22 +276,44 @@ static int open_use(struct hd_journal_keys *keys, struct hd_journal_key_use *use
     return err;
 }
 
+struct first_bad {
+    char name[256];
+    int err;
+};
+
+static void note_bad(void *ctx, const char *name, int err)
+{
+    struct first_bad *first = ctx;
+    if (first->err == HD_OK) {
+        (void)snprintf(first->name, sizeof(first->name), "%.255s", name);
+        first->err = err;
+    }
+}
+
+/* A program that starts is strict. */
+static int open_dir(struct hd_journal_keys *keys, const char *dir, char why[256])
+{
+    struct first_bad first = {"", HD_OK};
+    int err = hd_journal_keys_load_dir(keys, dir, note_bad, &first);
+    err = err == HD_OK ? first.err : err;
+    if (err != HD_OK) {
+        (void)snprintf(why, 256, "journal_keys %.100s/%.60s: %s", dir, first.name,
+                       text_of(err));
+    }
+    return err;
+}
+
 int hd_journal_keys_open(const char *dir, struct hd_journal_key_use *uses, size_t n,
                          struct hd_journal_keys **out, char why[256])
 {
     struct hd_journal_keys *keys = NULL;
-    char bad[256];
     int err = hd_journal_keys_new(&keys);
     (void)snprintf(why, 256, "%s", hd_err_text(err));
     for (size_t i = 0; err == HD_OK && i < n; i++) {
         err = open_use(keys, &uses[i], why);
     }
     if (err == HD_OK && dir != NULL) {
-        err = hd_journal_keys_load_dir(keys, dir, bad);
-        if (err != HD_OK) {
-            (void)snprintf(why, 256, "journal_keys %.100s/%.60s: %s", dir, bad,
-                           text_of(err));
-        }
+        err = open_dir(keys, dir, why);
     }
     if (err != HD_OK) {
         hd_journal_keys_free(keys);

@@ -49,10 +49,11 @@ int hd_journal_keys_add(struct hd_journal_keys *keys, struct hd_slice file,
  * unreadable, or others may read it, too; HD_EPARSE. */
 int hd_journal_keys_load(struct hd_journal_keys *keys, const char *where,
                          const struct hd_journal_key **out) HD_MUST_USE;
-/* Every NAME.key of a directory. `bad`: the file that cannot be used, "" = the directory
- * itself. */
+/* Every NAME.key of a directory. `bad` is told each that cannot be used, as to
+ * hd_journal_keys_load; the others are loaded. An error is of the directory itself. */
 int hd_journal_keys_load_dir(struct hd_journal_keys *keys, const char *dir,
-                             char bad[256]) HD_MUST_USE;
+                             void (*bad)(void *ctx, const char *name, int err),
+                             void *ctx) HD_MUST_USE;
 
 /* What a program is configured with: for each of its journals the setting's name and
  * where it says that the key is (NULL: not encrypted); `key` is filled in. */

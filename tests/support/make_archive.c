@@ -3,11 +3,12 @@
  * Makes or goes on with an archive as the correlator writes it: batches of lines through
  * the journal, sealed with a key.
  *
- *     make_archive DIR KEY FIRST LAST LINES SEGMENT_BYTES
+ *     make_archive DIR KEY FIRST LAST LINES SEGMENT_BYTES [WRITE_ONCE_MIN [SECRET]]
  *
  * Entries FIRST to LAST of LINES lines each; entry n is of minute n after
  * 2026-11-21T00:00:00Z, its lines say "entry n line i". KEY "-": sealed without one. A
- * key that does not exist is made, KEY.pub with it.
+ * key that does not exist is made, KEY.pub with it. WRITE_ONCE_MIN in seconds.
+ * SECRET: a key file; what is written is encrypted with it.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,6 +17,7 @@
 #include <haidang/batch.h>
 #include <haidang/clock.h>
 #include <haidang/journal.h>
+#include <haidang/journal_keys.h>
 #include <haidang/log.h>
 #include <haidang/num.h>
 #include <haidang/sign.h>
@@ -84,15 +86,25 @@ static void append(struct hd_journal *j, struct hd_batch_builder *builder, uint6
 int main(int argc, char **argv)
 {
     struct hd_sign_key *key = NULL;
+    struct hd_journal_keys *secrets = NULL;
+    const struct hd_journal_key *secret = NULL;
     struct hd_journal_recovery found;
     struct hd_batch_builder *builder = NULL;
     struct hd_journal *j = NULL;
     const struct hd_log_opts quiet = {.level = HD_LOG_WARN, .fd = 2, .burst = 10};
     hd_log_setup(&quiet);
-    must(argc == 7);
+    must(argc >= 7 && argc <= 9);
+    uint64_t least_s = argc > 7 ? number(argv[7]) : 0;
+    must(hd_journal_keys_new(&secrets) == HD_OK);
+    must(argc < 9 || hd_journal_keys_load(secrets, argv[8], &secret) == HD_OK);
     must(strcmp(argv[2], "-") == 0 || hd_sign_key_ensure(argv[2], &key) == HD_OK);
-    const struct hd_journal_opts opts = {
-        .dir = argv[1], .segment_bytes = number(argv[6]), .seal_key = key};
+    const struct hd_journal_opts opts = {.dir = argv[1],
+                                         .segment_bytes = number(argv[6]),
+                                         .retain_min_ns =
+                                             (int64_t)least_s * HD_NS_PER_SEC,
+                                         .keys = secrets,
+                                         .key = secret,
+                                         .seal_key = key};
     must(hd_journal_open(&opts, &j, &found) == HD_OK);
     must(hd_batch_builder_new("web1", BOOT, HD_BATCH_RAW_MAX, 1, &builder) == HD_OK);
     for (uint64_t n = number(argv[3]); n <= number(argv[4]); n++) {
@@ -102,5 +114,6 @@ int main(int argc, char **argv)
     hd_batch_builder_free(builder);
     hd_journal_close(j);
     hd_sign_key_free(key);
+    hd_journal_keys_free(secrets);
     return 0;
 }

@@ -15,10 +15,12 @@ class Case(console.Case):
     def path(self, name):
         return os.path.join(self.dir, name)
 
-    def make(self, name="archive", key="seal.key", first=1, last=ENTRIES, segment=SEGMENT):
-        """A directory of several sealed segments and one in use. The key's public half is KEY.pub."""
-        secret = key if key == "-" else self.path(key)
-        subprocess.run([MAKE, self.path(name), secret, *map(str, (first, last, LINES, segment))], check=True)
+    def make(self, name="archive", key="seal.key", first=1, last=ENTRIES, segment=SEGMENT, secret=None):
+        """A directory of several sealed segments and one in use. The key's public half is KEY.pub. secret: a key file
+        to encrypt with."""
+        key = key if key == "-" else self.path(key)
+        more = ["0", secret] if secret else []
+        subprocess.run([MAKE, self.path(name), key, *map(str, (first, last, LINES, segment)), *more], check=True)
         return self.path(name)
 
     def segments(self, archive):

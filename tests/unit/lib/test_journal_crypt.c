@@ -674,11 +674,24 @@ static void test_the_id_is_the_keys(void **state)
     world_close(&w);
 }
 
+struct bad_keys {
+    char names[256];
+    int last;
+};
+
+static void note_bad_key(void *ctx, const char *name, int err)
+{
+    struct bad_keys *bad = ctx;
+    size_t len = strlen(bad->names);
+    (void)snprintf(bad->names + len, sizeof(bad->names) - len, "%s ", name);
+    bad->last = err;
+}
+
 static void test_keys_of_a_directory_and_of_systemd(void **state)
 {
     (void)state;
     struct world w;
-    char bad[256];
+    struct bad_keys bad = {"", HD_OK};
     const struct hd_journal_key *key = NULL;
     struct hd_journal_key_id id, got;
     world_open(&w);
@@ -688,7 +701,11 @@ static void test_keys_of_a_directory_and_of_systemd(void **state)
     assert_int_equal(hd_journal_key_make(path, &id), HD_OK);
     assert_int_equal(hd_journal_key_make(path, &id), HD_EEXIST);
     hd_test_spill(hd_test_path(dir, "README"), (const uint8_t *)"no key", 6);
-    assert_int_equal(hd_journal_keys_load_dir(w.none, dir, bad), HD_OK);
+    hd_test_spill(hd_test_path(dir, "bad.key"), (const uint8_t *)"no key", 6);
+    assert_int_equal(chmod(hd_test_path(dir, "bad.key"), 0600), 0);
+    assert_int_equal(hd_journal_keys_load_dir(w.none, dir, note_bad_key, &bad), HD_OK);
+    assert_string_equal(bad.names, "bad.key ");
+    assert_int_equal(bad.last, HD_EPARSE);
     assert_int_equal(hd_journal_keys_count(w.none), 1);
     assert_non_null(hd_journal_keys_find(w.none, &id));
     assert_int_equal(hd_journal_keys_load(w.none, path, &key), HD_OK);
@@ -704,8 +721,16 @@ static void test_keys_of_a_directory_and_of_systemd(void **state)
     assert_int_equal(chmod(path, 0444), 0);
     assert_int_equal(hd_journal_keys_load(w.none, "credential:new.key", &key), HD_EACCES);
     assert_int_equal(unsetenv("CREDENTIALS_DIRECTORY"), 0);
-    assert_int_equal(hd_journal_keys_load_dir(w.none, dir, bad), HD_EACCES);
-    assert_string_equal(bad, "new.key");
+    struct hd_journal_keys *none = NULL;
+    char why[256];
+    assert_int_equal(hd_journal_keys_load_dir(w.none, dir, note_bad_key, &bad), HD_OK);
+    assert_string_equal(bad.names, "bad.key bad.key new.key ");
+    assert_int_equal(bad.last, HD_EACCES);
+    assert_int_equal(hd_journal_keys_open(dir, NULL, 0, &none, why), HD_EPARSE);
+    assert_non_null(strstr(why, "bad.key: it is no key"));
+    (void)snprintf(path, sizeof(path), "%s/none", dir);
+    assert_int_equal(hd_journal_keys_load_dir(w.none, path, note_bad_key, &bad),
+                     HD_ENOENT);
     world_close(&w);
 }
 
