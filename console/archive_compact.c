@@ -43,11 +43,12 @@ struct compact {
     struct hd_batch_reader *batch;
     int64_t before_ns; /* segments sealed later are left */
     int64_t now_ns;
+    int64_t keep_ns; /* nothing younger is dropped */
     uint32_t level;
     uint64_t done_bytes, all_bytes;
 
     uint64_t n[HD_COMPACT_LOCKED + 1]; /* segments, by outcome */
-    uint64_t young, dropped, scattered;
+    uint64_t young, too_young, dropped, scattered;
     uint64_t raw_bytes, kept_bytes, before_bytes, after_bytes; /* of the compacted */
 };
 
@@ -80,6 +81,7 @@ static bool is_expired(void *ctx, const struct hd_journal_entry *entry)
 static void note(struct compact *c, const struct hd_compact_result *result)
 {
     c->n[result->outcome]++;
+    c->too_young += result->is_young;
     if (result->outcome == HD_COMPACT_DONE) {
         c->dropped += result->dropped;
         c->scattered += result->scattered;
@@ -139,6 +141,15 @@ static int compact_all(struct compact *c)
     return err == HD_OK ? HD_EXIT_OK : fail(c, i, err);
 }
 
+static const char *why_not(int err)
+{
+    return err == HD_EBUSY ? ", somebody compacts it"
+           : err == HD_ECORRUPT
+               ? ": its write-once-min cannot be read, so that nobody can say how young "
+                 "nothing may be dropped; the correlator writes it anew at its start"
+               : "";
+}
+
 static int open_all(struct compact *c)
 {
     const struct hd_check_opts check = {.found = on_problem, .ctx = c};
@@ -149,6 +160,7 @@ static int open_all(struct compact *c)
                                          .n_keys = c->keys.n,
                                          .secrets = c->secrets,
                                          .drop = c->retain == NULL ? NULL : is_expired,
+                                         .keep_ns = c->keep_ns,
                                          .found = on_problem,
                                          .progress = on_progress,
                                          .ctx = c};
@@ -161,8 +173,7 @@ static int open_all(struct compact *c)
     err = err == HD_OK ? hd_compact_open(&opts, &c->compact) : err;
     return err == HD_OK ? HD_EXIT_OK
                         : con_fail(HD_EXIT_STORE, "%s cannot be used: %s%s", c->dir,
-                                   hd_err_text(err),
-                                   err == HD_EBUSY ? ", somebody compacts it" : "");
+                                   hd_err_text(err), why_not(err));
 }
 
 /* ---- the outcome ---- */
@@ -185,6 +196,7 @@ static void report_json(struct compact *c)
     hd_json_u64(&j, "locked", c->n[HD_COMPACT_LOCKED]);
     hd_json_u64(&j, "dropped_entries", c->dropped);
     hd_json_u64(&j, "scattered_entries", c->scattered);
+    hd_json_u64(&j, "write_once", c->too_young);
     hd_json_u64(&j, "raw_bytes", c->raw_bytes);
     hd_json_u64(&j, "kept_raw_bytes", c->kept_bytes);
     hd_json_u64(&j, "before_bytes", c->before_bytes);
@@ -225,6 +237,8 @@ static void report_text(struct compact *c)
         "lô đã hết hạn lưu được bỏ");
     say(c, c->scattered, "more stay: they are too scattered to be listed",
         "lô hết hạn khác được giữ lại vì nằm rải rác quá nhiều chỗ");
+    say(c, c->too_young, "are younger than write_once_min: nothing was dropped of them",
+        "đoạn mới hơn write_once_min: không bỏ lô nào trong đó");
     say(c, c->n[HD_COMPACT_NOTHING], "had been compacted before, or would be no smaller",
         "đoạn đã nén từ trước hoặc không thể nhỏ hơn");
     say(c, c->young, "are younger than --older-than", "đoạn mới hơn --older-than");
@@ -295,12 +309,18 @@ static int parse(struct compact *c, const struct con_args *args)
 {
     const char *age = con_args_value(args, "older-than");
     const char *level = con_args_value(args, "level");
+    const char *least = con_args_value(args, "keep-younger");
+    int64_t least_ns = 0;
     c->now_ns = hd_clock_wall_ns();
     c->before_ns = INT64_MAX;
     c->level = LEVEL_DEFAULT;
     if (age != NULL && con_when("older-than", age, &c->before_ns) != HD_OK) {
         return HD_EXIT_USAGE;
     }
+    if (least != NULL && con_when("keep-younger", least, &least_ns) != HD_OK) {
+        return HD_EXIT_USAGE;
+    }
+    c->keep_ns = least == NULL ? 0 : c->now_ns - least_ns;
     if (level != NULL &&
         (hd_num_u32(hd_slice_str(level), LEVEL_MAX, &c->level) != HD_OK ||
          c->level == 0)) {

@@ -99,6 +99,11 @@ const struct con_option con_archive_compact_options[] = {
     {"drop-expired", 0, CON_FLAG, NULL, "leave out what is past its retention", NULL},
     {"retention", 0, CON_VALUE, "FILE",
      "rules of retention (the correlator's archive.retention)", "@files"},
+    {"keep-younger", 0, CON_VALUE, "TIME",
+     "drop nothing of what was sealed since then (90d): for a copy, whose directory does "
+     "not "
+     "say the archive's write_once_min",
+     NULL},
     {"level", 0, CON_VALUE, "N", "of zstd, 1 to 22 (default: 19)", NULL},
     KEY_OPTIONS,
     JSON_OPTION,

@@ -17,6 +17,7 @@
 #include <haidang/compacted.h>
 
 #include "lib/journal_crypt.h"
+#include "lib/journal_least.h"
 #include "lib/journal_priv.h"
 
 #define DIR_MODE 0750
@@ -40,7 +41,8 @@ struct hd_compact {
     struct hd_compacted old, now; /* old: of an earlier compaction */
     size_t old_at;                /* of its runs that are noted */
     bool is_again;                /* it was compacted before */
-    uint64_t tail, unread_from;
+    uint64_t tail;
+    uint64_t unread_from; /* entries below it may be dropped */
     struct hd_compact_result result;
 };
 
@@ -136,6 +138,9 @@ int hd_compact_open_io(const struct hd_compact_opts *opts, const struct hd_io *i
     int len = snprintf(c->dir, sizeof(c->dir), "%s", opts->dir);
     (void)snprintf(c->aside, sizeof(c->aside), "%s/.compact", c->dir);
     int err = len > 0 && (size_t)len < sizeof(c->dir) ? open_tools(c) : HD_EINVAL;
+    int64_t least_ns = 0;
+    err =
+        err == HD_OK && opts->drop != NULL ? hd_jleast_read(io, c->dir, &least_ns) : err;
     err = err == HD_OK ? open_checks(c) : err;
     err = err == HD_OK ? open_aside(c) : err;
     if (err != HD_OK) {
@@ -522,6 +527,21 @@ static int find_readers(struct hd_compact *c)
     return err;
 }
 
+/* Asked for each segment: the correlator may have been started with another age. */
+static int find_young(struct hd_compact *c)
+{
+    int64_t least_ns = 0, age_ns = 0;
+    int err = c->opts.drop == NULL ? HD_OK : hd_jleast_read(&c->io, c->dir, &least_ns);
+    least_ns = least_ns > c->opts.keep_ns ? least_ns : c->opts.keep_ns;
+    bool is_known =
+        c->seg.is_stated &&
+        !__builtin_sub_overflow(hd_clock_wall_ns(), c->seg.seal.sealed, &age_ns);
+    c->result.is_young =
+        c->opts.drop != NULL && least_ns > 0 && (!is_known || age_ns < least_ns);
+    c->unread_from = c->result.is_young ? 0 : c->unread_from;
+    return err;
+}
+
 int hd_compact_segment(struct hd_compact *c, uint64_t first,
                        struct hd_compact_result *result)
 {
@@ -532,10 +552,12 @@ int hd_compact_segment(struct hd_compact *c, uint64_t first,
                        : err;
     err = err == HD_OK ? hd_check_peek(c->check, path, &c->seg) : err;
     err = err == HD_OK ? find_readers(c) : err;
+    err = err == HD_OK ? find_young(c) : err;
     c->result.before_bytes = c->result.after_bytes = c->seg.bytes;
+    bool may_drop = c->opts.drop != NULL && !c->result.is_young;
     if (err == HD_OK && (!c->seg.is_sealed || !c->seg.is_stated || !c->seg.has_header)) {
         c->result.outcome = HD_COMPACT_UNSIGNED;
-    } else if (err == HD_OK && (!c->seg.is_compacted || c->opts.drop != NULL)) {
+    } else if (err == HD_OK && (!c->seg.is_compacted || may_drop)) {
         err = work(c, path, aside);
     }
     *result = c->result;

@@ -337,6 +337,7 @@ int hd_journal_recover(struct hd_journal *j, struct hd_journal_recovery *recover
     *recovery = (struct hd_journal_recovery){0};
     int err = dirs_open(j);
     if (err == HD_OK) {
+        hd_journal_tell_least(j);
         err = j->io.ops->list(j->io.ctx, j->opts.dir, segment_seen, &o);
     }
     if (err == HD_OK) {

@@ -53,6 +53,7 @@ struct hd_journal {
     int failed;         /* HD_E*: what was appended since the last commit is gone */
     bool is_ragged;     /* bytes of a refused write lie behind the tail */
     bool is_mark_stale; /* publishing failed; tried again with the next commit */
+    bool is_least_told; /* it stands in the directory how young nothing may go */
     uint64_t budget;    /* bytes that may be appended before the disk is asked again */
     uint64_t released;  /* entries below this index may go */
     uint64_t removed_bytes, removed_unread;
@@ -91,6 +92,9 @@ int hd_jseal_footer(struct hd_journal *j) HD_MUST_USE;
 void hd_jseal_done(struct hd_journal *j);
 
 /* journal_retain.c */
+/* Writes opts.retain_min_ns down for other programs; what fails is tried again by trim.
+ */
+void hd_journal_tell_least(struct hd_journal *j);
 /* Entries below this index are past their time, whatever their age: segments that hold no
  * others go at the next trim. */
 void hd_journal_release(struct hd_journal *j, uint64_t index);

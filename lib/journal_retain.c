@@ -9,7 +9,20 @@
 #include <haidang/freeze.h>
 #include <haidang/log.h>
 
+#include "lib/journal_least.h"
 #include "lib/journal_priv.h"
+
+void hd_journal_tell_least(struct hd_journal *j)
+{
+    int err = hd_jleast_write(&j->io, j->opts.dir, j->dir_fd, j->opts.retain_min_ns);
+    j->is_least_told = err == HD_OK;
+    if (err != HD_OK) {
+        HD_LOG(
+            WARN, "journal",
+            "the age below which nothing may go cannot be written down: do not compact",
+            HD_KV_STR("dir", j->opts.dir), HD_KV_ERR(err));
+    }
+}
 
 /* A segment's age counts from when the next one was begun, by this machine's clock: times
  * in entries come from elsewhere and may be anything. */
@@ -121,6 +134,9 @@ int hd_journal_trim(struct hd_journal *j)
     int err = seal_aged(j);
     if (err != HD_OK) {
         return err;
+    }
+    if (!j->is_least_told) {
+        hd_journal_tell_least(j);
     }
     if (is_tight(j) || j->n_segs != j->n_sized) {
         sizes_update(j);

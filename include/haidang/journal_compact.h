@@ -22,6 +22,8 @@ struct hd_compact_opts { /* what it points to is borrowed */
     /* True: this entry is past its retention. Never asked about what a named reader still
      * needs. NULL: nothing is dropped. */
     bool (*drop)(void *ctx, const struct hd_journal_entry *entry);
+    int64_t keep_ns; /* nothing is dropped of what was sealed less long ago than this, or
+                        than the writer of the journal has written down there */
     void (*found)(void *ctx, const struct hd_check_finding *finding);
     bool (*progress)(void *ctx, uint64_t bytes); /* false: stop (HD_ECLOSED) */
     void *ctx;
@@ -39,11 +41,13 @@ struct hd_compact_result {
     enum hd_compact_outcome outcome;
     uint64_t entries, dropped;          /* that were there; of these */
     uint64_t scattered;                 /* past their time, and kept: too many runs */
+    bool is_young;                      /* too young for anything to be dropped */
     uint64_t raw_bytes, kept_bytes;     /* payloads uncompressed, before and after */
     uint64_t before_bytes, after_bytes; /* of the file */
 };
 
-/* HD_EBUSY: somebody else compacts there. own: until close. */
+/* HD_EBUSY: somebody else compacts there. HD_ECORRUPT: nobody can say how young nothing
+ * may be dropped there. own: until close. */
 int hd_compact_open(const struct hd_compact_opts *opts,
                     struct hd_compact **out) HD_MUST_USE;
 void hd_compact_close(struct hd_compact *compact);

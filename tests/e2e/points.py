@@ -49,6 +49,9 @@ TABLE = [
     *whole_file("agent", "agent1/boot", FIRST),
     *whole_file("correlator", "correlator/seal.key.pub", FIRST),
     *whole_file("correlator", "correlator/seal.key", FIRST),
+    Row("correlator", "create", "*/correlator/archive/write-once-min", START),
+    Row("correlator", "write", "*/correlator/archive/write-once-min", FIRST),
+    Row("correlator", "sync", "*/correlator/archive/write-once-min", START),
     *whole_file("forwarder", "forwarder/seal.key.pub", FIRST),
     *whole_file("forwarder", "forwarder/seal.key", FIRST),
 

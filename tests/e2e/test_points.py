@@ -25,7 +25,8 @@ LIBRARY = os.path.join(BUILD, "tests", "support", "libhd_test_fault.so")
 JUDGE_EVERY = 20
 BACKLOG = 1000  # lines: more come when so few are waiting
 CHANGES = ("create", "write", "sync", "rename", "unlink", "truncate", "connect")
-KEYS = {"agent": "spool_segment: 1MiB\n", "archive": "  segment_age: 200ms\n", "alerts": "  segment_age: 200ms\n",
+KEYS = {"agent": "spool_segment: 1MiB\n", "archive": "  segment_age: 200ms\n  write_once_min: 1h\n",
+        "alerts": "  segment_age: 200ms\n",
         "receipts": "  segment_age: 200ms\ntimestamps: {enabled: yes}\nmirror: {dir: mirror, same_disk: yes, retry: 100ms}\n",
         "detect": ", warm_up: 0s",
         "correlator": "timestamps: {enabled: yes}\nmirror: {dir: mirror, same_disk: yes, retry: 100ms}\n"}

@@ -79,6 +79,26 @@ class Compact(archives.Case):
         self.assertEqual((outcome["compacted"], outcome["dropped_entries"]), (1, first - 4))
         self.assertEqual(self.problems(self.archive)[0], [])
 
+    def test_nothing_young_is_dropped(self):
+        drop = ["--drop-expired", "--retention", self.retention(3)]
+        subprocess.run([archives.MAKE, self.archive, self.path("seal.key"), "41", "41", "1", str(BIG), "3600"], check=True)
+        outcome = self.outcome(*drop)
+        self.assertEqual((outcome["compacted"], outcome["dropped_entries"], outcome["write_once"]),
+                         (self.last, 0, self.last))
+        copy = self.copy(self.archive, "copy")
+        self.assertIn(f"{self.last} are younger than write_once_min", self.compact(*drop, archive=copy).out)
+        self.assertIn("đoạn mới hơn write_once_min", self.compact(*drop, "--lang", "vi").out)
+        os.unlink(os.path.join(copy, "write-once-min"))  # as in a mirror
+        outcome = self.outcome(*drop, "--keep-younger", "1h", archive=copy)
+        self.assertEqual((outcome["dropped_entries"], outcome["write_once"]), (0, self.last))
+        outcome = self.outcome(*drop, "--keep-younger", "0s", archive=copy)
+        self.assertEqual((outcome["dropped_entries"], outcome["write_once"]), (3, 0))
+        self.write("archive/write-once-min", "write-once-min 0\n")
+        result = self.compact(*drop)
+        self.assertEqual(result.code, STORE)
+        self.assertIn("its write-once-min cannot be read", result.err)
+        self.assertEqual(self.compact().code, OK)
+
     def test_export_and_import_know_both_forms(self):
         out, copy = self.path("out"), self.path("copy")
         keys = ["--key", self.path("seal.key.pub")]
@@ -118,6 +138,7 @@ class Compact(archives.Case):
                                  (USAGE, "go together", ["--retention", self.retention(1)]),
                                  (USAGE, "--level", ["--level", "23"]),
                                  (USAGE, "--older-than", ["--older-than", "long"]),
+                                 (USAGE, "--keep-younger", ["--keep-younger", "long"]),
                                  (CONFIG, "cannot be used",
                                   ["--drop-expired", "--retention", self.write("bad.yml", "no: 1\n")])):
             result = self.run_haidang("archive", "compact", self.archive, "--seal-key", self.path("seal.key"), *args)

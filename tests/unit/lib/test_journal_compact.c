@@ -14,6 +14,7 @@
 
 #include <zstd.h>
 
+#include <haidang/clock.h>
 #include <haidang/compacted.h>
 #include <haidang/journal_compact.h>
 
@@ -359,6 +360,122 @@ static void what_is_dropped_is_stated_and_not_missing(void **state)
     world_close(&w);
 }
 
+/* The age that the writer has: it is written down, made anew, and taken back. */
+static void write_least(struct world *w, int64_t age_ns)
+{
+    const struct hd_journal_opts opts = {.dir = w->dir,
+                                         .segment_bytes = SEGMENT,
+                                         .retain_min_ns = age_ns,
+                                         .seal_key = w->key[0]};
+    struct hd_journal_recovery recovery;
+    struct hd_journal *j = NULL;
+    assert_int_equal(hd_journal_open(&opts, &j, &recovery), HD_OK);
+    hd_journal_close(j);
+}
+
+static void what_is_too_young_keeps_all(void **state)
+{
+    (void)state;
+    struct world w;
+    unsigned gaps;
+    int64_t wall = HD_NS_PER_SEC * 1000000, mono = HD_NS_PER_SEC;
+    hd_clock_fake(&wall, &mono);
+    world_open(&w);
+    w.drop_from = 1;
+    w.drop_to = N;
+    assert_int_equal(access(hd_test_path(w.dir, "write-once-min"), F_OK), -1);
+    write_least(&w, 100 * HD_NS_PER_SEC);
+    wall += 99 * HD_NS_PER_SEC;
+    struct hd_compact_result r = compact(&w, 0);
+    assert_true(r.outcome == HD_COMPACT_DONE && r.is_young && r.dropped == 0);
+    assert_int_equal(compact(&w, 0).outcome, HD_COMPACT_NOTHING);
+    wall -= 200 * HD_NS_PER_SEC; /* the clock is set back: it is no older for that */
+    r = compact(&w, 0);
+    assert_true(r.outcome == HD_COMPACT_NOTHING && r.is_young);
+    assert_int_equal(read_all(&w, 60, &gaps), N);
+    /* what the caller asks for counts, too; the longer of both */
+    wall += 301 * HD_NS_PER_SEC;
+    struct hd_compact_opts opts = compact_opts(&w);
+    opts.keep_ns = 201 * HD_NS_PER_SEC;
+    assert_true(compact_with(&opts, 1).is_young);
+    write_least(&w, 300 * HD_NS_PER_SEC);
+    assert_true(compact(&w, 0).is_young);
+    write_least(&w, 0);
+    opts.keep_ns = 200 * HD_NS_PER_SEC;
+    r = compact_with(&opts, 1);
+    assert_true(r.outcome == HD_COMPACT_DONE && !r.is_young && r.dropped == r.entries);
+    assert_int_equal(check(&w), 0);
+    hd_clock_fake(NULL, NULL);
+    world_close(&w);
+}
+
+/* Each byte of the line changed, and the line cut anywhere. */
+static void an_age_that_cannot_be_read_lets_nothing_go(void **state)
+{
+    (void)state;
+    struct world w;
+    size_t len;
+    struct hd_compact *c = NULL;
+    world_open(&w);
+    write_least(&w, HD_NS_PER_SEC);
+    const char *path = hd_test_path(w.dir, "write-once-min");
+    uint8_t *line = hd_test_slurp(path, &len);
+    assert_int_equal(len, 45);
+    struct hd_compact_opts opts = compact_opts(&w);
+    for (size_t i = 0; i < 2 * len; i++) {
+        line[i % len] ^= i < len ? 1 : 0;
+        hd_test_spill(path, line, i < len ? len : i - len);
+        opts.drop = drop;
+        assert_int_equal(hd_compact_open(&opts, &c), HD_ECORRUPT);
+        opts.drop = NULL; /* needs no age */
+        assert_int_equal(hd_compact_open(&opts, &c), HD_OK);
+        hd_compact_close(c);
+        line[i % len] ^= i < len ? 1 : 0;
+    }
+    write_least(&w, HD_NS_PER_SEC); /* the writer's next start mends it */
+    opts.drop = drop;
+    assert_int_equal(hd_compact_open(&opts, &c), HD_OK);
+    hd_test_spill(path, line, 3);
+    struct hd_compact_result r;
+    assert_int_equal(hd_compact_segment(c, 1, &r), HD_ECORRUPT);
+    hd_compact_close(c);
+    free(line);
+    world_close(&w);
+}
+
+static int refuse_write(void *ctx, int fd, const struct iovec *iov, int n, uint64_t at,
+                        size_t *put)
+{
+    struct hd_io_ops *ops = ctx;
+    bool is_line = n == 1 && iov[0].iov_len == 45; /* of no other length is a write */
+    return is_line ? HD_ENOSPC : hd_io_system().ops->pwritev(ops, fd, iov, n, at, put);
+}
+
+static void an_age_is_written_down_when_there_is_room(void **state)
+{
+    (void)state;
+    struct world w;
+    struct hd_journal_recovery recovery;
+    struct hd_journal *j = NULL;
+    struct hd_compact *c = NULL;
+    world_open(&w);
+    struct hd_io_ops ops = *hd_io_system().ops;
+    const struct hd_io io = {&ops, &ops};
+    const struct hd_journal_opts opts = {
+        .dir = w.dir, .segment_bytes = SEGMENT, .retain_min_ns = 3600 * HD_NS_PER_SEC};
+    ops.pwritev = refuse_write;
+    assert_int_equal(hd_journal_open_io(&opts, &io, &j, &recovery), HD_OK);
+    struct hd_compact_opts how = compact_opts(&w);
+    how.drop = drop;
+    assert_int_equal(hd_compact_open(&how, &c), HD_ECORRUPT); /* rather nothing */
+    ops.pwritev = hd_io_system().ops->pwritev;
+    assert_int_equal(hd_journal_trim(j), 0);
+    w.drop_to = N;
+    assert_true(compact(&w, 0).is_young);
+    hd_journal_close(j);
+    world_close(&w);
+}
+
 static void a_segment_may_become_empty(void **state)
 {
     (void)state;
@@ -621,6 +738,9 @@ int main(void)
         cmocka_unit_test(a_segment_becomes_smaller_and_stays_what_it_was),
         cmocka_unit_test(readers_that_are_there_read_on),
         cmocka_unit_test(what_is_dropped_is_stated_and_not_missing),
+        cmocka_unit_test(what_is_too_young_keeps_all),
+        cmocka_unit_test(an_age_that_cannot_be_read_lets_nothing_go),
+        cmocka_unit_test(an_age_is_written_down_when_there_is_room),
         cmocka_unit_test(a_segment_may_become_empty),
         cmocka_unit_test(what_a_named_reader_needs_is_not_dropped),
         cmocka_unit_test(what_is_too_scattered_stays),
