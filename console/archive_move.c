@@ -77,6 +77,7 @@ static int place_aside(struct move *m, uint64_t first)
     }
     if (m->seg.problems > 0) {
         m->refused++;
+        hd_journal_copy_drop(m->copy, first);
         return HD_OK;
     }
     err = hd_journal_copy_place(m->copy, first);
@@ -89,14 +90,23 @@ static int place_aside(struct move *m, uint64_t first)
     return err;
 }
 
+/* One that is none stays where it is. */
+static int copy_stamp(struct move *m, uint64_t first)
+{
+    int err = con_archive_stamp_copy(m->from, m->to, first);
+    if (err == HD_EINVAL || err == HD_ELIMIT) {
+        refuse(m, HD_CHECK_STAMP, "its time stamp is no file, or too large to be one");
+        err = HD_OK;
+    }
+    return err;
+}
+
 static int place(struct move *m, const struct hd_check_file *file)
 {
     uint64_t first = file->first, before = m->placed;
     int err = hd_journal_copy_file(m->copy, file, m->seg.bytes);
     err = err == HD_OK ? place_aside(m, first) : err;
-    return err == HD_OK && m->placed > before
-               ? con_archive_stamp_copy(m->from, m->to, first)
-               : err;
+    return err == HD_OK && m->placed > before ? copy_stamp(m, first) : err;
 }
 
 static int compare(struct move *m, const char *path, const char *there)
@@ -123,7 +133,7 @@ static int move_sealed(struct move *m, const struct hd_check_file *file)
         return err == HD_OK ? place(m, file) : err;
     }
     err = compare(m, path, there);
-    return err == HD_OK ? con_archive_stamp_copy(m->from, m->to, file->first) : err;
+    return err == HD_OK ? copy_stamp(m, file->first) : err;
 }
 
 static int move_file(struct move *m, const struct hd_check_file *file, bool is_last)
@@ -135,6 +145,10 @@ static int move_file(struct move *m, const struct hd_check_file *file, bool is_l
     m->done_bytes += m->seg.bytes;
     con_progress_show(&m->progress, m->done_bytes, m->all_bytes, m->done_bytes >> 20,
                       "MiB");
+    if (m->seg.bytes > HD_JOURNAL_SEGMENT_MAX) {
+        refuse(m, HD_CHECK_DAMAGE, "it is larger than a segment can be");
+        return HD_OK;
+    }
     if (m->seg.is_sealed) {
         return move_sealed(m, file);
     }
@@ -496,7 +510,9 @@ static int receive_segment(struct move *m, uint64_t first)
         return err == HD_OK ? place_aside(m, first) : err;
     }
     m->seg.first = first;
-    return compare(m, aside, there);
+    err = compare(m, aside, there);
+    hd_journal_copy_drop(m->copy, first); /* a whole archive may be there already */
+    return err;
 }
 
 /* A stamp is kept where its segment is; `archive verify` judges it. */

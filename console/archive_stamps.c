@@ -3,6 +3,7 @@
 
 #include <limits.h>
 #include <stdio.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <haidang/fs.h>
@@ -31,7 +32,11 @@ void con_archive_stamps_close(struct con_archive_stamps *stamps)
 int con_archive_stamp_read(const char *dir, uint64_t first, struct hd_buf *out)
 {
     char path[PATH_MAX];
+    struct stat st;
     int err = hd_stamp_path(dir, first, HD_STAMP_REPLY_END, path, sizeof(path));
+    if (err == HD_OK && lstat(path, &st) == 0 && !S_ISREG(st.st_mode)) {
+        err = HD_EINVAL; /* of another medium: it may lead anywhere */
+    }
     return err == HD_OK ? hd_fs_read(path, HD_STAMP_MAX, out) : err;
 }
 

@@ -222,6 +222,24 @@ static int no_stream(char why[CON_BUNDLE_WHY])
     return HD_ECORRUPT;
 }
 
+/* What no writer of a stream can have meant. */
+static int check_member(const struct con_stream_member *member, char why[CON_BUNDLE_WHY])
+{
+    if (member->first == 0 || member->first > HD_JOURNAL_INDEX_MAX) {
+        (void)snprintf(why, CON_BUNDLE_WHY, "there is no segment of number %" PRIu64,
+                       member->first);
+        return HD_ECORRUPT;
+    }
+    if (member->bytes > HD_JOURNAL_SEGMENT_MAX) {
+        (void)snprintf(why, CON_BUNDLE_WHY,
+                       "segment %" PRIu64 " would be of %" PRIu64
+                       " bytes, more than one can have",
+                       member->first, member->bytes);
+        return HD_ECORRUPT;
+    }
+    return HD_OK;
+}
+
 int con_stream_next(int fd, struct con_stream_member *out, char why[CON_BUNDLE_WHY])
 {
     char block[CON_BUNDLE_BLOCK];
@@ -237,7 +255,7 @@ int con_stream_next(int fd, struct con_stream_member *out, char why[CON_BUNDLE_W
                                                : no_stream(why);
     }
     return con_bundle_header_decode(block, &member) && take_name(&member, out)
-               ? HD_OK
+               ? check_member(out, why)
                : no_stream(why);
 }
 

@@ -221,6 +221,15 @@ int hd_journal_copy_end(struct hd_journal_copy *copy)
     return err == HD_OK ? part_finish(copy) : err;
 }
 
+void hd_journal_copy_drop(struct hd_journal_copy *copy, uint64_t first)
+{
+    char path[PATH_MAX];
+    hd_io_close(&copy->io, &copy->fd);
+    if (hd_journal_copy_path(copy, first, path, sizeof(path)) == HD_OK) {
+        (void)copy->io.ops->unlink(copy->io.ctx, path);
+    }
+}
+
 /* ---- names ---- */
 
 static int dir_sync(const struct hd_journal_copy *copy)

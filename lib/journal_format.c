@@ -84,6 +84,12 @@ static bool crc_holds(struct hd_slice in)
     return hd_bytes_le32(&c) == hd_crc32c(0, in.ptr, in.len - 4);
 }
 
+/* Far from where adding would begin anew at 0. */
+static bool is_index(uint64_t index)
+{
+    return index > 0 && index <= HD_JOURNAL_INDEX_MAX;
+}
+
 bool hd_jfmt_uuid_eq(const struct hd_jfmt_uuid *a, const struct hd_jfmt_uuid *b)
 {
     return memcmp(a->byte, b->byte, sizeof(a->byte)) == 0;
@@ -120,7 +126,7 @@ bool hd_jfmt_segment_decode(struct hd_slice in, struct hd_jfmt_segment *segment)
     take_uuid(&c, &segment->uuid);
     segment->first = hd_bytes_le64(&c);
     segment->created_ns = (int64_t)hd_bytes_le64(&c);
-    return good && segment->first > 0 &&
+    return good && is_index(segment->first) &&
            crc_holds(hd_slice_head(in, HD_JFMT_SEGMENT_LEN));
 }
 
@@ -210,7 +216,8 @@ enum hd_parse hd_jfmt_entry_decode(struct hd_slice in, const struct hd_jfmt_uuid
     e->stored = len + e->payload.len;
     bool good = layout == LAYOUT && !hd_bytes_failed(&c) && hd_bytes_left(&c) == 0 &&
                 e->payload.len > 0 && e->payload.len <= HD_JFMT_STORED_MAX &&
-                e->index > 0 && entry_header_holds(head, uuid, header_crc);
+                is_index(e->index) && out->committed <= HD_JOURNAL_INDEX_MAX &&
+                entry_header_holds(head, uuid, header_crc);
     return good ? HD_PARSE_OK : HD_PARSE_BAD;
 }
 
@@ -459,8 +466,8 @@ bool hd_jfmt_footer_decode(struct hd_slice in, const struct hd_jfmt_uuid *uuid,
             footer->compacted_at = c.pos - footer->compacted_len;
         }
     }
-    return good && !hd_bytes_failed(&c) && footer->first > 0 &&
-           footer->next >= footer->first;
+    return good && !hd_bytes_failed(&c) && is_index(footer->first) &&
+           is_index(footer->next) && footer->next >= footer->first;
 }
 
 /* ---- mark ---- */
@@ -492,7 +499,7 @@ bool hd_jfmt_mark_decode(struct hd_slice in, struct hd_jfmt_mark *mark)
     mark->segment = hd_bytes_le64(&c);
     mark->offset = hd_bytes_le64(&c);
     mark->next = hd_bytes_le64(&c);
-    return good && mark->next > 0 && crc_holds(hd_slice_head(in, HD_JFMT_MARK_LEN));
+    return good && is_index(mark->next) && crc_holds(hd_slice_head(in, HD_JFMT_MARK_LEN));
 }
 
 /* ---- cursor ---- */
@@ -546,5 +553,5 @@ bool hd_jfmt_name_parse(const char *name, uint64_t *first)
     struct hd_slice text = hd_slice_str(name);
     struct hd_slice digits = hd_slice_head(text, HD_JFMT_NAME_LEN - 4);
     return text.len == HD_JFMT_NAME_LEN && hd_slice_ends(text, HD_SLICE(".zst")) &&
-           hd_num_u64(digits, UINT64_MAX, first) == HD_OK && *first > 0;
+           hd_num_u64(digits, HD_JOURNAL_INDEX_MAX, first) == HD_OK && *first > 0;
 }

@@ -24,12 +24,16 @@
 #include <haidang/journal_reader.h>
 #include <haidang/slice.h>
 
+#define HD_JOURNAL_SEGMENT_MAX (((uint64_t)1 << 30) + ((uint64_t)4 << 20)) /* bytes */
+#define HD_JOURNAL_INDEX_MAX   INT64_MAX
+
 struct hd_sign_key;
 
 struct hd_journal_opts {
     const char *dir;
-    uint64_t segment_bytes; /* a segment is sealed at this size; 0 = 64 MiB */
-    int64_t segment_ns;     /* or at this age; 0 = never by age */
+    uint64_t
+        segment_bytes;  /* a segment is sealed at this size, at most 1 GiB; 0 = 64 MiB */
+    int64_t segment_ns; /* or at this age; 0 = never by age */
     uint64_t retain_bytes;  /* oldest sealed segments go above this; 0 = no limit */
     int64_t retain_ns;      /* and when older than this; 0 = no limit */
     uint64_t max_bytes;     /* hard cap: append says HD_ENOSPC above; 0 = the disk's */

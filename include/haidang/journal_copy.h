@@ -36,6 +36,9 @@ int hd_journal_copy_entry(struct hd_journal_copy *copy,
                           struct hd_slice bytes) HD_MUST_USE;
 int hd_journal_copy_end(struct hd_journal_copy *copy) HD_MUST_USE;
 
+/* What is aside is not wanted: it goes at once, not only at the end. */
+void hd_journal_copy_drop(struct hd_journal_copy *copy, uint64_t first);
+
 /* What is aside gets its name; durable. HD_EEXIST: there is one of that name. */
 int hd_journal_copy_place(struct hd_journal_copy *copy, uint64_t first) HD_MUST_USE;
 

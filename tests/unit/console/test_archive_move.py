@@ -8,8 +8,11 @@ import os
 import resource
 import shutil
 import signal
+import struct
 import subprocess
 import tarfile
+import termios
+import time
 
 import archives
 import console
@@ -249,6 +252,45 @@ class Stream(Case):
             self.assertEqual(result.code, PROBLEMS, name)
             self.assertIn("no stream", result.err)
 
+    def header(self, stream, name, size):
+        """That of the first member, of another name and size."""
+        block = bytearray(stream[:512])
+        block[:100] = name.encode().ljust(100, b"\0")
+        block[124:135] = b"%011o" % size
+        block[148:156] = b" " * 8
+        block[148:155] = b"%06o\0" % sum(block)
+        return bytes(block)
+
+    def test_numbers_and_sizes_that_cannot_be(self):
+        stream = self.send(self.make(last=10))
+        most, gib = 2**63 - 1, 2**30
+        for number, size, said in ((0, 1024, "there is no segment of number 0"),
+                                   (most + 1, 1024, f"there is no segment of number {most + 1}"),
+                                   (most, 1024, "it is cut off"), (7, 2 * gib, "more than one can have"),
+                                   (7, 8 * gib - 1, "more than one can have"), (7, gib, "it is cut off")):
+            result = self.receive(self.header(stream, f"{number:020}.zst", size), self.path("into"))
+            self.assertEqual(result.code, PROBLEMS, number)
+            self.assertIn(said, result.err)
+        self.assertEqual(self.header(stream, stream[:24].decode(), int(stream[124:135], 8)), stream[:512])
+
+    def test_what_is_not_wanted_takes_no_room(self):
+        archive, into = self.make(), self.path("into")
+        stream = self.send(archive)
+        self.received(stream, into)
+        self.make("other", key="other.key", last=1)
+        for key, placed in (("seal.key.pub", "into"), ("other.key.pub", "else")):
+            into = self.path(placed)
+            with subprocess.Popen([console.PROGRAM, "archive", "import", "-", "--into", into, "--key", self.path(key)],
+                                  stdin=subprocess.PIPE, stdout=subprocess.DEVNULL) as run:
+                run.stdin.write(stream[:-1024])
+                run.stdin.flush()
+                deadline = time.monotonic() + 30
+                while (struct.unpack("i", fcntl.ioctl(run.stdin, termios.FIONREAD, bytes(4)))[0] > 0
+                       or os.listdir(f"{into}/.part")):
+                    self.assertLess(time.monotonic(), deadline)
+                    time.sleep(0.01)
+                run.stdin.write(stream[-1024:])
+
     def test_without_the_key_nothing_is_taken(self):
         archive, into = self.make(), self.path("into")
         self.make("other", key="other.key", last=1)
@@ -394,6 +436,29 @@ class Import(Case):
             result = self.run_archive("import", a, "--into", archive)
         self.assertEqual(result.code, STORE)
         self.assertIn("in use by its writer", result.err)
+
+    def test_a_file_larger_than_a_segment_is_not_copied(self):
+        _, a, _, _ = self.parts()
+        first = self.segments(a)[0]
+        with open(first, "r+b") as file:  # a hole, and the footer behind it
+            footer = file.read()[-4096:]
+            file.seek(2**30 + 2**23)
+            file.write(footer)
+        problems, outcome = self.outcome("import", a, "--into", self.path("into"))
+        self.assertIn("it is larger than a segment can be", {p["text"] for p in problems})
+        self.assertEqual((outcome["placed"], outcome["refused"]), (len(self.segments(a)) - 1, 1))
+
+    def test_stamps_that_lead_elsewhere_are_refused(self):
+        _, a, _, _ = self.parts()
+        name = self.names(a)[0][:-4]
+        secret = self.write("secret", "of somebody")
+        os.makedirs(f"{a}/stamps", exist_ok=True)
+        os.symlink(secret, f"{a}/stamps/{name}.tsr")
+        os.mkfifo(f"{a}/stamps/{self.names(a)[1][:-4]}.tsr")
+        problems, outcome = self.outcome("import", a, "--into", self.path("into"))
+        self.assertEqual([p["problem"] for p in problems], ["stamp", "stamp"])
+        self.assertEqual(outcome["placed"], len(self.segments(a)))
+        self.assertFalse(os.path.exists(self.path("into/stamps")))
 
     def test_what_an_interrupted_one_left_goes(self):
         _, a, _, _ = self.parts()

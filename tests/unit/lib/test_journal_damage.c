@@ -298,6 +298,86 @@ static void test_imitation_in_a_payload(void **state)
     hd_buf_fini(&frame);
 }
 
+static bool entry_is(uint64_t index, uint64_t committed)
+{
+    const struct hd_jfmt_uuid uuid = {{1}};
+    struct hd_journal_entry entry = hd_test_entry(1);
+    struct hd_jfmt_entry out;
+    struct hd_buf bytes;
+    entry.index = index;
+    hd_buf_init(&bytes, 0);
+    hd_jfmt_entry_encode(&bytes, &uuid, &entry, committed);
+    enum hd_parse got = hd_jfmt_entry_decode(hd_buf_slice(&bytes), &uuid, &out);
+    hd_buf_fini(&bytes);
+    return got == HD_PARSE_OK;
+}
+
+static bool footer_is(uint64_t first, uint64_t next)
+{
+    const struct hd_jfmt_uuid uuid = {{1}};
+    struct hd_jfmt_footer *footer = calloc(1, sizeof(*footer));
+    struct hd_buf bytes;
+    assert_non_null(footer);
+    footer->first = first;
+    footer->next = next;
+    hd_buf_init(&bytes, 0);
+    hd_jfmt_footer_begin(&bytes, footer, 0);
+    hd_jfmt_footer_end(&bytes, &uuid);
+    bool is_one = hd_jfmt_footer_decode(hd_buf_slice(&bytes), &uuid, footer);
+    hd_buf_fini(&bytes);
+    free(footer);
+    return is_one;
+}
+
+static bool header_is(uint64_t first)
+{
+    struct hd_jfmt_segment out = {.first = first};
+    struct hd_buf bytes;
+    hd_buf_init(&bytes, 0);
+    hd_jfmt_segment_encode(&bytes, &out);
+    bool is_one = hd_jfmt_segment_decode(hd_buf_slice(&bytes), &out);
+    hd_buf_fini(&bytes);
+    return is_one;
+}
+
+static bool mark_is(uint64_t next)
+{
+    struct hd_jfmt_mark out = {.next = next};
+    struct hd_buf bytes;
+    hd_buf_init(&bytes, 0);
+    hd_jfmt_mark_encode(&bytes, &out);
+    bool is_one = hd_jfmt_mark_decode(hd_buf_slice(&bytes), &out);
+    hd_buf_fini(&bytes);
+    return is_one;
+}
+
+static bool name_is(uint64_t first)
+{
+    char name[HD_JFMT_NAME_LEN + 1];
+    hd_jfmt_name(first, name);
+    return hd_jfmt_name_parse(name, &first);
+}
+
+/* Their checksums hold: somebody wrote them. Behind such a number comes 0. */
+static void test_numbers_that_cannot_be(void **state)
+{
+    static const uint64_t bad[] = {0, HD_JOURNAL_INDEX_MAX + UINT64_C(1), UINT64_MAX};
+    const uint64_t most = HD_JOURNAL_INDEX_MAX;
+    (void)state;
+    assert_true(entry_is(1, 0) && entry_is(most, most) && footer_is(1, most));
+    assert_true(header_is(1) && header_is(most) && mark_is(most));
+    assert_true(name_is(1) && name_is(most));
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        assert_false(entry_is(bad[i], 0));
+        assert_false(footer_is(bad[i], UINT64_MAX));
+        assert_false(footer_is(1, bad[i]));
+        assert_false(header_is(bad[i]));
+        assert_false(mark_is(bad[i]));
+        assert_false(name_is(bad[i]));
+    }
+    assert_false(entry_is(1, most + 1));
+}
+
 int main(void)
 {
     const struct hd_log_opts quiet = {.level = HD_LOG_ERROR, .fd = -1, .burst = 1};
@@ -309,6 +389,7 @@ int main(void)
         cmocka_unit_test(test_later_entries_are_witnesses),
         cmocka_unit_test(test_foreign_bytes_are_left_alone),
         cmocka_unit_test(test_imitation_in_a_payload),
+        cmocka_unit_test(test_numbers_that_cannot_be),
     };
     hd_log_setup(&quiet);
     hd_test_in_memory();
