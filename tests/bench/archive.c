@@ -9,6 +9,8 @@
 #include <haidang/clock.h>
 #include <haidang/journal.h>
 
+#include "tests/bench/bench.h"
+
 #define BOOT   "0123456789abcdef0123456789abcdef"
 #define DAY_NS (86400 * HD_NS_PER_SEC)
 
@@ -20,21 +22,10 @@ struct maker {
     int64_t now_ns, step_ns;
 };
 
-static void must_at(bool ok, const char *what, int line)
-{
-    if (!ok) {
-        (void)fprintf(stderr, "archive:%d: not so: %s\n", line, what);
-        exit(1);
-    }
-}
-#define must(what) must_at((what), #what, __LINE__)
-
 static void add_batch(struct maker *m, unsigned number)
 {
     char line[HD_BENCH_LINE_MAX], host[16];
     unsigned who = number % HD_BENCH_HOSTS, n = m->archive->batch_lines;
-    struct hd_slice frame;
-    struct hd_batch_info info;
     uint16_t source;
     (void)snprintf(host, sizeof(host), "web%u", who);
     const struct hd_batch_source from = {.host = hd_slice_str(host),
@@ -48,18 +39,10 @@ static void add_batch(struct maker *m, unsigned number)
         must(hd_batch_builder_add(m->builder, source, m->now_ns, 0,
                                   hd_slice(line, len)) == HD_OK);
     }
-    must(hd_batch_builder_close(m->builder, m->first_of[who] + 1, &frame, &info) ==
-         HD_OK);
+    m->raw +=
+        hd_bench_append(m->journal, m->builder, m->first_of[who] + 1, HD_SLICE_EMPTY)
+            .raw_len;
     m->first_of[who] += n;
-    m->raw += info.raw_len;
-    struct hd_journal_entry entry = {.first = info.first,
-                                     .last = info.last,
-                                     .time_min = info.time_min,
-                                     .time_max = info.time_max,
-                                     .count = info.count,
-                                     .raw_len = info.raw_len,
-                                     .payload = frame};
-    must(hd_journal_append(m->journal, &entry) == HD_OK);
 }
 
 uint64_t hd_bench_archive_make(const struct hd_bench_archive *archive, uint64_t *raw)

@@ -11,11 +11,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include <haidang/batch.h>
 #include <haidang/clock.h>
 #include <haidang/fs.h>
+
+#include "tests/bench/bench.h"
 
 #define BOOT       "0123456789abcdef0123456789abcdef"
 #define ENTRY_HEAD (80U + 64U) /* of an entry of the archive, and its meta */
@@ -30,22 +31,6 @@ static const uint32_t counts[] = {10, 100, 1000};
 struct sizes {
     double raw, stored, cpu; /* bytes, bytes, seconds */
 };
-
-static void must_at(bool ok, const char *what, int line)
-{
-    if (!ok) {
-        (void)fprintf(stderr, "bench_compress:%d: not so: %s\n", line, what);
-        exit(1);
-    }
-}
-#define must(what) must_at((what), #what, __LINE__)
-
-static double cpu_seconds(void)
-{
-    struct timespec now;
-    must(clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now) == 0);
-    return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
-}
 
 struct run {
     struct hd_batch_builder *builder;
@@ -111,12 +96,12 @@ static double once(struct hd_slice text, int level, uint32_t lines_max)
 static struct sizes measure(struct hd_slice text, int level, uint32_t lines_max)
 {
     struct sizes s = {.raw = (double)text.len};
-    double began = cpu_seconds();
+    double began = hd_bench_cpu_seconds();
     unsigned rounds = 0;
     do {
         s.stored = once(text, level, lines_max);
         rounds++;
-        s.cpu = cpu_seconds() - began;
+        s.cpu = hd_bench_cpu_seconds() - began;
     } while (s.cpu < MIN_CPU);
     s.cpu /= rounds;
     return s;

@@ -27,6 +27,7 @@
 
 #include "correlator/metrics.h"
 #include "correlator/state/state.h"
+#include "tests/bench/bench.h"
 
 #define BATCH_LINES 4000U
 #define BOOT        "0123456789abcdef0123456789abcdef"
@@ -73,15 +74,6 @@ static struct bench {
     uint64_t lines;
 } b;
 
-static void must_at(bool ok, const char *what, int line)
-{
-    if (!ok) {
-        (void)fprintf(stderr, "bench_hits:%d: not so: %s\n", line, what);
-        exit(1);
-    }
-}
-#define must(what) must_at((what), #what, __LINE__)
-
 /* ---- the archive ---- */
 
 static void add_batch(struct hd_journal *journal, struct hd_batch_builder *builder,
@@ -91,8 +83,6 @@ static void add_batch(struct hd_journal *journal, struct hd_batch_builder *build
                                            .kind = HD_SLICE("file"),
                                            .name = HD_SLICE("/var/log/auth.log"),
                                            .format = HD_SLICE("syslog")};
-    struct hd_slice frame;
-    struct hd_batch_info info;
     uint16_t index;
     must(hd_batch_builder_source(builder, &source, &index) == HD_OK);
     for (unsigned i = 0; i < BATCH_LINES; i++) {
@@ -108,21 +98,12 @@ static void add_batch(struct hd_journal *journal, struct hd_batch_builder *build
         must(hd_batch_builder_add(builder, index, b.now_ns, 0,
                                   hd_slice(line, (size_t)len)) == HD_OK);
     }
-    must(hd_batch_builder_close(builder, first, &frame, &info) == HD_OK);
     struct hd_buf meta;
     hd_buf_init(&meta, 0);
     hd_archive_meta_encode(&meta, &(struct hd_archive_meta){.agent = HD_SLICE("web1"),
                                                             .boot = HD_SLICE(BOOT),
                                                             .taken_ns = b.now_ns});
-    struct hd_journal_entry entry = {.first = info.first,
-                                     .last = info.last,
-                                     .time_min = info.time_min,
-                                     .time_max = info.time_max,
-                                     .count = info.count,
-                                     .raw_len = info.raw_len,
-                                     .meta = hd_buf_slice(&meta),
-                                     .payload = frame};
-    must(hd_journal_append(journal, &entry) == HD_OK);
+    (void)hd_bench_append(journal, builder, first, hd_buf_slice(&meta));
     hd_buf_fini(&meta);
 }
 

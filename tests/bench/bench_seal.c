@@ -10,7 +10,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <haidang/batch.h>
@@ -20,6 +19,8 @@
 #include <haidang/journal.h>
 #include <haidang/num.h>
 #include <haidang/sign.h>
+
+#include "tests/bench/bench.h"
 
 #define BOOT       "0123456789abcdef0123456789abcdef"
 #define ROUNDS_MAX 99U
@@ -35,22 +36,6 @@ struct bench {
     struct hd_sign_key *key;
     uint64_t segments;
 };
-
-static void must_at(bool ok, const char *what, int line)
-{
-    if (!ok) {
-        (void)fprintf(stderr, "bench_seal:%d: not so: %s\n", line, what);
-        exit(1);
-    }
-}
-#define must(what) must_at((what), #what, __LINE__)
-
-static double cpu_seconds(void)
-{
-    struct timespec now;
-    must(clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now) == 0);
-    return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
-}
 
 /* A full batch of lines in hexadecimal: what it holds does not matter here. */
 static void make_frame(struct bench *b)
@@ -98,7 +83,7 @@ static double append_all(struct bench *b, const struct hd_sign_key *key)
     uint64_t entries = (uint64_t)(b->megabytes * 1e6 / (double)b->frame_len);
     (void)snprintf(b->dir, sizeof(b->dir), "%s/journal", b->base);
     must(hd_journal_open(&opts, &j, &found) == HD_OK);
-    double began = cpu_seconds();
+    double began = hd_bench_cpu_seconds();
     for (uint64_t n = 1; n <= entries; n++) {
         struct hd_journal_entry entry = {.first = n,
                                          .last = n,
@@ -107,7 +92,7 @@ static double append_all(struct bench *b, const struct hd_sign_key *key)
         must(hd_journal_append(j, &entry) == HD_OK);
         must(n % GROUP != 0 || hd_journal_commit(j) == HD_OK);
     }
-    double took = cpu_seconds() - began;
+    double took = hd_bench_cpu_seconds() - began;
     double gigabytes = (double)hd_journal_bytes(j) / 1e9;
     hd_journal_close(j);
     b->segments = 0;

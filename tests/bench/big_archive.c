@@ -21,6 +21,7 @@
 #include <haidang/num.h>
 
 #include "lib/journal_format.h"
+#include "tests/bench/bench.h"
 
 #define SEGMENT_BYTES (UINT64_C(64) << 20)
 #define FOOTER_ROOM   (UINT64_C(32) << 10)
@@ -41,15 +42,6 @@ struct maker {
     uint64_t index, lines; /* of the last entry; delivered */
     int64_t time_ns;
 };
-
-static void must_at(bool ok, const char *what, int line)
-{
-    if (!ok) {
-        (void)fprintf(stderr, "big_archive:%d: not so: %s\n", line, what);
-        exit(1);
-    }
-}
-#define must(what) must_at((what), #what, __LINE__)
 
 static void put(int fd, const void *bytes, size_t len, uint64_t at)
 {
@@ -151,8 +143,6 @@ static void append_batch(struct maker *m, struct hd_journal *j,
                                          .kind = HD_SLICE("file"),
                                          .name = HD_SLICE("/var/log/app.log"),
                                          .format = HD_SLICE("auto")};
-    struct hd_slice frame;
-    struct hd_batch_info info;
     uint16_t source;
     must(hd_batch_builder_source(builder, &from, &source) == HD_OK);
     for (unsigned i = 0; i < BATCH_LINES; i++) {
@@ -161,18 +151,9 @@ static void append_batch(struct maker *m, struct hd_journal *j,
         must(hd_batch_builder_add(builder, source, m->time_ns, 0,
                                   hd_slice(line, LINE_BYTES)) == HD_OK);
     }
-    must(hd_batch_builder_close(builder, m->lines + 1, &frame, &info) == HD_OK);
-    m->lines += BATCH_LINES;
     make_meta(m);
-    struct hd_journal_entry entry = {.first = info.first,
-                                     .last = info.last,
-                                     .time_min = info.time_min,
-                                     .time_max = info.time_max,
-                                     .count = info.count,
-                                     .raw_len = info.raw_len,
-                                     .meta = hd_buf_slice(&m->meta),
-                                     .payload = frame};
-    must(hd_journal_append(j, &entry) == HD_OK);
+    (void)hd_bench_append(j, builder, m->lines + 1, hd_buf_slice(&m->meta));
+    m->lines += BATCH_LINES;
 }
 
 static void put_last(struct maker *m)

@@ -107,43 +107,66 @@ static struct hd_retain_verdict judge(const struct hd_retain *r,
     return verdict;
 }
 
-static void expect(const struct hd_retain *r, struct source source, int64_t days,
-                   const char *why)
+struct wanted {
+    struct source source;
+    int64_t days;
+    const char *why; /* begins so */
+};
+#define N_OF(list) (sizeof(list) / sizeof((list)[0]))
+
+static void expect_one(const struct hd_retain *r, const struct wanted *wanted)
 {
-    struct hd_retain_verdict v = judge(r, &source, 1);
-    if (v.until_ns != NOW + days * DAY || strncmp(v.why, why, strlen(why)) != 0) {
-        fail_msg("%s %s: %lld days, %s", source.host, source.name,
+    struct hd_retain_verdict v = judge(r, &wanted->source, 1);
+    if (v.until_ns != NOW + wanted->days * DAY ||
+        strncmp(v.why, wanted->why, strlen(wanted->why)) != 0) {
+        fail_msg("%s %s: %lld days, %s", wanted->source.host, wanted->source.name,
                  (long long)((v.until_ns - NOW) / DAY), v.why);
     }
+}
+
+static void expect(const char *rules, const struct wanted *wanted, size_t n)
+{
+    struct hd_retain *r = loaded(rules);
+    for (size_t i = 0; i < n; i++) {
+        expect_one(r, &wanted[i]);
+    }
+    hd_retain_free(r);
 }
 
 /* ---- rules ---- */
 
 static void the_default_keeps_a_year_of_everything(void **state)
 {
+    static const struct wanted wanted[] = {
+        {{"a", "web1", "/x", ""}, 366, "otherwise (web1 /x)"},
+        {{"a", "top1", "/x", ""}, 366, "otherwise"},
+    };
     (void)state;
-    struct hd_retain *r = loaded("inventory: inventory.csv\n");
-    expect(r, (struct source){"a", "web1", "/x", ""}, 366, "otherwise (web1 /x)");
-    expect(r, (struct source){"a", "top1", "/x", ""}, 366, "otherwise");
-    hd_retain_free(r);
+    expect("inventory: inventory.csv\n", wanted, N_OF(wanted));
 }
+
+#define RULES                                                                            \
+    "inventory: inventory.csv\n"                                                         \
+    "otherwise: 100d\n"                                                                  \
+    "rules:\n"                                                                           \
+    "  - {agent: 'test-*', keep: 3d}\n"                                                  \
+    "  - {host: 'WEB?', source: '*/debug.log', keep: 7d}\n"                              \
+    "  - {system: dvc, keep: 730d}\n"                                                    \
+    "  - {level: 4, keep: 0s}\n"
 
 static void the_first_rule_that_fits_decides(void **state)
 {
+    static const struct wanted wanted[] = {
+        {{"test-7", "web1", "/x", ""}, 3, "rule 1"},
+        {{"a", "web1", "/var/debug.log", ""}, 7, "rule 2"},
+        {{"a", "web1", "/var/app.log", ""}, 730, "rule 3"},
+        {{"web1", "none", "/x", ""}, 730, "rule 3"}, /* by agent */
+        {{"a", "two1", "/x", ""}, 100, "otherwise"},
+    };
     (void)state;
-    struct hd_retain *r = loaded("inventory: inventory.csv\n"
-                                 "otherwise: 100d\n"
-                                 "rules:\n"
-                                 "  - {agent: 'test-*', keep: 3d}\n"
-                                 "  - {host: 'WEB?', source: '*/debug.log', keep: 7d}\n"
-                                 "  - {system: dvc, keep: 730d}\n"
-                                 "  - {level: 4, keep: 0s}\n");
-    expect(r, (struct source){"test-7", "web1", "/x", ""}, 3, "rule 1");
-    expect(r, (struct source){"a", "web1", "/var/debug.log", ""}, 7, "rule 2");
-    expect(r, (struct source){"a", "web1", "/var/app.log", ""}, 730, "rule 3");
-    expect(r, (struct source){"web1", "none", "/x", ""}, 730, "rule 3"); /* by agent */
-    expect(r, (struct source){"a", "two1", "/x", ""}, 100, "otherwise");
+    expect(RULES, wanted, N_OF(wanted));
     const struct source by_net = {"a", "none", ":514", "192.0.2.9"};
+    struct hd_retain *r = loaded(RULES);
     struct hd_retain_verdict v = judge(r, &by_net, 1);
     assert_true(v.until_ns == HD_RETAIN_FOREVER);
     assert_non_null(strstr(v.why, "rule 4 (none :514)"));
@@ -169,25 +192,27 @@ static void a_batch_is_kept_for_the_longest_in_it(void **state)
 
 static void a_profile_is_the_least_by_level(void **state)
 {
+    static const struct wanted by_level[] = {
+        {{"a", "low1", "/x", ""}, 20, "otherwise"},
+        {{"a", "none", "/x", ""}, 20, "otherwise"},
+        {{"a", "two1", "/x", ""}, 31, "tcvn-14423-2026, level 2"},
+        {{"a", "n", "/x", "192.0.2.1"}, 184, "tcvn-14423-2026, level 4"},
+        /* a rule may keep for longer, never for less */
+        {{"a", "top1", "/x", ""}, 366, "tcvn-14423-2026, level 5"},
+        {{"a", "web1", "/x", ""}, 500, "rule 2"},
+    };
+    static const struct wanted any[] = {
+        {{"a", "none", "/x", ""}, 366, "qcvn-12-2026, level 0"}};
     (void)state;
-    struct hd_retain *r = loaded("profile: tcvn-14423-2026\n"
-                                 "inventory: inventory.csv\n"
-                                 "otherwise: 20d\n"
-                                 "rules:\n"
-                                 "  - {host: top1, keep: 10d}\n"
-                                 "  - {host: web1, keep: 500d}\n");
-    expect(r, (struct source){"a", "low1", "/x", ""}, 20, "otherwise");
-    expect(r, (struct source){"a", "none", "/x", ""}, 20, "otherwise");
-    expect(r, (struct source){"a", "two1", "/x", ""}, 31, "tcvn-14423-2026, level 2");
-    expect(r, (struct source){"a", "n", "/x", "192.0.2.1"}, 184,
-           "tcvn-14423-2026, level 4");
-    /* a rule may keep for longer, never for less */
-    expect(r, (struct source){"a", "top1", "/x", ""}, 366, "tcvn-14423-2026, level 5");
-    expect(r, (struct source){"a", "web1", "/x", ""}, 500, "rule 2");
-    hd_retain_free(r);
-    r = loaded("profile: qcvn-12-2026\ninventory: inventory.csv\notherwise: 20d\n");
-    expect(r, (struct source){"a", "none", "/x", ""}, 366, "qcvn-12-2026, level 0");
-    hd_retain_free(r);
+    expect("profile: tcvn-14423-2026\n"
+           "inventory: inventory.csv\n"
+           "otherwise: 20d\n"
+           "rules:\n"
+           "  - {host: top1, keep: 10d}\n"
+           "  - {host: web1, keep: 500d}\n",
+           by_level, N_OF(by_level));
+    expect("profile: qcvn-12-2026\ninventory: inventory.csv\notherwise: 20d\n", any,
+           N_OF(any));
 }
 
 static void what_cannot_be_meant_is_refused(void **state)
@@ -235,7 +260,7 @@ static void the_sample_is_good(void **state)
     struct hd_diags diags = {.emit = hd_diag_print, .ctx = stderr};
     assert_int_equal(
         hd_retain_load(hd_test_source("packaging/etc/retention.yml"), &r, &diags), HD_OK);
-    expect(r, (struct source){"a", "web1", "/x", ""}, 730, "rule 3");
+    expect_one(r, &(struct wanted){{"a", "web1", "/x", ""}, 730, "rule 3"});
     hd_retain_free(r);
 }
 
