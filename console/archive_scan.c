@@ -34,7 +34,8 @@ struct scan {
     atomic_bool is_stopped;
     uv_mutex_t lock;
     uv_cond_t done;
-    struct job *telling; /* of the calling thread */
+    struct job *telling;   /* of the calling thread, as is: */
+    struct hd_check *link; /* whether each follows the one before */
 };
 
 struct worker {
@@ -151,10 +152,10 @@ static int await(struct scan *s, const struct job *job)
     return err;
 }
 
-static void tell_job(struct scan *s, struct job *job, struct hd_check *link)
+static void tell_job(struct scan *s, struct job *job)
 {
     s->telling = job;
-    hd_check_link(link, &job->segment);
+    hd_check_link(s->link, &job->segment);
     for (size_t i = 0; i < job->n_found; i++) {
         job->found[i].finding.text = job->found[i].text;
         tell(s, &job->found[i].finding);
@@ -164,8 +165,31 @@ static void tell_job(struct scan *s, struct job *job, struct hd_check *link)
     job->found = NULL;
 }
 
-static int tell_all(struct scan *s, struct hd_check *link,
-                    struct con_archive_scan_end *end)
+static int link_open(struct scan *s)
+{
+    const struct hd_check_opts opts = {.found = tell, .ctx = s};
+    hd_check_close(s->link);
+    s->link = NULL;
+    return hd_check_open(&opts, &s->link);
+}
+
+/* A segment is gone since it was listed. Retention takes the oldest, maybe some that were
+ * told already: then the chain begins behind it. Else it is missing, and the next one
+ * that is there will say so. */
+static int pass_removed(struct scan *s, uint64_t first, struct con_archive_scan_end *end)
+{
+    struct hd_journal_segments now;
+    int err = hd_journal_list(s->opts->dir, &now);
+    if (err != HD_OK) {
+        return err;
+    }
+    bool is_oldest = now.n == 0 || now.first[0] > first;
+    free(now.first);
+    end->removed += is_oldest;
+    return is_oldest ? link_open(s) : HD_OK;
+}
+
+static int tell_all(struct scan *s, struct con_archive_scan_end *end)
 {
     const struct hd_journal_segments *list = s->opts->list;
     struct job *last = NULL;
@@ -174,18 +198,17 @@ static int tell_all(struct scan *s, struct hd_check *link,
         struct job *job = &s->jobs[i];
         err = await(s, job);
         err = err == HD_OK ? job->err : err;
-        if (err == HD_ENOENT && last == NULL) {
-            end->removed++;
-            err = HD_OK;
-        } else if (err == HD_OK) {
-            tell_job(s, job, link);
+        if (err == HD_OK) {
+            tell_job(s, job);
             last = job;
+        } else if (err == HD_ENOENT) {
+            err = pass_removed(s, list->first[i], end);
         } else {
             end->segment = list->first[i];
         }
     }
     if (err == HD_OK && last != NULL && list->next > 0) {
-        hd_check_end(link, &last->segment, list->next);
+        hd_check_end(s->link, &last->segment, list->next);
     }
     return err;
 }
@@ -224,9 +247,7 @@ int con_archive_scan(const struct con_archive_scan_opts *opts,
                      struct con_archive_scan_end *end)
 {
     struct worker workers[CON_ARCHIVE_JOBS_MAX] = {{0}};
-    struct hd_check *link = NULL;
     struct scan s;
-    const struct hd_check_opts link_opts = {.found = tell, .ctx = &s};
     *end = (struct con_archive_scan_end){0};
     if (opts->jobs == 0 || opts->jobs > CON_ARCHIVE_JOBS_MAX) {
         return HD_EINVAL;
@@ -235,11 +256,11 @@ int con_archive_scan(const struct con_archive_scan_opts *opts,
     if (err != HD_OK) {
         return err;
     }
-    err = hd_check_open(&link_opts, &link);
+    err = link_open(&s);
     for (unsigned i = 0; err == HD_OK && i < opts->jobs; i++) {
         err = worker_start(&workers[i], &s);
     }
-    err = err == HD_OK ? tell_all(&s, link, end) : err;
+    err = err == HD_OK ? tell_all(&s, end) : err;
     atomic_store(&s.is_stopped, true);
     for (unsigned i = 0; i < opts->jobs; i++) {
         if (workers[i].has_thread) {
@@ -247,7 +268,7 @@ int con_archive_scan(const struct con_archive_scan_opts *opts,
         }
         hd_check_close(workers[i].check);
     }
-    hd_check_close(link);
+    hd_check_close(s.link);
     scan_free(&s);
     return err;
 }

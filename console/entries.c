@@ -266,11 +266,7 @@ static int step(struct run *r, uint64_t end)
         (r->opts->is_wanted != NULL && !r->opts->is_wanted(r->opts->ctx, &entry))) {
         return err;
     }
-    hd_journal_reader_tell(r->reader, &at); /* behind it */
-    at.index = entry.index;
-    at.offset -= entry.stored;
-    err = hd_journal_reader_seek(r->reader, &at);
-    err = err != HD_OK ? err : hd_journal_reader_next(r->reader, &entry);
+    err = hd_journal_reader_next_whole(r->reader, &entry, &at);
     if (err == HD_OK) {
         give(r, &entry, &at);
     }

@@ -516,6 +516,27 @@ int hd_journal_reader_seek_end(struct hd_journal_reader *r)
     return err;
 }
 
+/* Where the entry stands that was read last. */
+static void tell_of(const struct hd_journal_reader *r,
+                    const struct hd_journal_entry *entry, struct hd_journal_cursor *at)
+{
+    *at = (struct hd_journal_cursor){entry->index, r->at.segment,
+                                     r->at.offset - entry->stored};
+}
+
+int hd_journal_reader_next_whole(struct hd_journal_reader *r,
+                                 struct hd_journal_entry *entry,
+                                 struct hd_journal_cursor *at)
+{
+    tell_of(r, entry, at);
+    int err = hd_journal_reader_seek(r, at);
+    err = err == HD_OK ? next(r, entry, true) : err;
+    if (err == HD_OK) {
+        tell_of(r, entry, at);
+    }
+    return err;
+}
+
 /* In the segment in hand: the first row that may hold `time_ns`. */
 static void row_find(struct hd_journal_reader *r, int64_t time_ns)
 {

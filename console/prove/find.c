@@ -30,12 +30,8 @@ static int take_whole(struct scan *scan, struct hd_journal_reader *reader,
                       struct hd_journal_entry *entry)
 {
     struct hd_journal_cursor at;
-    hd_journal_reader_tell(reader, &at);
-    at.index = entry->index;
-    at.offset -= entry->stored;
+    int err = hd_journal_reader_next_whole(reader, entry, &at);
     const struct con_chain_place place = {at.segment, at.index, at.offset};
-    int err = hd_journal_reader_seek(reader, &at);
-    err = err == HD_OK ? hd_journal_reader_next(reader, entry) : err;
     return err == HD_OK ? scan->take(scan, entry, &place) : err;
 }
 

@@ -25,6 +25,7 @@
 
 #define STATE    "/var/lib/haidang/"
 #define UUID_LEN 36U
+#define TRIES    8U /* segments may be exchanged meanwhile */
 
 struct prove {
     struct con_chain chain;
@@ -203,6 +204,45 @@ static int find_all(struct prove *p, const char *what)
 
 /* ---- segments ---- */
 
+static bool is_batch(const json_t *said, struct hd_slice payload)
+{
+    char storage[2 * HD_SHA256_LEN + 1];
+    uint8_t digest[HD_SHA256_LEN];
+    struct hd_buf hex = hd_buf_fixed(storage, sizeof(storage));
+    const char *sha256 = con_chain_text(said, "batch_sha256");
+    if (sha256[0] == '\0') {
+        return true; /* no batch */
+    }
+    bool is_hashed = hd_sha256(payload, digest) == HD_OK;
+    hd_buf_hex(&hex, hd_slice(digest, sizeof(digest)));
+    return is_hashed && strcmp(hd_buf_cstr(&hex), sha256) == 0;
+}
+
+/* HD_EAGAIN: since the chain was read, compaction has put another file there. */
+static int check_places(const struct prove *p, struct con_segment *segment)
+{
+    const json_t *said = NULL;
+    size_t i = 0;
+    int err = HD_OK;
+    struct hd_buf room;
+    hd_buf_init(&room, 0);
+    segment->part.keys = p->secrets;
+    json_array_foreach(p->chain.entries[segment->journal], i, said)
+    {
+        struct hd_journal_entry entry = {.index = 0};
+        if (err == HD_OK && con_chain_number(said, "segment") == segment->first) {
+            err = hd_journal_part_entry(&segment->part, con_chain_number(said, "offset"),
+                                        &room, &entry);
+            bool is_same = err == HD_OK &&
+                           entry.index == con_chain_number(said, "entry") &&
+                           is_batch(said, entry.payload);
+            err = err == HD_ECORRUPT || (err == HD_OK && !is_same) ? HD_EAGAIN : err;
+        }
+    }
+    hd_buf_fini(&room);
+    return err;
+}
+
 static int open_segment(struct prove *p, struct con_segment *segment)
 {
     const char *dir = p->find.dir[segment->journal];
@@ -222,10 +262,12 @@ static int open_segment(struct prove *p, struct con_segment *segment)
         err = hd_err_from_errno(errno);
     }
     if (err != HD_OK) {
-        return err;
+        return err == HD_ENOENT ? HD_EAGAIN : err; /* retention took it */
     }
     segment->part.bytes = durable > 0 ? durable : (uint64_t)st.st_size;
-    err = con_segment_check(segment, p->keys.key, p->keys.n, is_last);
+    err = check_places(p, segment);
+    err =
+        err == HD_OK ? con_segment_check(segment, p->keys.key, p->keys.n, is_last) : err;
     if (err == HD_OK && segment->state.is_stated) {
         err = con_archive_stamp_read(dir, segment->first, &segment->stamp);
         err = err == HD_ENOENT ? HD_OK : err;
@@ -242,6 +284,48 @@ static int check_segments(struct prove *p)
         err = err == HD_OK
                   ? con_segment_describe(&p->segments->item[i], p->chain.segments)
                   : err;
+    }
+    return err;
+}
+
+static void close_segments(struct prove *p)
+{
+    for (size_t i = 0; i < p->segments->n; i++) {
+        if (p->segments->item[i].part.fd >= 0) {
+            (void)close(p->segments->item[i].part.fd);
+        }
+        hd_buf_fini(&p->segments->item[i].stamp);
+    }
+    p->segments->n = 0;
+}
+
+/* What was found, so that it can be sought anew. */
+static int forget(struct prove *p)
+{
+    close_segments(p);
+    con_chain_fini(&p->chain);
+    p->find.looked_at = p->find.unreadable = 0;
+    p->find.has_more = false;
+    for (unsigned i = 0; i < CON_CHAIN_JOURNALS; i++) {
+        p->view.unread[i] = NULL;
+    }
+    return con_chain_init(&p->chain);
+}
+
+static bool is_nothing(const struct prove *p)
+{
+    return json_array_size(events(p)) == 0 &&
+           json_array_size(p->chain.entries[CON_CHAIN_ALERTS]) == 0;
+}
+
+/* The chain and the segments under it are of the same files. */
+static int find_whole(struct prove *p, const char *what)
+{
+    int err = HD_EAGAIN;
+    for (unsigned i = 0; i < TRIES && err == HD_EAGAIN; i++) {
+        err = i == 0 ? HD_OK : forget(p);
+        err = err == HD_OK ? find_all(p, what) : err;
+        err = err == HD_OK && !is_nothing(p) ? check_segments(p) : err;
     }
     return err;
 }
@@ -335,12 +419,6 @@ static void key_try(struct con_archive_keys *keys, const char *path)
     }
 }
 
-static bool is_nothing(const struct prove *p)
-{
-    return json_array_size(events(p)) == 0 &&
-           json_array_size(p->chain.entries[CON_CHAIN_ALERTS]) == 0;
-}
-
 static int report(const struct prove *p, const struct con_args *args)
 {
     struct hd_buf out;
@@ -362,7 +440,7 @@ static int run(struct prove *p, const struct con_args *args)
     const char *what = args->operands[0];
     const char *path = con_args_value(args, "bundle");
     char why[CON_UNLOCK_WHY];
-    int err = find_all(p, what);
+    int err = find_whole(p, what);
     if (err == HD_EINVAL) {
         return HD_EXIT_USAGE;
     }
@@ -373,7 +451,11 @@ static int run(struct prove *p, const struct con_args *args)
                         what, p->find.looked_at, p->find.dir[CON_CHAIN_ARCHIVE],
                         p->find.unreadable);
     }
-    err = err == HD_OK ? check_segments(p) : err;
+    if (err == HD_EAGAIN) {
+        return con_fail(HD_EXIT_STORE,
+                        "the segments are exchanged or removed as fast as they are read; "
+                        "try again when compaction is done");
+    }
     if (err != HD_OK) {
         return con_fail(HD_EXIT_STORE,
                         "the journals cannot be read: %s; name them with --archive, "
@@ -386,11 +468,7 @@ static int run(struct prove *p, const struct con_args *args)
 
 static void prove_free(struct prove *p)
 {
-    for (size_t i = 0; i < p->segments->n; i++) {
-        if (p->segments->item[i].part.fd >= 0) {
-            (void)close(p->segments->item[i].part.fd);
-        }
-    }
+    close_segments(p);
     con_segments_free(p->segments);
     con_chain_reader_fini(&p->find.reader);
     con_chain_fini(&p->chain);

@@ -57,6 +57,11 @@ int hd_journal_reader_next(struct hd_journal_reader *r,
  * disk). */
 int hd_journal_reader_next_header(struct hd_journal_reader *r,
                                   struct hd_journal_entry *entry) HD_MUST_USE;
+/* The entry whose header was read last, with its payload, and where it stands: the
+ * segment may be another file since then. As next; HD_ENOENT: it is gone. */
+int hd_journal_reader_next_whole(struct hd_journal_reader *r,
+                                 struct hd_journal_entry *entry,
+                                 struct hd_journal_cursor *at) HD_MUST_USE;
 uint64_t hd_journal_reader_skipped(const struct hd_journal_reader *r);
 /* The key that the last HD_ENOKEY was about. */
 struct hd_journal_key_id hd_journal_reader_missing_key(const struct hd_journal_reader *r);

@@ -180,7 +180,7 @@ static enum action meet(const char *call, const char *path)
         die();
     }
     if (fault.action == ACTION_STOP) {
-        (void)kill(getpid(), SIGSTOP);
+        (void)raise(SIGSTOP); /* of this thread, so that it is stopped here */
     }
     return fault.action;
 }

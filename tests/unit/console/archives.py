@@ -2,10 +2,12 @@
 """Archives made by the real journal code, and ways to harm them."""
 import os
 import shutil
+import signal
 import subprocess
 
 import console
 
+FAULT = f"{console.BUILD}/tests/support/libhd_test_fault.so"
 MAKE = f"{console.BUILD}/tests/support/make_archive"
 STORE, CERT, PROBLEMS = 6, 4, 1
 ENTRIES, LINES, SEGMENT = 40, 20, 4096
@@ -47,6 +49,22 @@ class Case(console.Case):
             found.append(at)
             at += 8 + int.from_bytes(data[at + 4:at + 8], "little") + int.from_bytes(data[at + 12:at + 16], "little")
         return found
+
+    def run_stopped(self, args, out, fault, change):
+        """How it ended; None when the call never came."""
+        fired = self.path("fired")
+        env = {**os.environ, "LC_ALL": "C", "LD_PRELOAD": FAULT, "HD_FAULT": fault, "HD_FAULT_FIRED": fired}
+        with subprocess.Popen([console.PROGRAM, *args], stdout=out, stderr=subprocess.PIPE, env=env) as process:
+            _, status = os.waitpid(process.pid, os.WUNTRACED)
+            if not os.WIFSTOPPED(status):
+                process.returncode = os.waitstatus_to_exitcode(status)
+                return None
+            try:
+                change()
+            finally:
+                os.kill(process.pid, signal.SIGCONT)
+            told = process.stderr.read().decode()
+            return process.wait(), told
 
     def verify(self, archive, *more, key="seal.key.pub"):
         keys = ["--key", self.path(key)] if key else []

@@ -4,14 +4,12 @@
 before each call on that segment (tests/support/fault.c), the segment changes, and the command goes on."""
 import os
 import shutil
-import signal
 import subprocess
 
 import archives
 import console
 from console import OK
 
-FAULT = f"{console.BUILD}/tests/support/libhd_test_fault.so"
 CALLS, MANY = ("open", "read"), 1000
 
 
@@ -33,20 +31,6 @@ class Case(archives.Case):
 
     def take_away(self, archive):
         os.remove(os.path.join(archive, self.victim))
-
-    def run_stopped(self, args, out, fault, change):
-        """How it ended; None when the call never came."""
-        fired = self.path("fired")
-        env = {**os.environ, "LC_ALL": "C", "LD_PRELOAD": FAULT, "HD_FAULT": fault, "HD_FAULT_FIRED": fired}
-        with subprocess.Popen([console.PROGRAM, *args], stdout=out, stderr=subprocess.PIPE, env=env) as process:
-            _, status = os.waitpid(process.pid, os.WUNTRACED)
-            if not os.WIFSTOPPED(status):
-                process.returncode = os.waitstatus_to_exitcode(status)
-                return None
-            change()
-            os.kill(process.pid, signal.SIGCONT)
-            told = process.stderr.read().decode()
-            return process.wait(), told
 
     def at_each_call(self, change, command):
         """Runs command(archive, number) at each call on the victim; what it leaves behind is judged by `command`."""
