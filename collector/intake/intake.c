@@ -18,7 +18,8 @@
 #include "collector/intake/state.h"
 #include "collector/metrics.h"
 
-#define MARKS_MAX         16384U
+#define MARKS_SPARE       16384U /* of files that are not followed any more */
+#define MARKS_OF_FILE     2U     /* its position, its name */
 #define PENDING_BYTES_MAX (3U << 20)
 #define PENDING_RAW_MAX   (8U << 20)
 #define STREAM_RELEASE    (COL_INTAKE_STREAM_MAX / 4 * 3)
@@ -427,7 +428,9 @@ void col_intake_report(struct col_intake *in)
 static void sink_mark(void *ctx, struct hd_slice key, struct hd_slice mark)
 {
     struct col_intake *in = ctx;
-    int err = col_marks_set(in->marks, key, mark, now_s(in));
+    bool has_lines = hd_batch_builder_count(in->builder) > 0;
+    int err = has_lines ? col_marks_set(in->marks, key, mark, now_s(in))
+                        : col_marks_set_late(in->marks, key, mark, now_s(in));
     if (err != HD_OK) {
         HD_LOG(ERROR, "intake", "a position cannot be kept", HD_KV_ERR(err));
     }
@@ -633,11 +636,22 @@ static int open_losses(struct col_intake *in)
     return col_losses_open(&opts, &in->losses);
 }
 
+/* Never fewer than the files that may be followed have: a forgotten one is read again. */
+static size_t marks_max(const struct col_conf *conf)
+{
+    size_t n = MARKS_SPARE;
+    for (size_t i = 0; i < conf->n_sources; i++) {
+        bool has_files = conf->sources[i].kind == COL_KIND_FILE;
+        n += has_files ? MARKS_OF_FILE * (size_t)conf->sources[i].files_max : 0;
+    }
+    return n;
+}
+
 static int init_parts(struct col_intake *in, char why[256])
 {
     const struct col_conf *conf = in->opts.conf;
     uint64_t next_index = 0;
-    int err = col_marks_new(MARKS_MAX, &in->marks);
+    int err = col_marks_new(marks_max(conf), &in->marks);
     if (err == HD_OK && hd_buf_reserve(&in->meta, HD_JOURNAL_META_MAX) == NULL) {
         err = HD_ENOMEM;
     }

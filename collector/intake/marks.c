@@ -21,15 +21,16 @@ struct entry {
     uint64_t hash;
     int64_t touched_s;
     uint8_t key_len, latest_len, durable_len;
-    bool is_dirty;
-    uint8_t cap;     /* of each value */
-    uint8_t bytes[]; /* key, latest, durable */
+    bool is_dirty, is_late; /* late: dirty, and of no line */
+    uint8_t cap;            /* of each value */
+    uint8_t bytes[];        /* key, latest, durable */
 };
 
 struct col_marks {
     struct entry **slots;
     size_t n_slots, count, max;
-    size_t dirty_bytes; /* what the dirty ones take in a meta */
+    size_t dirty_bytes; /* what the dirty ones that are not late take in a meta */
+    size_t n_late;
     uint64_t evicted;
 };
 
@@ -51,6 +52,21 @@ static struct hd_slice key_of(const struct entry *e)
 static size_t meta_len(const struct entry *e)
 {
     return 2U + e->key_len + e->latest_len;
+}
+
+static void clean(struct col_marks *marks, struct entry *e)
+{
+    marks->dirty_bytes -= e->is_dirty && !e->is_late ? meta_len(e) : 0;
+    marks->n_late -= e->is_late;
+    e->is_dirty = e->is_late = false;
+}
+
+static void soil(struct col_marks *marks, struct entry *e, bool is_late)
+{
+    e->is_dirty = true;
+    e->is_late = is_late;
+    marks->n_late += is_late;
+    marks->dirty_bytes += is_late ? 0 : meta_len(e);
 }
 
 int col_marks_new(size_t max, struct col_marks **out)
@@ -98,7 +114,7 @@ static void remove_slot(struct col_marks *marks, size_t i)
 {
     size_t mask = marks->n_slots - 1;
     struct entry *e = marks->slots[i];
-    marks->dirty_bytes -= e->is_dirty ? meta_len(e) : 0;
+    clean(marks, e);
     marks->count--;
     free(e);
     marks->slots[i] = NULL;
@@ -205,23 +221,35 @@ static int entry_for(struct col_marks *marks, struct hd_slice key, size_t cap,
     return HD_OK;
 }
 
-int col_marks_set(struct col_marks *marks, struct hd_slice key, struct hd_slice mark,
-                  int64_t now_s)
+static int set(struct col_marks *marks, struct hd_slice key, struct hd_slice mark,
+               int64_t now_s, bool is_late)
 {
     struct entry *e;
     int err = entry_for(marks, key, mark.len, &e);
     if (err != HD_OK) {
         return err;
     }
-    marks->dirty_bytes -= e->is_dirty ? meta_len(e) : 0;
+    is_late = is_late && (!e->is_dirty || e->is_late);
+    clean(marks, e);
     if (mark.len > 0) {
         memcpy(latest_of(e), mark.ptr, mark.len);
     }
     e->latest_len = (uint8_t)mark.len;
-    e->is_dirty = true;
     e->touched_s = now_s;
-    marks->dirty_bytes += meta_len(e);
+    soil(marks, e, is_late);
     return HD_OK;
+}
+
+int col_marks_set(struct col_marks *marks, struct hd_slice key, struct hd_slice mark,
+                  int64_t now_s)
+{
+    return set(marks, key, mark, now_s, false);
+}
+
+int col_marks_set_late(struct col_marks *marks, struct hd_slice key, struct hd_slice mark,
+                       int64_t now_s)
+{
+    return set(marks, key, mark, now_s, true);
 }
 
 struct hd_slice col_marks_get(struct col_marks *marks, struct hd_slice key, int64_t now_s)
@@ -245,23 +273,31 @@ bool col_marks_is_full(const struct col_marks *marks)
     return 1 + marks->dirty_bytes + 2 + COL_MARK_MAX > HD_JOURNAL_META_MAX;
 }
 
-void col_marks_take_meta(struct col_marks *marks, struct hd_buf *meta)
+static void take_some(struct col_marks *marks, bool is_late, struct hd_buf *meta)
 {
-    if (marks->dirty_bytes == 0) {
-        return;
-    }
-    hd_buf_byte(meta, META_VERSION);
     for (size_t i = 0; i < marks->n_slots; i++) {
         struct entry *e = marks->slots[i];
-        if (e == NULL || !e->is_dirty || meta->len + meta_len(e) > HD_JOURNAL_META_MAX) {
+        if (e == NULL || !e->is_dirty || e->is_late != is_late ||
+            meta->len + meta_len(e) > HD_JOURNAL_META_MAX) {
             continue;
         }
         hd_buf_byte(meta, e->key_len);
         hd_buf_byte(meta, e->latest_len);
         hd_buf_bytes(meta, e->bytes, e->key_len);
         hd_buf_bytes(meta, latest_of(e), e->latest_len);
-        marks->dirty_bytes -= meta_len(e);
-        e->is_dirty = false;
+        clean(marks, e);
+    }
+}
+
+void col_marks_take_meta(struct col_marks *marks, struct hd_buf *meta)
+{
+    if (marks->dirty_bytes == 0 && marks->n_late == 0) {
+        return;
+    }
+    hd_buf_byte(meta, META_VERSION);
+    take_some(marks, false, meta);
+    if (marks->n_late > 0) {
+        take_some(marks, true, meta);
     }
 }
 
@@ -355,10 +391,9 @@ void col_marks_settle(struct col_marks *marks)
         struct entry *e = marks->slots[i];
         if (e != NULL && e->is_dirty) {
             set_durable(e, hd_slice(latest_of(e), e->latest_len));
-            e->is_dirty = false;
+            clean(marks, e);
         }
     }
-    marks->dirty_bytes = 0;
 }
 
 void col_marks_each(const struct col_marks *marks,

@@ -22,6 +22,10 @@ void col_marks_free(struct col_marks *marks);
  * HD_ELIMIT: key and mark are larger than COL_MARK_MAX together, or no key. */
 int col_marks_set(struct col_marks *marks, struct hd_slice key, struct hd_slice mark,
                   int64_t now_s) HD_MUST_USE;
+/* The same, of what has nothing to do with the lines that are being put together: it is
+ * in a later meta when the next one is full. */
+int col_marks_set_late(struct col_marks *marks, struct hd_slice key, struct hd_slice mark,
+                       int64_t now_s) HD_MUST_USE;
 /* The latest value; valid until the next call. */
 struct hd_slice col_marks_get(struct col_marks *marks, struct hd_slice key,
                               int64_t now_s);
@@ -31,9 +35,10 @@ int64_t col_marks_touched(const struct col_marks *marks, struct hd_slice key);
 
 /* Appends what was set since the last call to a spool entry's meta:
  *     meta = %x01 *( key-len mark-len key mark )    lengths: one byte each
- * Nothing is appended when nothing was set. Never more than HD_JOURNAL_META_MAX. */
+ * Nothing is appended when nothing was set. Never more than HD_JOURNAL_META_MAX; what was
+ * set late comes last. */
 void col_marks_take_meta(struct col_marks *marks, struct hd_buf *meta);
-/* One more mark of the largest size may not fit into the next meta. */
+/* One more mark of the largest size may not fit into the next meta, late ones aside. */
 bool col_marks_is_full(const struct col_marks *marks);
 
 /* That meta is durable now. HD_EPARSE: no such meta. */

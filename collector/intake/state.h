@@ -21,7 +21,7 @@
 #include "collector/intake/marks.h"
 
 #define COL_BOOT_LEN       32
-#define COL_STATE_MAX      (16U << 20)
+#define COL_STATE_MAX      (320U << 20) /* all marks of the most sources and files */
 #define COL_STATE_KEEP_S   (INT64_C(30) * 86400)
 #define COL_STATE_FILE     "state"
 #define COL_STATE_BOOT     "boot"

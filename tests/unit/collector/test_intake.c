@@ -99,13 +99,19 @@ static void on_closed(void *ctx)
     f.is_closed = true;
 }
 
-static int teardown(void **state)
+static void close_intake(struct col_intake *intake)
 {
-    (void)state;
-    col_intake_close(f.intake, on_closed, NULL);
+    f.is_closed = false;
+    col_intake_close(intake, on_closed, NULL);
     while (!f.is_closed) {
         (void)uv_run(&f.loop, UV_RUN_ONCE);
     }
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    close_intake(f.intake);
     assert_int_equal(uv_run(&f.loop, UV_RUN_DEFAULT), 0);
     assert_int_equal(uv_loop_close(&f.loop), 0);
     return 0;
@@ -199,12 +205,80 @@ static void test_half_batches_are_closed_early(void **state)
     assert_int_equal(after.last_spooled, before.last_given);
 }
 
+static void wait_idle(void)
+{
+    while (!col_intake_is_idle(f.intake)) {
+        (void)uv_run(&f.loop, UV_RUN_ONCE);
+    }
+}
+
+/* The next agent knows what lies on disk, and that alone. */
+static void reopen(void)
+{
+    char why[256];
+    const struct col_intake_opts opts = {
+        .loop = &f.loop, .conf = &f.conf, .agent = "web1", .ops = &ops};
+    close_intake(f.intake);
+    assert_int_equal(col_intake_open(&opts, &f.intake, why), HD_OK);
+    f.sink = col_intake_sink(f.intake);
+}
+
+/* However many marks are set meanwhile that have nothing to do with lines, such as those
+ * of files that went away: a line and its position are on disk together. */
+static void test_marks_go_with_their_lines(void **state)
+{
+    (void)state;
+    const struct hd_slice key = HD_SLICE("the file of the line");
+    for (unsigned i = 0; i < 1000; i++) {
+        char name[16];
+        (void)snprintf(name, sizeof(name), "gone %u", i);
+        f.sink->mark(f.sink->ctx, hd_slice_str(name), HD_SLICE("somewhere"));
+    }
+    assert_int_equal(f.sink->add(f.sink->ctx, &udp, 1, 0, next_line()), HD_OK);
+    f.sink->mark(f.sink->ctx, key, HD_SLICE("after it"));
+    col_intake_flush(f.intake);
+    wait_idle();
+    reopen();
+    assert_true(hd_slice_eq(f.sink->last_mark(f.sink->ctx, key), HD_SLICE("after it")));
+}
+
+/* None is forgotten of a file that may be followed. */
+static void test_marks_of_all_files_are_kept(void **state)
+{
+    struct col_conf_source sources[8];
+    char key[24];
+    (void)state;
+    for (size_t i = 0; i < 8; i++) {
+        sources[i] =
+            (struct col_conf_source){.kind = COL_KIND_FILE, .files_max = COL_FILES_MAX};
+    }
+    f.conf.sources = sources;
+    f.conf.n_sources = 8;
+    reopen();
+    for (unsigned n = 0; n < 8 * COL_FILES_MAX; n++) {
+        (void)snprintf(key, sizeof(key), "file %u", n);
+        f.sink->mark(f.sink->ctx, hd_slice_str(key), HD_SLICE("x"));
+    }
+    assert_int_equal(col_intake_settle(f.intake), HD_OK);
+    for (unsigned n = 0; n < 8 * COL_FILES_MAX; n++) {
+        (void)snprintf(key, sizeof(key), "name %u", n);
+        f.sink->mark(f.sink->ctx, hd_slice_str(key), HD_SLICE("x"));
+    }
+    for (unsigned n = 0; n < 8 * COL_FILES_MAX; n++) {
+        (void)snprintf(key, sizeof(key), "file %u", n);
+        assert_int_equal(f.sink->last_mark(f.sink->ctx, hd_slice_str(key)).len, 1);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_streams_are_held_back_and_others_are_not,
                                         setup, teardown),
         cmocka_unit_test_setup_teardown(test_held_streams_go_on_with_the_spool, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(test_marks_go_with_their_lines, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_marks_of_all_files_are_kept, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(test_others_do_not_hold_streams, setup, teardown),
         cmocka_unit_test_setup_teardown(test_half_batches_are_closed_early, setup,

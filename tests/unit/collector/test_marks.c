@@ -129,6 +129,42 @@ static void test_meta_is_bounded(void **state)
     col_marks_free(marks);
 }
 
+/* Of a thousand files that go at once the marks have time; those of the lines that are
+ * put together meanwhile have not. */
+static void test_late_ones_wait(void **state)
+{
+    (void)state;
+    struct col_marks *marks = make(10000);
+    struct hd_buf meta;
+    hd_buf_init(&meta, 0);
+    for (unsigned n = 0; n < 1000; n++) {
+        assert_int_equal(col_marks_set_late(marks, key_of(n), HD_SLICE("x"), 1), HD_OK);
+    }
+    assert_false(col_marks_is_full(marks));
+    for (unsigned n = 2000; n < 2050; n++) {
+        set(marks, n, "of a line", 1);
+    }
+    set(marks, 5, "of a line", 1);
+    assert_int_equal(col_marks_set_late(marks, key_of(5), HD_SLICE("still"), 1), HD_OK);
+    col_marks_take_meta(marks, &meta);
+    assert_true(meta.len <= HD_JOURNAL_META_MAX);
+    struct col_marks *after = make(10000);
+    assert_int_equal(col_marks_restore(after, hd_buf_slice(&meta), 1), HD_OK);
+    for (unsigned n = 2000; n < 2050; n++) {
+        expect(after, n, "of a line");
+    }
+    expect(after, 5, "still");
+    while (meta.len > 0) {
+        hd_buf_clear(&meta);
+        col_marks_take_meta(marks, &meta);
+        assert_int_equal(col_marks_restore(after, hd_buf_slice(&meta), 1), HD_OK);
+    }
+    assert_int_equal(count_durable(after), 1050);
+    hd_buf_fini(&meta);
+    col_marks_free(after);
+    col_marks_free(marks);
+}
+
 static void test_many_and_eviction(void **state)
 {
     (void)state;
@@ -256,15 +292,11 @@ static void test_out_of_memory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_latest_and_durable),
-        cmocka_unit_test(test_forget),
-        cmocka_unit_test(test_meta_is_bounded),
-        cmocka_unit_test(test_many_and_eviction),
-        cmocka_unit_test(test_limits),
-        cmocka_unit_test(test_wrong_metas),
-        cmocka_unit_test(test_state_file),
-        cmocka_unit_test(test_damaged_state_file),
-        cmocka_unit_test(test_out_of_memory),
+        cmocka_unit_test(test_latest_and_durable), cmocka_unit_test(test_forget),
+        cmocka_unit_test(test_meta_is_bounded),    cmocka_unit_test(test_late_ones_wait),
+        cmocka_unit_test(test_many_and_eviction),  cmocka_unit_test(test_limits),
+        cmocka_unit_test(test_wrong_metas),        cmocka_unit_test(test_state_file),
+        cmocka_unit_test(test_damaged_state_file), cmocka_unit_test(test_out_of_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
