@@ -169,9 +169,10 @@ static void on_match(void *ctx, const char *path)
         return;
     }
     n->pattern = d->pattern;
-    if (!is_known && d->is_first_walk && d->is_new[d->pattern] &&
-        d->nodes->conf->start == COL_START_END &&
-        col_tail_seek_end(&n->tail, d->nodes->env->sink) != HD_OK) {
+    bool is_passed = !is_known && d->is_first_walk && d->is_new[d->pattern] &&
+                     d->nodes->conf->start == COL_START_END;
+    n->is_new = !is_known && !is_passed;
+    if (is_passed && col_tail_seek_end(&n->tail, d->nodes->env->sink) != HD_OK) {
         HD_LOG(WARN, "file", "cannot find the end of a file; reading all of it",
                HD_KV_STR("file", path));
     }
@@ -342,6 +343,13 @@ void col_discover_first(struct col_discovery *d)
     col_discover(d);
     d->is_first_walk = false;
     col_guard_recall(d->guard);
+    col_discover_touch(d);
+}
+
+void col_discover_touch(const struct col_discovery *d)
+{
+    const struct col_sink *sink = d->nodes->env->sink;
+    uint8_t key[PATTERN_KEY_LEN];
     for (size_t i = 0; i < d->nodes->conf->n_paths; i++) {
         sink->mark(sink->ctx, pattern_key(d->nodes->conf->paths[i], key),
                    hd_slice(&d->since[i], sizeof(d->since[i])));

@@ -31,6 +31,8 @@ void col_discovery_fini(struct col_discovery *d);
 /* The first walk tells patterns that were never watched from those that were: in the
  * latter, an unknown file came while no agent ran, and is read from its beginning. */
 void col_discover_first(struct col_discovery *d);
+/* The marks of the patterns are in use. */
+void col_discover_touch(const struct col_discovery *d);
 /* Names may have changed. New nodes and those that were rotated become ready. */
 void col_discover(struct col_discovery *d);
 /* A file whose name matched was renamed from `was` to `path`. */

@@ -21,6 +21,7 @@
 #include "collector/source/discover.h"
 #include "collector/source/guard.h"
 #include "collector/source/nodes.h"
+#include "collector/source/shadow.h"
 #include "collector/source/source.h"
 #include "collector/source/tail.h"
 #include "collector/source/watch.h"
@@ -67,6 +68,8 @@ static void after_read(struct file_source *fs, struct col_node *n,
     case COL_TAIL_EOF:
         if (n->is_ending && col_guard_end(&fs->guard, n) == HD_OK) {
             col_nodes_end(&fs->nodes, n);
+        } else if (n->is_ending) {
+            n->retry_ns = now_ns + RETRY_NS;
         }
         break;
     case COL_TAIL_PARTIAL:
@@ -108,6 +111,10 @@ static bool read_node(struct file_source *fs, struct col_node *n)
                                        .line_max = fs->env->line_max,
                                        .scratch = fs->env->scratch};
     uint64_t before = n->tail.offset;
+    if (col_shadow_waits(&fs->nodes, n)) {
+        n->partial_ns = 0;
+        return true;
+    }
     bool flush = n->flush;
     enum col_tail_result result = col_tail_read(&n->tail, &opts, flush);
     if (result == COL_TAIL_RESTART && col_guard_restart(&fs->guard, n) != HD_OK) {
@@ -118,7 +125,7 @@ static bool read_node(struct file_source *fs, struct col_node *n)
     n->flush = flush && (result == COL_TAIL_FULL || result == COL_TAIL_MORE);
     if (n->tail.offset != before) {
         n->data_ns = hd_clock_mono_ns();
-        n->is_ending = false;
+        n->is_ending = n->is_new = false;
         col_guard_took(&fs->guard, n);
     }
     after_read(fs, n, result);
@@ -132,11 +139,14 @@ static int64_t node_deadline(const struct file_source *fs, const struct col_node
     if (n->is_rotated && end < at) {
         at = end;
     }
-    if (n->retry_ns != 0 && n->retry_ns < at) {
-        at = n->retry_ns;
+    if (n->retry_ns != 0) {
+        at = n->retry_ns; /* before that it fails again */
     }
     if (n->judge_ns != 0 && n->judge_ns < at) {
         at = n->judge_ns;
+    }
+    if (n->shadow_ns != 0 && n->shadow_ns < at) {
+        at = n->shadow_ns;
     }
     if (n->wd < 0) {
         int64_t poll = hd_clock_mono_ns() + POLL_NS;
@@ -160,13 +170,14 @@ static void arm_deadline(struct file_source *fs)
                     fs->nodes.ready_head != NULL; /* no room, and nobody paused us */
     at = has_more && retry < at ? retry : at;
     int64_t touch = fs->touched_ns + TOUCH_NS;
-    at = fs->nodes.n > 0 && touch < at ? touch : at;
-    if (at == INT64_MAX || fs->is_paused) {
+    at = touch < at ? touch : at;
+    if (fs->is_paused) {
         (void)uv_timer_stop(&fs->deadline);
         return;
     }
     int64_t wait_ns = at - hd_clock_mono_ns();
-    uint64_t wait_ms = wait_ns < 0 ? 0 : (uint64_t)(wait_ns / HD_NS_PER_MS) + 1;
+    /* never at once: the loop runs a timer that starts itself so for ever */
+    uint64_t wait_ms = wait_ns < 0 ? 1 : (uint64_t)(wait_ns / HD_NS_PER_MS) + 1;
     (void)uv_timer_start(&fs->deadline, on_deadline, wait_ms, 0);
 }
 
@@ -196,19 +207,21 @@ static void on_turn(uv_idle_t *idle)
     read_ready(HD_CONTAINER(idle, struct file_source, turn));
 }
 
-/* Marks that nobody asks for are forgotten in the end. Those of files that are followed
- * must not be, however long nothing is written to them: after a restart all of such a
- * file would be read again. */
+/* Marks that nobody asks for are forgotten in the end. Those in use must not be, however
+ * long nothing is written: after a restart all of such a file would be read again, and
+ * of a pattern that was forgotten new files would be passed over. */
 static void touch_marks(struct file_source *fs, int64_t now_ns)
 {
-    const struct col_sink *sink = fs->env->sink;
     for (size_t i = 0; i < fs->nodes.n; i++) {
         struct col_node *n = fs->nodes.list[i];
-        (void)sink->last_mark(sink->ctx, hd_slice(n->tail.key, COL_TAIL_KEY_LEN));
+        col_tail_touch(&n->tail, fs->env->sink);
         if (n->data_ns + TOUCH_NS <= now_ns) {
             col_guard_idle(&fs->guard, n);
+        } else {
+            col_guard_touch(&fs->guard, n);
         }
     }
+    col_discover_touch(&fs->discovery);
     fs->touched_ns = now_ns;
 }
 
@@ -227,6 +240,9 @@ static void on_deadline(uv_timer_t *timer)
         if (n->judge_ns != 0 && n->judge_ns <= now_ns) {
             col_guard_judge(&fs->guard, n);
         }
+        if (n->retry_ns > now_ns) {
+            continue;
+        }
         if (n->is_rotated && n->data_ns + fs->conf->rotated_keep_ns <= now_ns) {
             n->is_ending = true;
             n->flush = true;
@@ -234,7 +250,8 @@ static void on_deadline(uv_timer_t *timer)
         } else if (n->partial_ns != 0 && n->partial_ns <= now_ns) {
             n->flush = true;
             col_nodes_push_ready(&fs->nodes, n);
-        } else if (n->wd < 0 || (n->retry_ns != 0 && n->retry_ns <= now_ns)) {
+        } else if (n->wd < 0 || n->retry_ns != 0 ||
+                   (n->shadow_ns != 0 && n->shadow_ns <= now_ns)) {
             col_nodes_push_ready(&fs->nodes, n);
         }
     }
@@ -249,9 +266,7 @@ static void on_node_event(struct file_source *fs, struct col_node *n)
     if (fs->is_paused) {
         col_tail_note_end(&n->tail);
     }
-    if (n->is_undecided && n->judge_ns == 0) { /* it was renamed; now removed? */
-        n->judge_ns = hd_clock_mono_ns() + fs->conf->removed_after_ns;
-    }
+    col_guard_notice(&fs->guard, n);
 }
 
 static void on_file_event(void *ctx, int wd)

@@ -18,7 +18,6 @@
 #include <haidang/utf8.h>
 
 #include "collector/metrics.h"
-#include "collector/source/copies.h"
 #include "collector/source/paths.h"
 
 #define RETRY_NS  (HD_NS_PER_SEC / 4)
@@ -33,6 +32,7 @@ void col_guard_init(struct col_guard *g, struct col_nodes *nodes)
 {
     *g = (struct col_guard){.nodes = nodes};
     hd_buf_init(&g->text, TEXT_MAX);
+    col_copies_init(&g->copies);
 }
 
 bool col_guard_is_behind(const struct col_guard *g)
@@ -53,6 +53,7 @@ static void free_names(struct col_guard *g)
 void col_guard_fini(struct col_guard *g)
 {
     free_names(g);
+    col_copies_fini(&g->copies);
     hd_buf_fini(&g->text);
 }
 
@@ -209,13 +210,16 @@ static const char *const now_names[] = {
     [COL_TAIL_OTHER] = "log-emptied",
 };
 
-static bool is_compressed(const struct col_node *n, const char *real,
+static bool is_compressed(struct col_guard *g, const struct col_node *n, const char *real,
                           enum col_tail_now now)
 {
-    int64_t since_ns =
-        n->intact_ns != 0 ? n->intact_ns : n->tail.marked_s * HD_NS_PER_SEC;
+    const struct col_copies_query query = {
+        .path = real,
+        .len = n->tail.offset,
+        .since_ns = n->intact_ns != 0 ? n->intact_ns : n->tail.marked_s * HD_NS_PER_SEC,
+        .gone_ns = INT64_MAX};
     bool begins_anew = now == COL_TAIL_EMPTY || now == COL_TAIL_OTHER;
-    return begins_anew && col_copies_is_compressed(real, since_ns);
+    return begins_anew && col_copies_is_compressed(&g->copies, &query);
 }
 
 static int tell_restart(struct col_guard *g, const struct col_node *n,
@@ -228,21 +232,45 @@ static int tell_restart(struct col_guard *g, const struct col_node *n,
     return tell(g);
 }
 
+static void adopt(struct col_guard *g, const struct col_node *n, struct col_node *copy)
+{
+    const struct stat original = {.st_dev = n->tail.dev, .st_ino = n->tail.ino};
+    bool is_short =
+        col_tail_compare(copy->tail.fd, &n->tail, sink_of(g)) == COL_TAIL_SHORT_COPY;
+    /* of a short one all was read in the original */
+    if (!is_short || col_tail_seek_end(&copy->tail, sink_of(g)) != HD_OK) {
+        (void)col_tail_adopt(&copy->tail, &original, sink_of(g));
+    }
+    col_nodes_rename_source(copy, n);
+    copy->is_new = false;
+}
+
 /* What the copy has beyond our position is read there. own: fd. */
 static bool follow_copy(struct col_guard *g, const struct col_node *n, int fd)
 {
-    const struct stat original = {.st_dev = n->tail.dev, .st_ino = n->tail.ino};
+    struct stat st;
     struct col_node *copy = NULL;
     bool is_known;
+    if (fstat(fd, &st) == 0) {
+        copy = col_nodes_by_inode(g->nodes, st.st_dev, st.st_ino);
+    }
+    if (copy != NULL) {
+        (void)close(fd);
+        if (copy->is_new) {
+            adopt(g, n, copy);
+            col_nodes_push_ready(g->nodes, copy);
+        }
+        return true;
+    }
     if (g->nodes->n >= (size_t)g->nodes->conf->files_max) {
         (void)close(fd);
         return false;
     }
     int err = col_nodes_make(g->nodes, fd, n->path, &is_known, &copy);
     if (err != HD_OK) {
-        return err == HD_EINVAL; /* followed already */
+        return false;
     }
-    (void)col_tail_adopt(&copy->tail, &original, sink_of(g));
+    adopt(g, n, copy);
     copy->is_rotated = true;
     col_nodes_start(g->nodes, copy);
     return true;
@@ -255,7 +283,7 @@ int col_guard_restart(struct col_guard *g, struct col_node *n)
     real_path(n, real);
     int copy = col_copies_find(real, &n->tail, sink_of(g));
     enum col_tail_now now = col_tail_judge(&n->tail, &size);
-    if (g->nodes->conf->tampering && copy < 0 && !is_compressed(n, real, now) &&
+    if (g->nodes->conf->tampering && copy < 0 && !is_compressed(g, n, real, now) &&
         tell_restart(g, n, now, size) != HD_OK) {
         return HD_EFULL;
     }
@@ -306,6 +334,7 @@ struct gone {
     const char *real; /* where it was; the name may have been a link */
     const struct col_tail *old;
     int64_t since_ns; /* it was there until then, or later */
+    int64_t gone_ns;  /* monotonic: it was gone by then */
 };
 
 /* With its directory, of which there are many: a container, a site, a user. */
@@ -341,7 +370,11 @@ static int tell_gone(struct col_guard *g, const struct gone *gone)
     struct stat st;
     bool is_there = stat(path, &st) == 0;
     bool is_gone = !is_there && (errno == ENOENT || errno == ENOTDIR);
-    if (col_copies_is_compressed(gone->real, gone->since_ns)) {
+    const struct col_copies_query query = {.path = gone->real,
+                                           .len = gone->old->offset,
+                                           .since_ns = gone->since_ns,
+                                           .gone_ns = gone->gone_ns};
+    if (col_copies_is_compressed(&g->copies, &query)) {
         return HD_OK;
     }
     if (is_there && S_ISREG(st.st_mode) && is_older_content(g, path, gone->old)) {
@@ -359,7 +392,21 @@ void col_guard_lost_name(struct col_guard *g, struct col_node *n)
 {
     n->lost_ns = hd_clock_wall_ns();
     n->is_undecided = n->is_named;
-    n->judge_ns = n->is_named ? hd_clock_mono_ns() + g->nodes->conf->removed_after_ns : 0;
+    n->is_unlinked = false;
+    n->judge_ns = 0;
+    col_guard_notice(g, n);
+}
+
+void col_guard_notice(const struct col_guard *g, struct col_node *n)
+{
+    if (!n->is_undecided) {
+        return;
+    }
+    bool is_news = !n->is_unlinked && col_tail_links(&n->tail) == 0;
+    n->is_unlinked = n->is_unlinked || is_news;
+    if (is_news || n->judge_ns == 0) {
+        n->judge_ns = hd_clock_mono_ns() + g->nodes->conf->removed_after_ns;
+    }
 }
 
 void col_guard_found_name(struct col_guard *g, struct col_node *n)
@@ -377,7 +424,10 @@ static int judge(struct col_guard *g, struct col_node *n)
 {
     struct col_guard_name name = name_of(n);
     char real[COL_PATH_MAX];
-    const struct gone gone = {&name, real, &n->tail, n->lost_ns};
+    int64_t gone_ns = n->judge_ns != 0 && n->is_unlinked
+                          ? n->judge_ns - g->nodes->conf->removed_after_ns
+                          : INT64_MAX;
+    const struct gone gone = {&name, real, &n->tail, n->lost_ns, gone_ns};
     real_path(n, real);
     n->judge_ns = 0;
     if (!n->is_undecided || col_tail_links(&n->tail) > 0) {
@@ -414,6 +464,15 @@ int col_guard_end(struct col_guard *g, struct col_node *n)
 }
 
 /* ---- quiet, closed ---- */
+
+void col_guard_touch(const struct col_guard *g, const struct col_node *n)
+{
+    struct col_guard_name name = name_of(n);
+    uint8_t flags;
+    if (n->is_named && !n->is_rotated) {
+        (void)get_name(g, &name, &flags);
+    }
+}
 
 void col_guard_idle(struct col_guard *g, struct col_node *n)
 {
@@ -478,6 +537,7 @@ void col_guard_recall(struct col_guard *g)
     uint8_t key[KEY_LEN];
     const struct col_sink *sink = sink_of(g);
     size_t n = g->nodes->conf->tampering ? g->nodes->conf->n_paths : 0;
+    g->recalled_ns = hd_clock_mono_ns();
     for (size_t i = 0; i < n; i++) {
         struct recall recall = {g, i};
         sink->each_mark(sink->ctx, pattern_prefix(g, i, key), recall_one, &recall);
@@ -511,7 +571,8 @@ static int miss(struct col_guard *g, const struct col_guard_name *name)
         return HD_OK; /* there are too many files */
     }
     col_tail_recall(&old, name->dev, name->ino, sink);
-    const struct gone gone = {name, name->path, &old, old.marked_s * HD_NS_PER_SEC};
+    const struct gone gone = {name, name->path, &old, old.marked_s * HD_NS_PER_SEC,
+                              g->recalled_ns};
     int err = tell_gone(g, &gone);
     if (err == HD_OK) {
         forget_name(g, name->pattern, name->path);

@@ -9,6 +9,7 @@
  * that was removed while no agent ran is missed. Agent loop thread.
  */
 #pragma once
+#include "collector/source/copies.h"
 #include "collector/source/nodes.h"
 
 #define COL_GUARD_SOURCE_KIND HD_LOSS_SOURCE_KIND
@@ -25,6 +26,8 @@ struct col_guard_name { /* as its mark says */
 struct col_guard {
     struct col_nodes *nodes; /* borrowed */
     struct hd_buf text;
+    struct col_copies copies;
+    int64_t recalled_ns;          /* monotonic: what is missing now was missing then */
     struct col_guard_name *names; /* of the agent before, to be looked at */
     size_t n_names, next_name;
 };
@@ -44,9 +47,13 @@ int col_guard_restart(struct col_guard *guard, struct col_node *n) HD_MUST_USE;
 
 /* Lines were taken under its name. */
 void col_guard_took(struct col_guard *guard, struct col_node *n);
+/* Its name has its mark still. */
+void col_guard_touch(const struct col_guard *guard, const struct col_node *n);
 /* Nothing was for a day: what happens to it now is retention. */
 void col_guard_idle(struct col_guard *guard, struct col_node *n);
 
+/* Something happened to it that may be its removal. */
+void col_guard_notice(const struct col_guard *guard, struct col_node *n);
 /* Its name leads to it no more: to be judged at n->judge_ns. */
 void col_guard_lost_name(struct col_guard *guard, struct col_node *n);
 void col_guard_found_name(struct col_guard *guard, struct col_node *n);

@@ -75,6 +75,7 @@ static void free_node(struct col_nodes *nodes, struct col_node *n)
     nodes->gone.bytes += n->tail.bytes;
     nodes->gone.truncated += n->tail.truncated;
     col_tail_close(&n->tail);
+    free(n->origin);
     free(n->path);
     free(n);
     COL_COUNT(COL_FILES, -1);
@@ -121,6 +122,15 @@ static struct hd_slice source_name(const char *path)
     return name.len <= HD_BATCH_NAME_MAX
                ? name
                : hd_slice_from(name, name.len - HD_BATCH_NAME_MAX);
+}
+
+void col_nodes_rename_source(struct col_node *n, const struct col_node *original)
+{
+    char *origin = n->origin != NULL ? NULL : strdup(original->path);
+    if (origin != NULL) {
+        n->origin = origin;
+        n->source.name = source_name(origin);
+    }
 }
 
 int col_nodes_make(struct col_nodes *nodes, int fd, const char *name, bool *is_known,

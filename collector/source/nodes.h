@@ -24,6 +24,12 @@ struct col_node {
     int64_t retry_ns;   /* when to read again what could not be read; 0 = all could */
     unsigned generation;
     bool is_ready, is_rotated, flush, is_ending;
+    /* shadow.c */
+    bool is_new;          /* it had no mark, and nothing was taken yet */
+    uint64_t shadow_size; /* as it was seen last */
+    int64_t shadow_ns;    /* when to look again whether it may be read; 0 = it may */
+    int64_t shadow_end_ns;
+    char *origin; /* path of the file that it is a copy of; NULL: of none */
     /* guard.c */
     size_t pattern;    /* that its name matches */
     int64_t judge_ns;  /* monotonic: when to look what has become of it; 0 = not */
@@ -31,6 +37,7 @@ struct col_node {
     int64_t intact_ns; /* wall: it was as we know it; 0 = not looked yet */
     bool is_named;     /* its name has a mark */
     bool is_undecided; /* it lost its name, nobody knows yet how */
+    bool is_unlinked;  /* and has none any more, since removed_after before judge_ns */
     bool is_closed;    /* could not be opened now, and that was told */
 };
 
@@ -62,6 +69,9 @@ void col_nodes_drop(struct col_node *n);
 void col_nodes_end(struct col_nodes *nodes, struct col_node *n);
 
 struct col_node *col_nodes_by_inode(const struct col_nodes *nodes, dev_t dev, ino_t ino);
+
+/* Its lines are those of `original`, which it is a copy of. */
+void col_nodes_rename_source(struct col_node *n, const struct col_node *original);
 
 /* Files take turns: in at the end, out at the front. */
 void col_nodes_push_ready(struct col_nodes *nodes, struct col_node *n);

@@ -73,6 +73,14 @@ static void set_mark(const struct col_tail *tail, struct hd_slice edge,
                hd_slice(mark, sizeof(mark)));
 }
 
+void col_tail_touch(const struct col_tail *tail, const struct col_sink *sink)
+{
+    struct hd_slice key = hd_slice(tail->key, COL_TAIL_KEY_LEN);
+    if (sink->last_mark(sink->ctx, key).len == 0) {
+        set_mark(tail, hd_slice(tail->edge, tail->edge_len), sink);
+    }
+}
+
 void col_tail_forget(const struct col_tail *tail, const struct col_sink *sink)
 {
     sink->mark(sink->ctx, hd_slice(tail->key, COL_TAIL_KEY_LEN), HD_SLICE_EMPTY);
@@ -132,6 +140,12 @@ static bool read_mark(struct hd_slice text, struct mark *mark)
            mark->edge_len <= mark->offset && mark->head_len <= COL_TAIL_HEAD_MAX;
 }
 
+static void note_begin(struct col_tail *tail, const uint8_t *head, size_t len)
+{
+    tail->begin_len = (uint8_t)(len < COL_TAIL_EDGE_MAX ? len : COL_TAIL_EDGE_MAX);
+    memcpy(tail->begin, head, tail->begin_len);
+}
+
 /* HD_OK: the bytes of the file agree with the mark, and those before its position are in
  * tail->edge. HD_ENOENT, or HD_EIO when they cannot be read now. */
 static int agree(struct col_tail *tail, const struct mark *mark)
@@ -141,7 +155,11 @@ static int agree(struct col_tail *tail, const struct mark *mark)
     const struct stretch edge = {tail->edge, mark->edge_len,
                                  mark->offset - mark->edge_len};
     int err = check_bytes(tail->fd, begin, mark->head_hash);
-    return err == HD_OK ? check_bytes(tail->fd, edge, mark->edge_hash) : err;
+    err = err == HD_OK ? check_bytes(tail->fd, edge, mark->edge_hash) : err;
+    if (err == HD_OK) {
+        note_begin(tail, head, mark->head_len);
+    }
+    return err;
 }
 
 static void take_over(struct col_tail *tail, const struct mark *mark)
@@ -162,6 +180,8 @@ static void begin_anew(struct col_tail *tail)
     tail->head_len = 0;
     tail->head_hash = hd_hash_stable(HD_SLICE_EMPTY, 0);
     tail->edge_len = 0;
+    tail->begin_len = 0;
+    memset(tail->places, 0, sizeof(tail->places));
     tail->known_end = 0;
     tail->is_other = false;
     tail->is_skipping = false;
@@ -198,11 +218,45 @@ bool col_tail_is_marked(const char *path, const struct stat *st,
            is_same_birth(mark.birth_ns, col_tail_birth(path));
 }
 
-bool col_tail_is_copy(int fd, const struct col_tail *tail, const struct col_sink *sink)
+static bool begins_as(int fd, size_t head_len, uint64_t hash)
+{
+    uint8_t head[COL_TAIL_HEAD_MAX];
+    return head_len > 0 &&
+           check_bytes(fd, (struct stretch){head, head_len, 0}, hash) == HD_OK;
+}
+
+static bool has_place(int fd, const struct col_tail_place *place)
+{
+    uint8_t edge[COL_TAIL_EDGE_MAX];
+    const struct stretch at = {edge, place->edge_len, place->offset - place->edge_len};
+    return place->offset > 0 && check_bytes(fd, at, place->edge_hash) == HD_OK;
+}
+
+static bool has_any_place(int fd, const struct col_tail *tail)
+{
+    for (size_t i = 0; i < COL_TAIL_PLACES; i++) {
+        if (has_place(fd, &tail->places[i])) {
+            return true;
+        }
+    }
+    return false;
+}
+
+enum col_tail_copy col_tail_compare(int fd, const struct col_tail *tail,
+                                    const struct col_sink *sink)
 {
     struct col_tail copy = {.fd = fd};
     struct mark mark;
-    return mark_of(tail->dev, tail->ino, sink, &mark) && agree(&copy, &mark) == HD_OK;
+    struct stat st;
+    if (!mark_of(tail->dev, tail->ino, sink, &mark) || fstat(fd, &st) != 0) {
+        return COL_TAIL_NO_COPY;
+    }
+    if ((uint64_t)st.st_size >= mark.offset) {
+        return agree(&copy, &mark) == HD_OK ? COL_TAIL_WHOLE_COPY : COL_TAIL_NO_COPY;
+    }
+    return begins_as(fd, mark.head_len, mark.head_hash) && has_any_place(fd, tail)
+               ? COL_TAIL_SHORT_COPY
+               : COL_TAIL_NO_COPY;
 }
 
 bool col_tail_adopt(struct col_tail *tail, const struct stat *original,
@@ -294,13 +348,6 @@ unsigned col_tail_links(const struct col_tail *tail)
 
 /* ---- what has become of it ---- */
 
-static bool begins_as(int fd, size_t head_len, uint64_t hash)
-{
-    uint8_t head[COL_TAIL_HEAD_MAX];
-    return head_len > 0 &&
-           check_bytes(fd, (struct stretch){head, head_len, 0}, hash) == HD_OK;
-}
-
 enum col_tail_now col_tail_judge(const struct col_tail *tail, uint64_t *size)
 {
     struct stat st;
@@ -318,6 +365,35 @@ bool col_tail_begins_as(const struct col_tail *tail, int fd)
 {
     return tail->head_len >= COL_TAIL_HEAD_MIN &&
            begins_as(fd, tail->head_len, tail->head_hash);
+}
+
+/* The same bytes are in both files there. */
+static bool agree_at(int a, int b, size_t len, uint64_t offset)
+{
+    uint8_t bytes_a[COL_TAIL_HEAD_MAX], bytes_b[COL_TAIL_HEAD_MAX];
+    return read_at(a, bytes_a, len, offset) == (ssize_t)len &&
+           read_at(b, bytes_b, len, offset) == (ssize_t)len &&
+           memcmp(bytes_a, bytes_b, len) == 0;
+}
+
+/* A copy that is done is judged by what we remember, for the original may be empty by
+ * now; one that is being made is compared with it. */
+bool col_tail_is_like(const struct col_tail *tail, const struct col_tail *other,
+                      const struct col_sink *sink)
+{
+    uint8_t begin[COL_TAIL_EDGE_MAX];
+    struct stat st;
+    ssize_t n = read_at(tail->fd, begin, sizeof(begin), 0);
+    size_t known = n > 0 && (size_t)n < other->begin_len ? (size_t)n : other->begin_len;
+    if (n <= 0 || memcmp(begin, other->begin, known) != 0 || fstat(tail->fd, &st) != 0) {
+        return false;
+    }
+    uint64_t size = (uint64_t)st.st_size;
+    size_t head = size < COL_TAIL_HEAD_MAX ? (size_t)size : COL_TAIL_HEAD_MAX;
+    size_t end = size < COL_TAIL_EDGE_MAX ? (size_t)size : COL_TAIL_EDGE_MAX;
+    return col_tail_compare(tail->fd, other, sink) != COL_TAIL_NO_COPY ||
+           (size < other->offset && agree_at(tail->fd, other->fd, head, 0) &&
+            agree_at(tail->fd, other->fd, end, size - end));
 }
 
 void col_tail_restart(struct col_tail *tail, const struct col_sink *sink)
@@ -358,6 +434,7 @@ static bool update_head(struct col_tail *tail)
     if (is_read) {
         tail->head_len = (uint16_t)want;
         tail->head_hash = hd_hash_stable(hd_slice(head, want), 0);
+        note_begin(tail, head, want);
     }
     return is_read;
 }
@@ -535,6 +612,26 @@ static enum col_tail_result take_all(struct turn *t)
     return t->base[t->len - 1] == '\n' ? COL_TAIL_PENDING : COL_TAIL_PARTIAL;
 }
 
+/* In the room of the oldest, unless the newest is of just now. */
+static void note_place(struct col_tail *tail)
+{
+    struct col_tail_place *oldest = &tail->places[0];
+    int64_t now_ns = hd_clock_mono_ns();
+    for (size_t i = 0; i < COL_TAIL_PLACES; i++) {
+        struct col_tail_place *place = &tail->places[i];
+        if (place->offset > 0 && (place->offset == tail->offset ||
+                                  now_ns - place->at_ns < COL_TAIL_PLACE_NS)) {
+            return;
+        }
+        oldest = place->at_ns < oldest->at_ns ? place : oldest;
+    }
+    *oldest = (struct col_tail_place){
+        .offset = tail->offset,
+        .edge_hash = hd_hash_stable(hd_slice(tail->edge, tail->edge_len), 0),
+        .at_ns = now_ns,
+        .edge_len = tail->edge_len};
+}
+
 enum col_tail_result col_tail_read(struct col_tail *tail,
                                    const struct col_tail_opts *opts, bool flush)
 {
@@ -565,6 +662,7 @@ enum col_tail_result col_tail_read(struct col_tail *tail,
     struct hd_slice edge = edge_of(&t);
     memcpy(tail->edge, edge.ptr, edge.len);
     tail->edge_len = (uint8_t)edge.len;
+    note_place(tail);
     if (update_head(tail)) {
         set_mark(tail, edge, opts->sink);
     }

@@ -17,6 +17,7 @@
 #include <sys/types.h>
 
 #include <haidang/batch.h>
+#include <haidang/clock.h>
 #include <haidang/err.h>
 
 #include "collector/source/multiline.h"
@@ -28,6 +29,15 @@
 #define COL_TAIL_READ_MAX (256U << 10) /* of one file in one turn, at least */
 #define COL_TAIL_KEY_LEN  17U
 #define COL_TAIL_MARK_LEN 37U
+#define COL_TAIL_PLACES   8U /* where reads ended, apart by COL_TAIL_PLACE_NS at least */
+#define COL_TAIL_PLACE_NS (20 * HD_NS_PER_MS)
+
+/* A position that was read up to of late, and the bytes before it. */
+struct col_tail_place {
+    uint64_t offset, edge_hash;
+    int64_t at_ns; /* monotonic */
+    uint8_t edge_len;
+};
 
 struct col_tail {
     int fd;
@@ -44,7 +54,10 @@ struct col_tail {
     bool is_flushed;  /* the last line was taken without its line feed */
     uint8_t key[COL_TAIL_KEY_LEN];
     uint8_t edge[COL_TAIL_EDGE_MAX];
-    uint64_t lines, bytes, truncated; /* taken so far */
+    uint8_t begin_len;                             /* 0 = not known */
+    uint8_t begin[COL_TAIL_EDGE_MAX];              /* the file's first bytes */
+    struct col_tail_place places[COL_TAIL_PLACES]; /* in no order; offset 0 = none */
+    uint64_t lines, bytes, truncated;              /* taken so far */
 };
 
 struct col_tail_opts {
@@ -61,8 +74,7 @@ enum col_tail_result {
     COL_TAIL_PENDING, /* at the end, a finished event may yet be continued */
     COL_TAIL_MORE,    /* read on */
     COL_TAIL_FULL,    /* the sink takes no more now */
-    COL_TAIL_RESTART, /* it was truncated or rewritten, maybe while no agent ran: to be
-                         begun anew */
+    COL_TAIL_RESTART, /* it was truncated or rewritten: to be begun anew */
     COL_TAIL_ERROR,   /* the read failed */
 };
 
@@ -100,14 +112,27 @@ void col_tail_note_end(struct col_tail *tail);
  * was read to tell (COL_TAIL_HEAD_MIN). */
 bool col_tail_begins_as(const struct col_tail *tail, int fd);
 
-/* The file open at `fd` has everything that was read of this one. */
-bool col_tail_is_copy(int fd, const struct col_tail *tail, const struct col_sink *sink);
+/* What the file open at `fd` has of what was read of this one. */
+enum col_tail_copy {
+    COL_TAIL_NO_COPY,
+    COL_TAIL_WHOLE_COPY, /* all */
+    COL_TAIL_SHORT_COPY, /* all but what was read while it was made, or just after */
+};
+enum col_tail_copy col_tail_compare(int fd, const struct col_tail *tail,
+                                    const struct col_sink *sink);
+/* An unread file has what was read of `other`, as far as it goes: it may become a copy.
+ */
+bool col_tail_is_like(const struct col_tail *tail, const struct col_tail *other,
+                      const struct col_sink *sink);
 /* What the mark of a file that is gone says of it; not open. */
 void col_tail_recall(struct col_tail *tail, dev_t dev, ino_t ino,
                      const struct col_sink *sink);
 
 /* Links that still name the file; 0 = it was removed. */
 unsigned col_tail_links(const struct col_tail *tail);
+/* Its mark is in use, also when nothing is read; it is set again when it was forgotten.
+ */
+void col_tail_touch(const struct col_tail *tail, const struct col_sink *sink);
 /* The file will not come back: forget its mark. */
 void col_tail_forget(const struct col_tail *tail, const struct col_sink *sink);
 

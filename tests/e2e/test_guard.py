@@ -150,22 +150,40 @@ ROTATIONS = {"create": "create", "copytruncate": "copytruncate", "date": "create
              "late": "nocreate\ncompress\ndelaycompress", "once": "create\nrotate 1\nmaxage 1"}
 
 
-def rotation_raises_none():
+def logrotate(w, rotations):
+    config = w.write("logrotate.conf", "".join(f"{w.path('logs', name)}.log {{\nrotate 3\n{how}\n}}\n"
+                                               for name, how in rotations.items()), 0o600)
+    done = subprocess.run(["logrotate", "-f", "-s", w.path("logrotate.state"), config], env=w.peer_env(),
+                          capture_output=True, text=True, check=False)
+    expect(done.returncode == 0, done.stdout + done.stderr)
+
+
+def check_logrotate():
     if not os.path.exists(os.path.join(PEERS, "root", "usr", "sbin", "logrotate")):
         raise NotRun(f"no logrotate: run packaging/peers {PEERS} logrotate")
+
+
+def judge_rotations(w, n):
+    """Nothing was told, and so many lines are in the archive, each once."""
+    write(w, "fence.log", 0, 1)
+    wait_until("the fence is archived", lambda: archived(w, b"fence.log") == 1)
+    shell(w, "rm fence.log")  # told after what was done before, had that been told
+    wait_until("the alert of the fence", lambda: (REMOVED, "fence.log") in told(w), PATIENCE)
+    expect(told(w) == [(REMOVED, "fence.log")], f"a rotation was taken for an attack: {told(w)}")
+    lines = collections.Counter(line for line in w.archive_lines(w.path("correlator", "archive")) if b".log line" in line)
+    doubled = [line for line, count in lines.items() if count > 1]
+    expect(not doubled and len(lines) == n + 1, f"{len(lines)} lines of {n + 1}; doubled: {doubled[:5]}")
+
+
+def rotation_raises_none():
+    check_logrotate()
     with World() as w:
         agent = start(w)
         os.makedirs(w.path("logs", "old"))
-        environment = w.peer_env()
         n = 0
 
         def rotate():
-            names = [name for name in ROTATIONS if name != "date" or n == 1]  # two of one day have one name
-            config = w.write("logrotate.conf", "".join(f"{w.path('logs', name)}.log {{\nrotate 2\n{ROTATIONS[name]}\n}}\n"
-                                                       for name in names), 0o600)
-            done = subprocess.run(["logrotate", "-f", "-s", w.path("logrotate.state"), config], env=environment,
-                                  capture_output=True, text=True, check=False)
-            expect(done.returncode == 0, done.stdout + done.stderr)
+            logrotate(w, {name: how for name, how in ROTATIONS.items() if name != "date" or n == 1})  # two of one day have one name
 
         def fill():
             for name in ROTATIONS:
@@ -189,15 +207,53 @@ def rotation_raises_none():
         wait_until("all is archived", all_archived)
         agent.kill()
         start_agent(w)
-        write(w, "fence.log", 0, 1)
-        wait_until("the fence is archived", lambda: archived(w, b"fence.log") == 1)
-        shell(w, "rm fence.log")  # told after what was done before, had that been told
-        wait_until("the alert of the fence", lambda: (REMOVED, "fence.log") in told(w), PATIENCE)
-        expect(told(w) == [(REMOVED, "fence.log")], f"a rotation was taken for an attack: {told(w)}")
-        lines = collections.Counter(line for line in w.archive_lines(w.path("correlator", "archive")) if b".log line" in line)
-        doubled = [line for line, count in lines.items() if count > 1]
-        expect(not doubled and len(lines) == 30 * n * len(ROTATIONS) + 1, f"{len(lines)} lines; doubled: {doubled[:5]}")
+        judge_rotations(w, 30 * n * len(ROTATIONS))
+
+
+COPIES = {"create": "create", "copied": "copytruncate", "copydated": "copytruncate\ndateext", "copylate":
+          "copytruncate\ncompress\ndelaycompress", "copypacked": "copytruncate\ncompress"}
+MATCHES_COPIES = {"pattern": "*.log*", "extra": '    removed_after: 500ms\n    exclude: ["*.gz"]\n'}
+
+
+def copies_that_match_are_read_once():
+    """Under a pattern that matches the copies too, rotated while the agent still reads, or does not run. Of what only
+    the copy has nothing is lost; a copy that is compressed at once has to be read before."""
+    check_logrotate()
+    with World() as w:
+        w.make_ca()
+        install.correlator(w, extra="suppress: {window: 0s}\n")
+        agent = start_agent(w, **MATCHES_COPIES)
+        n, turns, size = 0, 6, 500
+        for turn in range(turns):
+            for name in COPIES:
+                write(w, f"{name}.log", n, size)
+            n += size
+            wait_until("what is compressed is archived", lambda: archived(w, b"copypacked.log line") == n)
+            if turn in (2, 4):
+                agent.kill()
+            logrotate(w, {name: how for name, how in COPIES.items() if name != "copydated" or turn == 3})
+            if turn in (2, 4):
+                agent = start_agent(w, **MATCHES_COPIES)
+        wait_until("all is archived", lambda: archived(w, b"as its program wrote it") >= n * len(COPIES))
+        agent.kill()
+        start_agent(w, **MATCHES_COPIES)
+        judge_rotations(w, n * len(COPIES))
+
+
+CLOAKS = {"touch": "touch cloaked.log.1.gz", "words": "echo nothing to see > cloaked.log.1.gz", "less": "head -c 100 cloaked.log | gzip > "
+          "cloaked.log.1.gz"}
+
+
+def an_archive_of_nothing_hides_nothing():
+    with World() as w:
+        start(w)
+        for n, command in enumerate(CLOAKS.values(), 1):
+            write(w, "cloaked.log", 0, 40)
+            wait_until("it is archived", lambda n=n: archived(w, b"as its program wrote it") == 40 * n)
+            shell(w, command + " && > cloaked.log")
+            wait_until("the alert", lambda n=n: told(w) == [(EMPTIED, "cloaked.log")] * n, PATIENCE)
 
 
 if __name__ == "__main__":
-    main(clearing_raises_an_alert, killed_at_any_moment_it_is_told_once, unread_bytes_are_a_loss, rotation_raises_none)
+    main(clearing_raises_an_alert, killed_at_any_moment_it_is_told_once, unread_bytes_are_a_loss,
+         an_archive_of_nothing_hides_nothing, rotation_raises_none, copies_that_match_are_read_once)

@@ -24,6 +24,18 @@ void append(const struct fixture *f, const char *name, const char *text)
     assert_int_equal(close(fd), 0);
 }
 
+void archive(const struct fixture *f, const char *name, uint32_t len)
+{
+    uint8_t bytes[24] = {0x1f, 0x8b, 0x08};
+    for (int i = 0; i < 4; i++) {
+        bytes[sizeof(bytes) - 4 + (size_t)i] = (uint8_t)(len >> (8 * i));
+    }
+    FILE *file = fopen(in_dir(f, name), "w");
+    assert_non_null(file);
+    assert_int_equal(fwrite(bytes, 1, sizeof(bytes), file), sizeof(bytes));
+    assert_int_equal(fclose(file), 0);
+}
+
 void move(const struct fixture *f, const char *from, const char *to)
 {
     assert_int_equal(rename(in_dir(f, from), in_dir(f, to)), 0);

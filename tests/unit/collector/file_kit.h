@@ -22,4 +22,6 @@ void teardown(struct fixture *f);
 
 const char *in_dir(const struct fixture *f, const char *name); /* two in turn */
 void append(const struct fixture *f, const char *name, const char *text);
+/* What looks like `len` bytes of text, compressed. */
+void archive(const struct fixture *f, const char *name, uint32_t len);
 void move(const struct fixture *f, const char *from, const char *to);

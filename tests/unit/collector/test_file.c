@@ -519,6 +519,48 @@ static void test_marks_of_quiet_files_are_touched(void **state)
     teardown(f);
 }
 
+/* Of `kind`: a file's, a name's, a pattern's. */
+static struct fake_mark *first_mark(struct fixture *f, uint8_t kind)
+{
+    struct fake_mark *m = f->fe.sink.marks;
+    while (m < f->fe.sink.marks + f->fe.sink.n_marks && m->key[0] != kind) {
+        m++;
+    }
+    assert_true(m < f->fe.sink.marks + f->fe.sink.n_marks);
+    return m;
+}
+
+/* Those of patterns and of names as well; one that was forgotten all the same, for there
+ * were too many, is set again. */
+static void test_all_marks_in_use_are_touched(void **state)
+{
+    (void)state;
+    struct fixture *f = setup("*.log");
+    int64_t wall_ns = hd_clock_wall_ns();
+    int64_t mono_ns = hd_clock_mono_ns();
+    hd_clock_fake(&wall_ns, &mono_ns);
+    append(f, "a.log", "1\n");
+    start(f);
+    fake_env_wait(&f->fe, 1);
+    f->fe.sink.now_s += 86400;
+    mono_ns += 43200 * HD_NS_PER_SEC;
+    append(f, "a.log", "2\n");
+    fake_env_wait(&f->fe, 2);
+    struct fake_mark kept = *first_mark(f, 'f');
+    first_mark(f, 'f')->latest_len = 0;
+    mono_ns += 43200 * HD_NS_PER_SEC;
+    append(f, "a.log", "");
+    append(f, "none.log", "");
+    while (first_mark(f, 'p')->touched_s < f->fe.sink.now_s) {
+        (void)uv_run(&f->fe.loop, UV_RUN_ONCE);
+    }
+    assert_int_equal(first_mark(f, 'n')->touched_s, f->fe.sink.now_s);
+    assert_int_equal(first_mark(f, 'f')->latest_len, kept.latest_len);
+    assert_memory_equal(first_mark(f, 'f')->latest, kept.latest, kept.latest_len);
+    hd_clock_fake(NULL, NULL);
+    teardown(f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -543,6 +585,7 @@ int main(void)
         cmocka_unit_test(test_crashes),
         cmocka_unit_test(test_lost_events),
         cmocka_unit_test(test_marks_of_quiet_files_are_touched),
+        cmocka_unit_test(test_all_marks_in_use_are_touched),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -170,6 +170,32 @@ static void a_report_waits_for_room(void **state)
     teardown(f);
 }
 
+/* At its end it is told what became of it; while that cannot be, nobody runs in circles.
+ */
+static void who_cannot_tell_waits(void **state)
+{
+    (void)state;
+    struct fixture *f = setup("app.log");
+    unsigned turns = 0;
+    f->conf.removed_after_ns = 60 * HD_NS_PER_SEC;
+    f->conf.rotated_keep_ns = HD_NS_PER_SEC / 20;
+    append(f, "app.log", "one\n");
+    start(f);
+    fake_env_wait(&f->fe, 1);
+    f->fe.sink.room = 0;
+    drop(f, "app.log");
+    int64_t end_ns = hd_clock_mono_ns() + 3 * HD_NS_PER_SEC / 10;
+    while (hd_clock_mono_ns() < end_ns) {
+        (void)uv_run(&f->fe.loop, UV_RUN_ONCE);
+        turns++;
+    }
+    assert_in_range(turns, 0, 20);
+    f->fe.sink.room = SIZE_MAX;
+    fake_env_wait(&f->fe, 2);
+    expect_report(f, "log-removed", "app.log", " read_bytes=4");
+    teardown(f);
+}
+
 static void what_was_not_read_is_lost(void **state)
 {
     (void)state;
@@ -213,7 +239,7 @@ static void copytruncate_that_compresses(void **state)
 {
     (void)state;
     struct fixture *f = follow("app.log", 2);
-    append(f, "app.log.1.gz", "whatever");
+    archive(f, "app.log.1.gz", 80);
     empty(f, "app.log");
     append(f, "app.log", "new\n");
     fake_env_wait(&f->fe, 3);
@@ -250,13 +276,165 @@ static void an_older_archive_explains_nothing(void **state)
     int64_t wall_ns = hd_clock_wall_ns() + 3600 * HD_NS_PER_SEC;
     int64_t mono_ns = hd_clock_mono_ns();
     struct fixture *f = setup("app.log");
-    append(f, "app.log.1.gz", "whatever"); /* an hour ago, as we see it */
+    archive(f, "app.log.1.gz", 100); /* an hour ago, as we see it */
     hd_clock_fake(&wall_ns, &mono_ns);
     append(f, "app.log", "one\n");
     start(f);
     fake_env_wait(&f->fe, 1);
     empty(f, "app.log");
     fake_env_wait(&f->fe, 2);
+    hd_clock_fake(NULL, NULL);
+    teardown(f);
+}
+
+/* Whoever empties a log can as well make a file beside it. */
+static void an_archive_that_holds_nothing_explains_nothing(void **state)
+{
+    (void)state;
+    struct fixture *f = follow("app.log", 2);
+    append(f, "app.log.1.gz", "");
+    empty(f, "app.log");
+    fake_env_wait(&f->fe, 3);
+    expect_report(f, "log-emptied", "app.log",
+                  " size_bytes=0 read_bytes=80 unread_bytes=0");
+    append(f, "app.log.1.gz", "this is no compressed file, whatever its name says");
+    append(f, "app.log", "anew\n");
+    fake_env_wait(&f->fe, 4);
+    empty(f, "app.log");
+    fake_env_wait(&f->fe, 5);
+    archive(f, "app.log.1.gz", 11); /* less than there was */
+    append(f, "app.log", "twelve bytes\n");
+    fake_env_wait(&f->fe, 6);
+    drop(f, "app.log");
+    fake_env_wait(&f->fe, 7);
+    expect_report(f, "log-removed", "app.log", " read_bytes=13");
+    teardown(f);
+}
+
+/* ---- copies that the pattern matches ---- */
+
+static void a_copy_that_matches_is_not_read_again(void **state)
+{
+    (void)state;
+    struct fixture *f = setup("app.log*");
+    (void)append_many(f, "app.log", 0, 50);
+    start(f);
+    fake_env_wait(&f->fe, 50);
+    copy(f, "app.log", "app.log.1");
+    empty(f, "app.log");
+    append(f, "app.log", "new\n");
+    fake_env_wait(&f->fe, 51);
+    fake_env_quiet(&f->fe, QUIET_MS);
+    fake_sink_commit(&f->fe.sink);
+    restart(f, true);
+    fake_env_quiet(&f->fe, QUIET_MS);
+    move(f, "app.log.1", "app.log.2");
+    copy(f, "app.log", "app.log.1"); /* four bytes are enough when it is truncated */
+    empty(f, "app.log");
+    append(f, "app.log", "newer\n");
+    fake_env_wait(&f->fe, 52);
+    fake_env_quiet(&f->fe, QUIET_MS);
+    teardown(f);
+}
+
+/* Written between our last look and the rotation: only the copy has it. */
+static void what_only_the_copy_has_is_read_there(void **state)
+{
+    (void)state;
+    struct fixture *f = setup("app.log*");
+    (void)append_many(f, "app.log", 0, 50);
+    start(f);
+    fake_env_wait(&f->fe, 50);
+    pause_source(f);
+    append(f, "app.log", "unread\n");
+    fake_env_quiet(&f->fe, QUIET_MS);
+    copy(f, "app.log", "app.log.1");
+    empty(f, "app.log");
+    append(f, "app.log", "new\n");
+    resume_source(f);
+    fake_env_wait(&f->fe, 52);
+    fake_env_quiet(&f->fe, QUIET_MS);
+    size_t at =
+        hd_slice_eq(fake_sink_line(&f->fe.sink, 50), HD_SLICE("unread")) ? 50 : 51;
+    assert_true(hd_slice_eq(fake_sink_line(&f->fe.sink, at), HD_SLICE("unread")));
+    const char *source = f->fe.sink.lines[at].source;
+    assert_string_equal(source + strlen(source) - strlen("/app.log"), "/app.log");
+    assert_int_equal(f->fe.sink.lost[HD_LOSS_UNREAD], 0);
+    teardown(f);
+}
+
+/* Written and read after the copy was made, gone with the truncation: nothing is told,
+ * for nothing is lost, and nothing comes twice. */
+static void check_short_copy(const char *pattern)
+{
+    struct fixture *f = setup(pattern);
+    (void)append_many(f, "app.log", 0, 50);
+    start(f);
+    fake_env_wait(&f->fe, 50);
+    copy(f, "app.log", "app.log.1");
+    fake_env_quiet(&f->fe, QUIET_MS / 4);
+    append(f, "app.log", "not in the copy\n");
+    fake_env_wait(&f->fe, 51);
+    empty(f, "app.log");
+    append(f, "app.log", "new\n");
+    fake_env_wait(&f->fe, 52);
+    fake_env_quiet(&f->fe, QUIET_MS);
+    restart(f, false);
+    fake_env_quiet(&f->fe, QUIET_MS);
+    teardown(f);
+}
+
+static void a_copy_may_be_shorter_than_what_was_read(void **state)
+{
+    (void)state;
+    check_short_copy("app.log");
+    check_short_copy("app.log*");
+}
+
+static void a_copy_that_matches_while_down(void **state)
+{
+    (void)state;
+    struct fixture *f = setup("app.log*");
+    (void)append_many(f, "app.log", 0, 50);
+    start(f);
+    fake_env_wait(&f->fe, 50);
+    fake_sink_commit(&f->fe.sink);
+    fake_env_close(&f->fe);
+    append(f, "app.log", "unread\n");
+    copy(f, "app.log", "app.log.1");
+    empty(f, "app.log");
+    append(f, "app.log", "new\n");
+    start(f);
+    fake_env_wait(&f->fe, 52);
+    fake_env_quiet(&f->fe, QUIET_MS);
+    teardown(f);
+}
+
+/* The clock stands still, so that whoever waits waits for ever. */
+static void a_file_that_only_begins_alike_is_read(void **state)
+{
+    (void)state;
+    int64_t wall_ns = hd_clock_wall_ns();
+    int64_t mono_ns = hd_clock_mono_ns();
+    struct fixture *f = setup("app.log*");
+    hd_clock_fake(&wall_ns, &mono_ns);
+    (void)append_many(f, "app.log", 0, 50);
+    start(f);
+    fake_env_wait(&f->fe, 50);
+    (void)append_many(f, ".other", 0, 30);
+    append(f, ".other", "here it is another one\n");
+    move(f, ".other", "app.log.other");
+    fake_env_wait(&f->fe, 81);
+    copy(f, "app.log", "app.log.copy"); /* nobody truncates: it is a file of its own */
+    fake_env_quiet(&f->fe, QUIET_MS);
+    mono_ns += 3 * HD_NS_PER_SEC;
+    append(f, "app.log.copy", "with more\n");
+    fake_env_quiet(&f->fe, QUIET_MS / 2); /* it may still be growing */
+    mono_ns += 3 * HD_NS_PER_SEC;
+    append(f, "app.log.copy", ""); /* nothing, but a look at it */
+    move(f, "app.log.copy", "app.log.3");
+    append(f, "app.log", "this one too\n");
+    fake_env_wait(&f->fe, 81 + 51 + 1);
     hd_clock_fake(NULL, NULL);
     teardown(f);
 }
@@ -325,7 +503,7 @@ static void compressed_without_a_successor(void **state)
     (void)state;
     struct fixture *f = follow("app.log", 2);
     move(f, "app.log", "app.log.1");
-    append(f, "app.log.1.gz", "whatever");
+    archive(f, "app.log.1.gz", 80);
     drop(f, "app.log.1");
     fake_env_quiet(&f->fe, QUIET_MS);
     restart(f, false);
@@ -343,7 +521,7 @@ static void rotated_while_down_is_a_rotation(void **state)
     start(f);
     fake_env_quiet(&f->fe, QUIET_MS);
     fake_env_close(&f->fe);
-    append(f, "app.log.1.gz", "whatever");
+    archive(f, "app.log.1.gz", 80);
     drop(f, "app.log.1");
     start(f);
     fake_env_quiet(&f->fe, QUIET_MS);
@@ -535,11 +713,18 @@ int main(void)
         cmocka_unit_test(cut_and_changed),
         cmocka_unit_test(a_report_is_there_once),
         cmocka_unit_test(a_report_waits_for_room),
+        cmocka_unit_test(who_cannot_tell_waits),
         cmocka_unit_test(what_was_not_read_is_lost),
         cmocka_unit_test(copytruncate_is_a_rotation),
         cmocka_unit_test(copytruncate_that_compresses),
         cmocka_unit_test(copytruncate_behind_a_link),
         cmocka_unit_test(an_older_archive_explains_nothing),
+        cmocka_unit_test(an_archive_that_holds_nothing_explains_nothing),
+        cmocka_unit_test(a_copy_that_matches_is_not_read_again),
+        cmocka_unit_test(what_only_the_copy_has_is_read_there),
+        cmocka_unit_test(a_copy_may_be_shorter_than_what_was_read),
+        cmocka_unit_test(a_copy_that_matches_while_down),
+        cmocka_unit_test(a_file_that_only_begins_alike_is_read),
         cmocka_unit_test(removed),
         cmocka_unit_test(removed_once_however_we_end),
         cmocka_unit_test(renamed_and_removed),
