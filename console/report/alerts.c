@@ -181,28 +181,37 @@ static void note_test(struct alerts *a, const json_t *alert, int64_t at_ns, bool
     a->tests += is_ours;
 }
 
-static int take(void *ctx, const struct con_entry *entry)
+static int count_any(struct alerts *a, const json_t *alert, int64_t at_ns, uint64_t index)
 {
-    struct alerts *a = ctx;
     const struct con_period *period = &a->report->period;
-    const struct parsed *of = entry->result;
-    int64_t at_ns = 0;
-    if (of->err == HD_ENOMEM || a->report->err != HD_OK) {
-        return HD_ENOMEM;
-    }
-    if (of->err != HD_OK || hd_alert_time(of->alert, "time.published", &at_ns) != HD_OK) {
-        a->unreadable++;
-        return HD_OK;
-    }
     bool is_ours = at_ns >= period->since_ns && at_ns < period->until_ns;
-    if (hd_alert_is_test(of->alert)) {
+    if (hd_alert_is_test(alert)) {
         if (at_ns <= a->end_ns && at_ns < period->until_ns) {
-            note_test(a, of->alert, at_ns, is_ours);
+            note_test(a, alert, at_ns, is_ours);
         }
         return HD_OK;
     }
     a->before += at_ns >= period->before_ns && at_ns < period->since_ns;
-    return is_ours ? count_alert(a, of->alert, entry->index) : HD_OK;
+    return is_ours ? count_alert(a, alert, index) : HD_OK;
+}
+
+/* The alert becomes this thread's: rows keep parts of it. */
+static int take(void *ctx, const struct con_entry *entry)
+{
+    struct alerts *a = ctx;
+    struct parsed *of = entry->result;
+    json_t *alert = of->alert;
+    int64_t at_ns = 0;
+    of->alert = NULL;
+    int err = of->err == HD_ENOMEM || a->report->err != HD_OK ? HD_ENOMEM : HD_OK;
+    if (err == HD_OK &&
+        (of->err != HD_OK || hd_alert_time(alert, "time.published", &at_ns) != HD_OK)) {
+        a->unreadable++;
+    } else if (err == HD_OK) {
+        err = count_any(a, alert, at_ns, entry->index);
+    }
+    json_decref(alert);
+    return err;
 }
 
 static void ignore_progress(void *ctx, uint64_t done, uint64_t all)

@@ -89,6 +89,8 @@ static void put_between(struct con_paper *paper, const char *before, const char 
 }
 
 static void put_v(struct con_paper *paper, const char *const *around, const char *fmt,
+                  va_list args) HD_PRINTF(3, 0);
+static void put_v(struct con_paper *paper, const char *const *around, const char *fmt,
                   va_list args)
 {
     char *text = NULL;

@@ -206,6 +206,21 @@ static void show_loss(const struct con_report *r, struct con_paper *paper,
                                    is_usual ? con_loss_why(&r->show, kind) : why});
 }
 
+/* In all, a line a kind. */
+static void show_loss_totals(const struct con_report *r, struct con_paper *paper,
+                             const json_t *part)
+{
+    const char *name;
+    json_t *count;
+    json_object_foreach(json_object_get(part, "by_kind"), name, count)
+    {
+        enum hd_loss_kind kind = hd_loss_find(hd_slice_str(name));
+        con_paper_item(paper, "%s: %s, %" JSON_INTEGER_FORMAT " %s",
+                       con_report_say(r, "in all", "tổng cộng"), name,
+                       json_integer_value(count), con_loss_unit(&r->show, kind));
+    }
+}
+
 static void show_losses(const struct con_report *r, struct con_paper *paper)
 {
     size_t i;
@@ -229,6 +244,7 @@ static void show_losses(const struct con_report *r, struct con_paper *paper)
             show_loss(r, paper, row);
         }
         con_paper_table_end(paper);
+        show_loss_totals(r, paper, part);
     } else if (json_is_true(json_object_get(part, "ledger")) &&
                json_is_true(json_object_get(part, "receipts")) && !r->is_partial &&
                r->archive_begin_ns < r->period.until_ns) {

@@ -79,6 +79,19 @@ def datagrams_that_the_kernel_dropped():
         restart_all_and_compare(w, agent, correlator, sources, "", "udp-kernel-drops", dropped)
 
 
+def report_beside_the_programs(w):
+    """There is no forwarder: it and its receipts are named as what is not known."""
+    done = w.haidang("report", "--data", w.path(), "--run-dir", w.run_dir, "--since", "1h", "--json", check=False)
+    expect(done.returncode == 1, done.stderr)
+    report = json.loads(done.stdout)
+    expect(report["losses"]["by_kind"] == {"truncated-lines": 2}, str(report["losses"]))
+    expect(report["lines"]["lines"] >= 4, str(report["lines"]))
+    expect([p["program"] for p in report["now"]["programs"]] == ["haidang-correlator"], str(report["now"]))
+    expect(sum(report["now"]["sources_by_state"].values()) >= 1, str(report["now"]))
+    unknown = {(row["what"], os.path.basename(row.get("about", ""))) for row in report["unknown"]}
+    expect({("no-answer", "forwarder"), ("no-journal", "receipts")} <= unknown, str(unknown))
+
+
 def lines_that_were_cut():
     with World() as w:
         w.make_ca()
@@ -87,6 +100,7 @@ def lines_that_were_cut():
         correlator = install.correlator(w, rules=False)
         agent = install.agent(w, sources, extra=extra)
         wait_until("the loss is in the ledger", lambda: total(w, "truncated-lines") == 2, PATIENCE)
+        report_beside_the_programs(w)
         record = ledger(w, "truncated-lines")[0]
         expect(record["source"] == f"file {log}", str(record))
         restart_all_and_compare(w, agent, correlator, sources, extra, "truncated-lines", 2)

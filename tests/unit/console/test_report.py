@@ -162,6 +162,14 @@ class Periods(Report):
         self.assertEqual({kind: int(n) for kind, n in totals.items()}, by_kind)
         self.assertEqual(set(by_kind), {"sequence-gap", "dead-letter"})
 
+    def test_a_copy_without_marks_tells_the_same(self):
+        self.fill()
+        whole = self.totals("--year", "2025")
+        for name in ("correlator/archive", "correlator/alerts", "correlator/losses", "forwarder/receipts"):
+            for file in ("mark", "lock"):
+                os.remove(os.path.join(self.data, name, file))
+        self.assertEqual(self.totals("--year", "2025"), whole)
+
     def test_the_number_of_threads_changes_nothing(self):
         self.fill()
         one, many = (self.doc("--year", "2025", "--jobs", jobs) for jobs in ("1", "7"))
@@ -295,6 +303,7 @@ class Content(Report):
         self.assertEqual((row["why"], row["system"]["id"]), ("the socket's receive buffer was full", "portal"))
         vietnamese = self.report(*self.MONTH, "--lang", "vi").out
         self.assertIn("15 gói UDP", vietnamese)
+        self.assertIn("- tổng cộng: udp-kernel-drops, 15 gói UDP\n", vietnamese)
         self.assertIn("bộ đệm nhận của socket bị đầy", vietnamese)
 
     def test_it_only_reads(self):
