@@ -59,8 +59,11 @@ static int destination_of(struct delivery *d, const char *name, struct destinati
             return HD_OK;
         }
     }
-    int err = d->n < DESTINATIONS_MAX ? add_destination(d, name) : HD_OK;
-    if (err == HD_OK && d->n < DESTINATIONS_MAX) {
+    if (d->n == DESTINATIONS_MAX) {
+        return HD_OK;
+    }
+    int err = add_destination(d, name);
+    if (err == HD_OK) {
         *out = &d->list[d->n - 1];
     }
     return err;
@@ -183,8 +186,7 @@ int con_report_delivery(struct con_report *r)
                                       .until_ns = INT64_MAX,
                                       .take = take_line,
                                       .ctx = &d};
-    if (json_object_get(r->doc, "alerts") == NULL ||
-        !con_report_has_journal(r, r->receipts)) {
+    if (json_object_get(r->doc, "alerts") == NULL || !con_report_has_receipts(r)) {
         return HD_EXIT_OK;
     }
     int err = con_journal_lines(&lines);

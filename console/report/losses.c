@@ -79,7 +79,7 @@ int con_report_losses(struct con_report *r)
                                    .take = take,
                                    .ctx = &l};
     bool has_ledger = con_report_has_journal(r, r->losses);
-    bool has_receipts = con_report_has_journal(r, r->receipts);
+    bool has_receipts = con_report_has_receipts(r);
     int err = has_ledger ? con_losses_read_ledger(&from, r->losses) : HD_OK;
     has_ledger = has_ledger && con_report_is_read(r, r->losses, err);
     int also = has_receipts ? con_losses_read_receipts(&from, r->receipts) : HD_OK;

@@ -31,6 +31,7 @@ enum con_report_gap {
     CON_REPORT_LOCKED,       /* encrypted, without the key */
     CON_REPORT_UNREADABLE,   /* lines, alerts, losses that cannot be read */
     CON_REPORT_NO_JOURNAL,   /* cannot be read at all */
+    CON_REPORT_NO_RECEIPTS,  /* there is no forwarder here */
     CON_REPORT_NOT_ASKED,    /* a copy of a node's data: no program was asked */
     CON_REPORT_NO_ANSWER,    /* a program does not answer */
     CON_REPORT_NO_INVENTORY, /* so that systems are not known */
@@ -104,6 +105,8 @@ void con_report_totals(struct con_report *r, const char *dir,
 /* Whether a journal is there to be read; else that is noted, as the parts without it are
  * left out. */
 bool con_report_has_journal(struct con_report *r, const char *dir);
+/* The same of the receipts; where nobody named them there may be no forwarder. */
+bool con_report_has_receipts(struct con_report *r);
 /* Whether it was read, by what its reading said; else that is noted. */
 bool con_report_is_read(struct con_report *r, const char *dir, int err);
 const char *con_report_gap_name(enum con_report_gap gap);

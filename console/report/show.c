@@ -140,6 +140,10 @@ static const struct {
                                "Dòng không đọc được; không được tính"},
     [CON_REPORT_NO_JOURNAL] = {"Cannot be read, so that what is in it is not known",
                                "Không đọc được nên không biết nội dung"},
+    [CON_REPORT_NO_RECEIPTS] = {"There are no receipts of a forwarder here (--receipts): "
+                                "what became of alerts is not known",
+                                "Không có biên nhận của bộ chuyển tiếp ở đây "
+                                "(--receipts): không biết cảnh báo đã được gửi hay chưa"},
     [CON_REPORT_NOT_ASKED] = {"The data is a copy: how programs, sources and copies are "
                               "now was not asked (--run-dir)",
                               "Dữ liệu là bản sao: không hỏi tình trạng hiện tại của "
@@ -221,6 +225,22 @@ static void show_loss_totals(const struct con_report *r, struct con_paper *paper
     }
 }
 
+static void say_nothing_lost(const struct con_report *r, struct con_paper *paper,
+                             bool has_receipts)
+{
+    bool is_whole = r->archive_begin_ns <= r->period.since_ns;
+    con_paper_text(paper, "%s%s%s.",
+                   con_report_say(r, "No line was lost or refused",
+                                  "Không có dòng nào bị mất hoặc bị từ chối"),
+                   has_receipts
+                       ? con_report_say(r, ", and no alert", ", cảnh báo cũng vậy")
+                       : con_report_say(r, " (of alerts it is not known)",
+                                        " (không biết về cảnh báo)"),
+                   is_whole ? ""
+                            : con_report_say(r, ", since the archive begins",
+                                             ", kể từ khi kho lưu bắt đầu"));
+}
+
 static void show_losses(const struct con_report *r, struct con_paper *paper)
 {
     size_t i;
@@ -245,17 +265,9 @@ static void show_losses(const struct con_report *r, struct con_paper *paper)
         }
         con_paper_table_end(paper);
         show_loss_totals(r, paper, part);
-    } else if (json_is_true(json_object_get(part, "ledger")) &&
-               json_is_true(json_object_get(part, "receipts")) && !r->is_partial &&
+    } else if (json_is_true(json_object_get(part, "ledger")) && !r->is_partial &&
                r->archive_begin_ns < r->period.until_ns) {
-        bool is_whole = r->archive_begin_ns <= r->period.since_ns;
-        con_paper_text(paper, "%s%s.",
-                       con_report_say(r, "No line was lost or refused, and no alert",
-                                      "Không có dòng hay cảnh báo nào bị mất hoặc bị từ "
-                                      "chối"),
-                       is_whole ? ""
-                                : con_report_say(r, ", since the archive begins",
-                                                 ", kể từ khi kho lưu bắt đầu"));
+        say_nothing_lost(r, paper, json_is_true(json_object_get(part, "receipts")));
     } else {
         con_paper_text(
             paper, "%s",

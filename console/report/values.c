@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "console/report/report.h"
 #include "console/rows.h"
@@ -23,6 +24,7 @@ static const char *const gaps[CON_REPORT_GAPS] = {
     [CON_REPORT_LOCKED] = "locked",
     [CON_REPORT_UNREADABLE] = "unreadable",
     [CON_REPORT_NO_JOURNAL] = "no-journal",
+    [CON_REPORT_NO_RECEIPTS] = "no-receipts",
     [CON_REPORT_NOT_ASKED] = "not-asked",
     [CON_REPORT_NO_ANSWER] = "no-answer",
     [CON_REPORT_NO_INVENTORY] = "no-inventory",
@@ -167,6 +169,15 @@ bool con_report_has_journal(struct con_report *r, const char *dir)
     bool is_there = err == HD_OK && (list.n > 0 || con_entries_is_journal(dir));
     free(list.first);
     return con_report_is_read(r, dir, is_there ? HD_OK : HD_ENOENT);
+}
+
+bool con_report_has_receipts(struct con_report *r)
+{
+    if (con_args_value(r->args, "receipts") == NULL && access(r->receipts, F_OK) != 0) {
+        con_report_unknown(r, CON_REPORT_NO_RECEIPTS, r->receipts, 0);
+        return false;
+    }
+    return con_report_has_journal(r, r->receipts);
 }
 
 bool con_report_is_read(struct con_report *r, const char *dir, int err)

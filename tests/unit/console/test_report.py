@@ -281,11 +281,16 @@ class Content(Report):
         self.make()
         plain = "No line was lost or refused, and no alert."
         self.assertIn(plain, self.report(*self.MONTH, "--lang", "en").out)
-        self.assertIn("Không có dòng hay cảnh báo nào bị mất hoặc bị từ chối.", self.report(*self.MONTH, "--lang", "vi").out)
+        self.assertIn("Không có dòng nào bị mất hoặc bị từ chối, cảnh báo cũng vậy.", self.report(*self.MONTH, "--lang", "vi").out)
         since = self.report("--month", "2025-10", "--since", "30d").code
         self.assertEqual(since, USAGE)
         older = self.report("--since", "2025-09-01", "--until", "2025-11-01", "--lang", "en").out
         self.assertIn("No line was lost or refused, and no alert, since the archive begins.", older)
+        shutil.rmtree(f"{self.data}/forwarder")
+        result = self.report(*self.MONTH, "--lang", "en")
+        self.assertEqual(result.code, OK)  # there need be no forwarder
+        self.assertIn("No line was lost or refused (of alerts it is not known).", result.out)
+        self.assertEqual(self.report(*self.MONTH, "--receipts", f"{self.data}/forwarder").code, RUNTIME)
         shutil.rmtree(f"{self.data}/correlator/losses")
         result = self.report(*self.MONTH, "--lang", "en")
         self.assertEqual(result.code, RUNTIME)
@@ -360,7 +365,8 @@ class Damage(Report):
             shutil.rmtree(os.path.join(self.data, name))
         doc = self.doc("--month", "2025-10", code=RUNTIME)
         self.assertEqual({os.path.basename(row["about"]) for row in doc["unknown"] if row["what"] == "no-journal"},
-                         {"alerts", "losses", "receipts"})
+                         {"alerts", "losses"})
+        self.assertIn("no-receipts", self.unknown(doc))
         self.assertEqual({"alerts", "canaries", "delivery"} & set(doc), set())
         self.assertIn("Not known; see above.", self.report("--month", "2025-10", "--lang", "en").out)
 
