@@ -265,9 +265,10 @@ static int open_segment(struct prove *p, struct con_segment *segment)
         return err == HD_ENOENT ? HD_EAGAIN : err; /* retention took it */
     }
     segment->part.bytes = durable > 0 ? durable : (uint64_t)st.st_size;
-    err = check_places(p, segment);
-    err =
-        err == HD_OK ? con_segment_check(segment, p->keys.key, p->keys.n, is_last) : err;
+    err = con_segment_check(segment, p->keys.key, p->keys.n, is_last);
+    if (err == HD_OK && segment->state.has_header) { /* else it is damaged */
+        err = check_places(p, segment);
+    }
     if (err == HD_OK && segment->state.is_stated) {
         err = con_archive_stamp_read(dir, segment->first, &segment->stamp);
         err = err == HD_ENOENT ? HD_OK : err;

@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <haidang/archive_meta.h>
 #include <haidang/batch.h>
 #include <haidang/clock.h>
 #include <haidang/journal.h>
@@ -66,6 +67,7 @@ static void append(struct hd_journal *j, struct hd_batch_builder *builder, uint6
     int64_t time_ns = BEGIN + (int64_t)n * 60 * HD_NS_PER_SEC;
     struct hd_slice frame;
     struct hd_batch_info info;
+    struct hd_buf meta;
     uint16_t source;
     must(hd_batch_builder_source(builder, &from, &source) == HD_OK);
     for (uint64_t i = 0; i < lines; i++) {
@@ -73,14 +75,22 @@ static void append(struct hd_journal *j, struct hd_batch_builder *builder, uint6
                                   make_line(n, i)) == HD_OK);
     }
     must(hd_batch_builder_close(builder, (n - 1) * lines + 1, &frame, &info) == HD_OK);
+    hd_buf_init(&meta, 0);
+    hd_archive_meta_encode(&meta,
+                           &(struct hd_archive_meta){.agent = HD_SLICE("web1"),
+                                                     .boot = HD_SLICE(BOOT),
+                                                     .peer = HD_SLICE("192.0.2.1:50123"),
+                                                     .taken_ns = info.time_max});
     struct hd_journal_entry entry = {.first = info.first,
                                      .last = info.last,
                                      .time_min = info.time_min,
                                      .time_max = info.time_max,
                                      .count = info.count,
                                      .raw_len = info.raw_len,
+                                     .meta = hd_buf_slice(&meta),
                                      .payload = frame};
     must(hd_journal_append(j, &entry) == HD_OK && entry.index == n);
+    hd_buf_fini(&meta);
 }
 
 int main(int argc, char **argv)
