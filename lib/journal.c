@@ -128,7 +128,7 @@ static int entry_check(const struct hd_journal_entry *entry)
     return HD_OK;
 }
 
-static bool is_segment_full(const struct hd_journal *j, uint64_t size)
+static bool is_segment_full(struct hd_journal *j, uint64_t size)
 {
     return j->fd >= 0 && j->stats.entries > 0 &&
            (j->tail + size > j->opts.segment_bytes || j->is_key_old ||

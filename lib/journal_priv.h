@@ -69,10 +69,12 @@ void hd_jseg_resize(struct hd_journal *j, uint64_t bytes);
  * known). False: it does not verify. */
 bool hd_jseg_header(struct hd_journal *j, size_t i, struct hd_jfmt_segment *header);
 int64_t hd_jseg_created(struct hd_journal *j, size_t i);
+/* How long ago that was at `now`; below 0 when a clock was set back since. */
+int64_t hd_jseg_age(struct hd_journal *j, size_t i, int64_t now);
 /* A segment for the next index; durable, with its name, when this returns HD_OK. */
 int hd_jseg_create(struct hd_journal *j) HD_MUST_USE;
 /* The last segment takes entries, has some, and is as old as one may get. */
-bool hd_jseg_is_aged(const struct hd_journal *j);
+bool hd_jseg_is_aged(struct hd_journal *j);
 /* Commits, writes the footer and closes the last segment. */
 int hd_jseg_seal(struct hd_journal *j) HD_MUST_USE;
 /* Removes what a refused write left behind the tail. */

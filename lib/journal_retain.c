@@ -30,10 +30,10 @@ static bool is_due(struct hd_journal *j, int64_t now)
 {
     bool is_over_size = j->opts.retain_bytes > 0 && j->bytes > j->opts.retain_bytes;
     bool is_over_age =
-        j->opts.retain_ns > 0 && now - hd_jseg_created(j, 1) > j->opts.retain_ns;
+        j->opts.retain_ns > 0 && hd_jseg_age(j, 1, now) > j->opts.retain_ns;
     bool is_wanted = is_over_size || is_over_age || j->segs[1].first <= j->released;
     return is_wanted && (j->opts.retain_min_ns == 0 ||
-                         now - hd_jseg_created(j, 1) >= j->opts.retain_min_ns);
+                         hd_jseg_age(j, 1, now) >= j->opts.retain_min_ns);
 }
 
 /* What cannot go after all stays write-once. */

@@ -72,6 +72,16 @@ int64_t hd_jseg_created(struct hd_journal *j, size_t i)
     return j->segs[i].created_ns;
 }
 
+/* What a header says may be anything. */
+int64_t hd_jseg_age(struct hd_journal *j, size_t i, int64_t now)
+{
+    int64_t created = hd_jseg_created(j, i), age = 0;
+    if (__builtin_sub_overflow(now, created, &age)) {
+        return created > now ? INT64_MIN : INT64_MAX;
+    }
+    return age;
+}
+
 static int header_write(struct hd_journal *j, int fd, int64_t created_ns)
 {
     struct hd_jfmt_segment segment = {
@@ -166,10 +176,15 @@ static int footer_write(struct hd_journal *j)
     return err;
 }
 
-bool hd_jseg_is_aged(const struct hd_journal *j)
+/* Also when it was begun by a clock that was ahead by as much: it would stay open, and
+ * nobody would vouch for it, until that time comes. */
+bool hd_jseg_is_aged(struct hd_journal *j)
 {
-    return j->opts.segment_ns > 0 && j->fd >= 0 && j->stats.entries > 0 &&
-           hd_clock_wall_ns() - j->segs[j->n_segs - 1].created_ns >= j->opts.segment_ns;
+    if (j->opts.segment_ns <= 0 || j->fd < 0 || j->stats.entries == 0) {
+        return false;
+    }
+    int64_t age = hd_jseg_age(j, j->n_segs - 1, hd_clock_wall_ns());
+    return age >= j->opts.segment_ns || age <= -j->opts.segment_ns;
 }
 
 int hd_jseg_seal(struct hd_journal *j)

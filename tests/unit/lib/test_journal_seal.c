@@ -14,6 +14,8 @@
 #include <haidang/clock.h>
 #include <haidang/journal_check.h>
 
+#include "lib/journal_format.h"
+
 #define N          12U
 #define SEGMENT    600U /* bytes: a few entries each */
 #define SEGS_MAX   16U
@@ -312,6 +314,79 @@ static void a_forged_seal_is_found(void **state)
 }
 
 /* Nothing is written any more: what is there is sealed all the same when it is old. */
+/* Begun by a clock that was ahead: it is not to stay open until that time comes. */
+static void a_clock_that_was_ahead_holds_no_segment_open(void **state)
+{
+    (void)state;
+    struct world w;
+    int64_t wall = INT64_C(1700000000000000000), mono = 0;
+    world_open(&w);
+    hd_clock_fake(&wall, &mono);
+    struct hd_journal_opts opts = {
+        .dir = w.dir, .segment_ns = 1000, .seal_key = w.key[0]};
+    struct hd_journal_recovery recovery;
+    struct hd_journal *j = NULL;
+    assert_int_equal(hd_journal_open(&opts, &j, &recovery), HD_OK);
+    hd_test_append(j, 1, 2);
+    wall -= 999;
+    assert_int_equal(hd_journal_trim(j), 0);
+    hd_test_append(j, 3, 3);
+    assert_int_equal(hd_journal_list(w.dir, &w.list), HD_OK);
+    assert_int_equal(w.list.n, 1);
+    free(w.list.first);
+    wall -= 1;
+    assert_int_equal(hd_journal_trim(j), 0);
+    hd_test_append(j, 4, 4);
+    assert_int_equal(hd_journal_list(w.dir, &w.list), HD_OK);
+    assert_int_equal(check(&w), 0);
+    assert_true(w.list.n == 2 && w.list.first[1] == 4 && w.segs[0].is_vouched);
+    hd_journal_close(j);
+    hd_clock_fake(NULL, NULL);
+    world_close(&w);
+}
+
+/* The header of the second segment says that it was made then. */
+static void say_made(const struct world *w, int64_t created_ns)
+{
+    struct hd_jfmt_segment header;
+    struct hd_buf bytes;
+    size_t len;
+    uint8_t *whole = hd_test_slurp(segment_path(w, 1), &len);
+    assert_true(hd_jfmt_segment_decode(hd_slice(whole, len), &header));
+    header.created_ns = created_ns;
+    hd_buf_init(&bytes, 0);
+    hd_jfmt_segment_encode(&bytes, &header);
+    memcpy(whole, bytes.ptr, bytes.len);
+    hd_test_spill(segment_path(w, 1), whole, len);
+    hd_buf_fini(&bytes);
+    free(whole);
+}
+
+/* Such as an imported one's: nothing that stands there may be more than wrong. */
+static void any_time_may_stand_in_a_header(void **state)
+{
+    static const int64_t times[] = {INT64_MAX, 0, -1, INT64_MIN, INT64_MIN + 1};
+    (void)state;
+    struct world w;
+    world_fill(&w);
+    struct hd_journal_opts opts = {.dir = w.dir,
+                                   .segment_bytes = SEGMENT,
+                                   .segment_ns = 1,
+                                   .retain_min_ns = INT64_MAX,
+                                   .retain_ns = INT64_MAX};
+    for (size_t i = 0; i < sizeof(times) / sizeof(times[0]); i++) {
+        struct hd_journal_recovery recovery;
+        struct hd_journal *j = NULL;
+        say_made(&w, times[i]);
+        opts.retain_ns = times[i] < 0 ? INT64_MAX : 1; /* its age is beyond all bounds */
+        assert_int_equal(hd_journal_open(&opts, &j, &recovery), HD_OK);
+        assert_int_equal(hd_journal_trim(j), 0);
+        hd_journal_close(j);
+        assert_int_equal(access(segment_path(&w, 0), F_OK), 0);
+    }
+    world_close(&w);
+}
+
 static void an_old_segment_is_sealed_without_another_entry(void **state)
 {
     (void)state;
@@ -425,6 +500,8 @@ int main(void)
         cmocka_unit_test(keys_must_be_known),
         cmocka_unit_test(a_new_key_goes_on_with_the_chain),
         cmocka_unit_test(a_forged_seal_is_found),
+        cmocka_unit_test(a_clock_that_was_ahead_holds_no_segment_open),
+        cmocka_unit_test(any_time_may_stand_in_a_header),
         cmocka_unit_test(an_old_segment_is_sealed_without_another_entry),
         cmocka_unit_test(a_check_ends_when_told),
         cmocka_unit_test(a_check_ends_within_damage),
