@@ -43,6 +43,7 @@ struct hd_compact {
     bool is_again;                /* it was compacted before */
     uint64_t tail;
     uint64_t unread_from; /* entries below it may be dropped */
+    bool is_unsure;       /* whether the exchange is durable: the old file stays aside */
     struct hd_compact_result result;
 };
 
@@ -445,6 +446,7 @@ static int sync_dir(const struct hd_compact *c)
     return err;
 }
 
+/* Aside is made anew and never followed: root may compact what another user owns. */
 static int begin(struct hd_compact *c, const char *path, const char *aside)
 {
     const struct hd_compacted *old = hd_check_compacted(c->check);
@@ -452,6 +454,7 @@ static int begin(struct hd_compact *c, const char *path, const char *aside)
     c->old = old == NULL ? (struct hd_compacted){.first = 0} : *old;
     c->now = (struct hd_compacted){.first = 0};
     c->old_at = 0;
+    c->is_unsure = false;
     c->tail = 0;
     memcpy(c->uuid.byte, c->seg.journal, sizeof(c->uuid.byte));
     hd_jcrypt_renew(&c->closer);
@@ -461,7 +464,7 @@ static int begin(struct hd_compact *c, const char *path, const char *aside)
                 EVP_DigestInit_ex2(c->file, EVP_sha256(), NULL) == 1;
     int err = good ? HD_OK : HD_ENOMEM;
     err = err == HD_OK
-              ? c->io.ops->open(c->io.ctx, aside, O_RDWR | O_CREAT | O_TRUNC, &c->fd)
+              ? c->io.ops->open(c->io.ctx, aside, O_RDWR | O_CREAT | O_EXCL, &c->fd)
               : err;
     return err == HD_OK ? put_header(c, path) : err;
 }
@@ -486,8 +489,10 @@ static int replace(struct hd_compact *c, const char *path, const char *aside)
         return HD_OK;
     }
     err = err == HD_OK ? c->io.ops->exchange(c->io.ctx, aside, path) : err;
+    c->is_unsure = err == HD_OK;
     err = err == HD_OK ? sync_dir(c) : err;
     if (err == HD_OK) {
+        c->is_unsure = false;
         c->result.outcome = HD_COMPACT_DONE;
         c->result.after_bytes = c->made.bytes;
     }
@@ -502,7 +507,9 @@ static int work(struct hd_compact *c, const char *path, const char *aside)
         err = replace(c, path, aside);
     }
     hd_io_close(&c->io, &c->fd);
-    (void)c->io.ops->unlink(c->io.ctx, aside); /* the old one, or what was not wanted */
+    if (!c->is_unsure) {
+        (void)c->io.ops->unlink(c->io.ctx, aside); /* the old one, or not wanted */
+    }
     if (err == HD_ENOKEY) {
         c->result.outcome = HD_COMPACT_LOCKED;
         err = HD_OK;

@@ -92,14 +92,24 @@ int hd_journal_copy_path(const struct hd_journal_copy *copy, uint64_t first, cha
     return hd_journal_segment_path(copy->part, first, out, cap);
 }
 
+void hd_journal_copy_drop(struct hd_journal_copy *copy, uint64_t first)
+{
+    char path[PATH_MAX];
+    hd_io_close(&copy->io, &copy->fd);
+    if (hd_journal_copy_path(copy, first, path, sizeof(path)) == HD_OK) {
+        (void)copy->io.ops->unlink(copy->io.ctx, path);
+    }
+}
+
+/* Made anew and never followed: root may work in what another user owns. */
 static int part_create(struct hd_journal_copy *copy, uint64_t first)
 {
     char path[PATH_MAX];
     int err = hd_journal_copy_path(copy, first, path, sizeof(path));
-    hd_io_close(&copy->io, &copy->fd);
+    hd_journal_copy_drop(copy, first);
     copy->tail = 0;
     return err == HD_OK ? copy->io.ops->open(copy->io.ctx, path,
-                                             O_RDWR | O_CREAT | O_TRUNC, &copy->fd)
+                                             O_RDWR | O_CREAT | O_EXCL, &copy->fd)
                         : err;
 }
 
@@ -219,15 +229,6 @@ int hd_journal_copy_end(struct hd_journal_copy *copy)
     err = err == HD_OK ? copy->out.err : err;
     err = err == HD_OK ? part_write(copy, hd_buf_slice(&copy->out)) : err;
     return err == HD_OK ? part_finish(copy) : err;
-}
-
-void hd_journal_copy_drop(struct hd_journal_copy *copy, uint64_t first)
-{
-    char path[PATH_MAX];
-    hd_io_close(&copy->io, &copy->fd);
-    if (hd_journal_copy_path(copy, first, path, sizeof(path)) == HD_OK) {
-        (void)copy->io.ops->unlink(copy->io.ctx, path);
-    }
 }
 
 /* ---- names ---- */

@@ -16,7 +16,9 @@
 
 #include <haidang/clock.h>
 #include <haidang/compacted.h>
+#include <haidang/fs.h>
 #include <haidang/journal_compact.h>
+#include <haidang/journal_copy.h>
 
 #include "lib/journal_priv.h"
 
@@ -565,6 +567,79 @@ static void only_what_is_vouched_for_is_touched(void **state)
     world_close(&w);
 }
 
+static int refuse_dir_sync(void *ctx, int fd)
+{
+    struct stat st;
+    (void)ctx;
+    assert_int_equal(fstat(fd, &st), 0);
+    return S_ISDIR(st.st_mode) ? HD_EIO : hd_io_system().ops->sync(NULL, fd);
+}
+
+/* Nobody can say which of the two names the disk has: both files stay. */
+static void the_old_file_stays_until_the_exchange_is_durable(void **state)
+{
+    (void)state;
+    struct world w;
+    struct hd_compact *c = NULL;
+    struct hd_compact_result result;
+    size_t old_len, aside_len;
+    world_open(&w);
+    struct hd_io_ops ops = *hd_io_system().ops;
+    const struct hd_io io = {.ops = &ops};
+    const struct hd_compact_opts opts = compact_opts(&w);
+    const char *aside = hd_test_path(w.dir, ".compact/00000000000000000001.zst");
+    uint8_t *old = hd_test_slurp(segment_path(&w, 0), &old_len);
+    ops.sync = refuse_dir_sync;
+    assert_int_equal(hd_compact_open_io(&opts, &io, &c), HD_OK);
+    assert_int_equal(hd_compact_segment(c, 1, &result), HD_EIO);
+    hd_compact_close(c);
+    uint8_t *kept = hd_test_slurp(aside, &aside_len);
+    assert_int_equal(aside_len, old_len);
+    assert_memory_equal(kept, old, old_len);
+    assert_int_equal(check(&w), 0);
+    assert_int_equal(compact(&w, 0).outcome, HD_COMPACT_NOTHING);
+    assert_int_equal(access(aside, F_OK), -1);
+    free(kept);
+    free(old);
+    world_close(&w);
+}
+
+/* By the user who owns the directory, when root compacts it. */
+static void a_link_aside_is_not_followed(void **state)
+{
+    (void)state;
+    struct world w;
+    struct hd_compact *c = NULL;
+    struct hd_compact_result result;
+    struct hd_journal_copy *copy = NULL;
+    struct hd_check_file file;
+    char victim[512];
+    size_t len;
+    world_open(&w);
+    (void)snprintf(victim, sizeof(victim), "%s/victim", w.dir);
+    hd_test_spill(victim, (const uint8_t *)"of root", 7);
+    const struct hd_compact_opts opts = compact_opts(&w);
+    assert_int_equal(hd_compact_open(&opts, &c), HD_OK);
+    assert_int_equal(
+        symlink(victim, hd_test_path(w.dir, ".compact/00000000000000000001.zst")), 0);
+    assert_int_equal(hd_compact_segment(c, 1, &result), HD_EEXIST);
+    assert_int_equal(hd_compact_segment(c, 1, &result), HD_OK);
+    hd_compact_close(c);
+    const char *other = hd_test_tmpdir();
+    assert_int_equal(hd_journal_copy_open(other, &copy), HD_OK);
+    assert_int_equal(
+        symlink(victim, hd_test_path(other, ".part/00000000000000000001.zst")), 0);
+    assert_int_equal(hd_check_file_open(w.dir, 1, &file), HD_OK);
+    assert_int_equal(hd_journal_copy_file(copy, &file, 1000), HD_OK);
+    hd_fs_close_fd(&file.fd);
+    hd_journal_copy_close(copy);
+    uint8_t *now = hd_test_slurp(victim, &len);
+    assert_int_equal(len, 7);
+    assert_memory_equal(now, "of root", 7);
+    free(now);
+    world_close(&w);
+}
+
 static void one_at_a_time(void **state)
 {
     (void)state;
@@ -745,6 +820,8 @@ int main(void)
         cmocka_unit_test(what_a_named_reader_needs_is_not_dropped),
         cmocka_unit_test(what_is_too_scattered_stays),
         cmocka_unit_test(only_what_is_vouched_for_is_touched),
+        cmocka_unit_test(the_old_file_stays_until_the_exchange_is_durable),
+        cmocka_unit_test(a_link_aside_is_not_followed),
         cmocka_unit_test(one_at_a_time),
         cmocka_unit_test(a_flip_of_any_bit_is_found),
         cmocka_unit_test(a_compaction_of_another_segment_is_found),
