@@ -228,6 +228,9 @@ static int decompress(struct hd_compact *c, struct hd_slice frame, uint32_t raw_
                       struct hd_buf *out)
 {
     hd_buf_clear(out);
+    if (raw_len >= RAW_MAX) {
+        return HD_ECORRUPT; /* no writer of ours */
+    }
     uint8_t *room = hd_buf_reserve(out, (size_t)raw_len + 1);
     if (room == NULL) {
         return out->err;
@@ -313,20 +316,33 @@ static int put_entry(struct hd_compact *c, struct hd_jfmt_entry *head, bool is_b
     return put(c, e->payload);
 }
 
+/* Its checksums hold, and still it is not what a writer writes. */
+static int refuse_entry(struct hd_compact *c, uint64_t index)
+{
+    const struct hd_check_finding finding = {
+        .problem = HD_CHECK_DAMAGE,
+        .segment = c->seg.first,
+        .index = index,
+        .text = "it cannot be decompressed to the length in its header"};
+    c->opts.found(c->opts.ctx, &finding);
+    return HD_ECORRUPT;
+}
+
 static int take_entry(void *ctx, const struct hd_journal_entry *entry,
                       struct hd_slice bytes)
 {
     struct hd_compact *c = ctx;
     struct hd_jfmt_entry head;
-    (void)entry;
     if (hd_jfmt_entry_decode(bytes, &c->uuid, &head) != HD_PARSE_OK) {
         return HD_ECORRUPT;
     }
     head.entry.payload.ptr = bytes.ptr + head.head_len;
     bool is_box = hd_jfmt_is_box(head.entry.payload);
     int err = hd_jcrypt_open(&c->opener, c->opts.secrets, &c->uuid, &head);
-    err = err == HD_OK ? decompress(c, head.entry.payload, head.entry.raw_len, &c->raw)
-                       : err;
+    if (err == HD_OK) {
+        err = decompress(c, head.entry.payload, head.entry.raw_len, &c->raw);
+        err = err == HD_ECORRUPT ? refuse_entry(c, entry->index) : err;
+    }
     err = err == HD_OK && !is_box ? add_hash(c->was, hd_buf_slice(&c->raw)) : err;
     if (err != HD_OK) {
         return err;
