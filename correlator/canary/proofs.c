@@ -69,11 +69,10 @@ static void write_rules(struct hd_json *j, const struct cor_rules *rules)
     hd_json_end(j, ']');
 }
 
-static int write_file(const struct cor_proofs *p, const struct cor_rules *rules)
+void cor_proofs_encode(const struct cor_proofs *p, const struct cor_rules *rules,
+                       struct hd_buf *out)
 {
-    struct hd_buf out;
-    hd_buf_init(&out, FILE_MAX);
-    struct hd_json j = hd_json(&out);
+    struct hd_json j = hd_json(out);
     hd_json_object(&j, NULL);
     hd_json_u64(&j, "v", VERSION);
     write_rules(&j, rules);
@@ -87,7 +86,14 @@ static int write_file(const struct cor_proofs *p, const struct cor_rules *rules)
     }
     hd_json_end(&j, '}');
     hd_json_end(&j, '}');
-    hd_buf_byte(&out, '\n');
+    hd_buf_byte(out, '\n');
+}
+
+static int write_file(const struct cor_proofs *p, const struct cor_rules *rules)
+{
+    struct hd_buf out;
+    hd_buf_init(&out, FILE_MAX);
+    cor_proofs_encode(p, rules, &out);
     int err = out.err != HD_OK
                   ? out.err
                   : hd_fs_write_atomic(p->path, hd_buf_slice(&out), FILE_MODE);
@@ -142,6 +148,18 @@ static void read_all(struct cor_proofs *p, const json_t *file,
     }
 }
 
+int cor_proofs_decode(struct cor_proofs *p, struct hd_slice text,
+                      const struct cor_rules *rules)
+{
+    json_t *file = json_loadb((const char *)text.ptr, text.len, 0, NULL);
+    int err = hd_alert_int(file, "v", 0) == VERSION ? HD_OK : HD_ECORRUPT;
+    if (err == HD_OK) {
+        read_all(p, file, rules);
+    }
+    json_decref(file);
+    return err;
+}
+
 void cor_proofs_load(struct cor_proofs *p, const char *path,
                      const struct cor_rules *rules)
 {
@@ -152,14 +170,10 @@ void cor_proofs_load(struct cor_proofs *p, const char *path,
     }
     hd_buf_init(&text, FILE_MAX);
     int err = hd_fs_read(path, FILE_MAX, &text);
-    json_t *file =
-        err == HD_OK ? json_loadb((const char *)text.ptr, text.len, 0, NULL) : NULL;
-    if (hd_alert_int(file, "v", 0) == VERSION) {
-        read_all(p, file, rules);
-    } else if (err != HD_ENOENT) {
+    err = err != HD_OK ? err : cor_proofs_decode(p, hd_buf_slice(&text), rules);
+    if (err != HD_OK && err != HD_ENOENT) {
         HD_LOG(WARN, "canary", "when rules were proven cannot be read; it begins anew",
-               HD_KV_STR("file", path), HD_KV_ERR(err == HD_OK ? HD_ECORRUPT : err));
+               HD_KV_STR("file", path), HD_KV_ERR(err));
     }
-    json_decref(file);
     hd_buf_fini(&text);
 }

@@ -8,6 +8,7 @@
 #pragma once
 #include <stdatomic.h>
 
+#include <haidang/buf.h>
 #include <haidang/canary.h>
 
 #include "correlator/detect/rules.h"
@@ -17,6 +18,12 @@ struct cor_proofs {
     bool is_changed;
     _Atomic int64_t seen_ns[HD_CANARY_CLASSES]; /* 0 = never */
 };
+
+/* The file's text. HD_ECORRUPT: it is none; nothing was taken from it. */
+int cor_proofs_decode(struct cor_proofs *proofs, struct hd_slice text,
+                      const struct cor_rules *rules) HD_MUST_USE;
+void cor_proofs_encode(const struct cor_proofs *proofs, const struct cor_rules *rules,
+                       struct hd_buf *out);
 
 /* What the process before has left; what is damaged is as if it were not there. */
 void cor_proofs_load(struct cor_proofs *proofs, const char *path,
