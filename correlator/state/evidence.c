@@ -28,14 +28,14 @@ struct sign { /* two bits a value */
 
 struct kept {
     struct cor_event *event;
-    const struct rul_rule *rule; /* of the set in force: see cor_evidence_clear */
+    const struct rul_rule *rule; /* of the set in use, as the numbers of its fields */
     struct sign sign;            /* made when it is first sought among */
     bool is_signed;
 };
 
-struct told { /* a detection that may be counted */
+struct told { /* a detection that may be counted: its rule, times and group's values */
     struct rul_detection detection;
-    uint8_t *values; /* of its group */
+    uint8_t *values; /* of its group; NULL: it was forgotten */
 };
 
 struct cor_evidence {
@@ -82,16 +82,10 @@ static void drop_oldest(struct cor_evidence *ev)
     ev->n--;
 }
 
-void cor_evidence_clear(struct cor_evidence *ev)
+static void forget_told(struct told *told)
 {
-    while (ev->n > 0) {
-        drop_oldest(ev);
-    }
-    for (uint32_t i = 0; i < TOLD_MAX && i < ev->n_told; i++) {
-        free(ev->told[i].values);
-        ev->told[i].values = NULL;
-    }
-    ev->n_told = 0;
+    free(told->values);
+    *told = (struct told){.values = NULL};
 }
 
 void cor_evidence_free(struct cor_evidence *ev)
@@ -99,7 +93,12 @@ void cor_evidence_free(struct cor_evidence *ev)
     if (ev == NULL) {
         return;
     }
-    cor_evidence_clear(ev);
+    while (ev->n > 0) {
+        drop_oldest(ev);
+    }
+    for (uint32_t i = 0; i < TOLD_MAX; i++) {
+        forget_told(&ev->told[i]);
+    }
     hd_buf_fini(&ev->text);
     free(ev->ring);
     free(ev);
@@ -182,8 +181,13 @@ void cor_evidence_tell(struct cor_evidence *ev, const struct rul_detection *dete
     if (to == NULL) {
         return; /* its events are missing among the evidence, no more */
     }
-    free(ev->n_told < TOLD_MAX ? NULL : told->values);
-    *told = (struct told){*detection, to};
+    forget_told(told);
+    told->values = to;
+    told->detection = (struct rul_detection){.rule = detection->rule,
+                                             .first_ns = detection->first_ns,
+                                             .last_ns = detection->last_ns,
+                                             .end_ns = detection->end_ns,
+                                             .n_group = detection->n_group};
     for (size_t i = 0; i < detection->n_group; i++) {
         struct hd_slice value = detection->group[i].value;
         if (value.len > 0) {
@@ -194,6 +198,52 @@ void cor_evidence_tell(struct cor_evidence *ev, const struct rul_detection *dete
         to += value.len;
     }
     ev->n_told = ev->n_told + 1 < 2 * TOLD_MAX ? ev->n_told + 1 : TOLD_MAX;
+}
+
+/* ---- another set ---- */
+
+/* NULL: there is none that means the same. */
+static const struct rul_rule *heir_of(const struct rul_rule *rule,
+                                      const struct rul_set *to)
+{
+    const struct rul_rule *heir = rul_set_find(to, hd_slice_str(rule->id));
+    return heir != NULL && heir->hash == rule->hash ? heir : NULL;
+}
+
+/* Each once around the ring. Hits of one event follow each other. */
+static void move_kept(struct cor_evidence *ev, const struct rul_set *from,
+                      const struct rul_set *to)
+{
+    const struct cor_event *moved = NULL;
+    for (uint32_t n = ev->n; n > 0; n--) {
+        struct kept *k = at(ev, 0);
+        struct cor_event *event = cor_event_ref(k->event);
+        const struct rul_rule *heir = heir_of(k->rule, to);
+        if (event != moved) {
+            rul_event_move(event->copy, from, to);
+            moved = event;
+        }
+        drop_oldest(ev);
+        if (heir != NULL) {
+            cor_evidence_keep(ev, heir, event);
+        }
+        cor_event_unref(event);
+    }
+}
+
+void cor_evidence_move(struct cor_evidence *ev, const struct rul_set *from,
+                       const struct rul_set *to)
+{
+    move_kept(ev, from, to);
+    for (uint32_t i = 0; i < TOLD_MAX; i++) {
+        struct told *told = &ev->told[i];
+        if (told->values != NULL) {
+            told->detection.rule = heir_of(told->detection.rule, to);
+        }
+        if (told->detection.rule == NULL) {
+            forget_told(told);
+        }
+    }
 }
 
 static int by_time(const void *a, const void *b)
@@ -251,9 +301,10 @@ static void seek_behind(struct search *s, const struct rul_detection *upper)
     const struct cor_evidence *ev = s->evidence;
     uint32_t n = ev->n_told < TOLD_MAX ? ev->n_told : TOLD_MAX;
     for (uint32_t i = 0; i < n && s->n_sought < SOUGHT_MAX; i++) {
-        const struct rul_detection *lower =
-            &ev->told[(ev->n_told - 1 - i) % TOLD_MAX].detection;
-        if (!is_sought(s, lower) && rul_detection_counts(s->set, upper, lower)) {
+        const struct told *told = &ev->told[(ev->n_told - 1 - i) % TOLD_MAX];
+        const struct rul_detection *lower = &told->detection;
+        if (told->values != NULL && !is_sought(s, lower) &&
+            rul_detection_counts(s->set, upper, lower)) {
             seek(s, lower);
         }
     }

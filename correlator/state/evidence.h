@@ -19,7 +19,10 @@ int cor_evidence_new(const struct cor_evidence_opts *opts,
                      struct cor_evidence **out) HD_MUST_USE;
 void cor_evidence_free(struct cor_evidence *evidence);
 
-void cor_evidence_clear(struct cor_evidence *evidence);
+/* Another set is in use: hits of rules that mean the same go on as its hits, the others
+ * are forgotten. */
+void cor_evidence_move(struct cor_evidence *evidence, const struct rul_set *from,
+                       const struct rul_set *to);
 
 /* A hit of `rule`. Takes its own reference; the oldest go when a bound is passed. */
 void cor_evidence_keep(struct cor_evidence *evidence, const struct rul_rule *rule,

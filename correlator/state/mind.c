@@ -225,7 +225,7 @@ static void take_up_set(struct cor_mind *m, const struct cor_hits *hits)
         return;
     }
     COR_GAUGE(COR_M_RULES_REFUSED, 0);
-    cor_evidence_clear(m->evidence); /* its events name fields by the old set's numbers */
+    cor_evidence_move(m->evidence, m->rules->set, hits->rules->set);
     cor_canaries_end_runs(m->canaries);
     cor_rules_unref(m->rules);
     m->rules = cor_rules_ref(hits->rules);

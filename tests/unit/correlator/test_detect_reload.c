@@ -68,6 +68,37 @@ static void new_rules_work_from_the_next_batch_on(void **state)
     world_drop(&a);
 }
 
+/* Lines from before the reload are shown as far as the rule that they hit means the same,
+ * whatever numbers its fields have now. */
+static void evidence_outlives_a_reload(void **state)
+{
+    (void)state;
+    char text[4096];
+    (void)snprintf(text, sizeof(text),
+                   "title: More fields\nid: more\nlogsource: {product: linux}\n"
+                   "detection: {s: {aaa: x, bbb: y}, condition: s}\n---\n%s",
+                   world_rules);
+    assert_int_equal(hd_fs_write_atomic(w.rules, hd_slice_str(text), 0600), HD_OK);
+    struct cor_rules *same = world_load(w.rules);
+    uint64_t before = world_lines();
+    world_start(1);
+    world_archive("web1", 5, "Failed", "203.0.113.9");
+    world_examined(before, 5);
+    assert_int_equal(world_use(same), HD_OK);
+    world_archive("web1", 1, "Failed", "203.0.113.9");
+    world_examined(before, 6);
+    world_stop();
+    struct world_alerts a = world_alerts();
+    assert_int_equal(a.n, 1);
+    const json_t *evidence = hd_alert_at(a.all[0], "evidence");
+    assert_int_equal(json_array_size(evidence), 6);
+    for (size_t i = 0; i < 6; i++) {
+        assert_int_equal(hd_alert_int(json_array_get(evidence, i), "seq", 0), i + 1);
+    }
+    world_drop(&a);
+    cor_rules_unref(same);
+}
+
 static void counts_go_with_the_rule(void **state)
 {
     (void)state;
@@ -246,6 +277,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         WORLD_TEST(detectors_need_not_change_rules_together),
         WORLD_TEST(new_rules_work_from_the_next_batch_on),
+        WORLD_TEST(evidence_outlives_a_reload),
         WORLD_TEST(counts_go_with_the_rule),
         WORLD_TEST(a_set_that_cannot_be_taken_up_is_tried_once),
         WORLD_TEST(swaps_under_load_lose_and_double_nothing),
