@@ -121,6 +121,10 @@ static const struct con_option canary_options[] = {
     {"tls", 0, CON_LIST, "HOST:PORT", "by this TLS listener", NULL},
     {"file", 0, CON_LIST, "FILE",
      "by a line at the end of this file, which an agent reads", "@files"},
+    {"stdin", 0, CON_LIST, "PIPE",
+     "by a line in this pipe, which is an agent's standard input (a named pipe, or "
+     "/proc/PID/fd/0)",
+     "@files"},
     {"ca", 0, CON_VALUE, "FILE",
      "of --tls: the authority to believe (default: the system's)", "@files"},
     {"cert", 0, CON_VALUE, "FILE", "of --tls: our certificate", "@files"},

@@ -47,7 +47,7 @@ struct con_canary_target {
     void *ctx;
 };
 
-/* For --udp, --tcp, --tls and --file, or what the agent here listens to. own:
+/* For --udp, --tcp, --tls, --file and --stdin, or what the agent here listens to. own:
  * con_canary_targets_free. An HD_EXIT_* code, printed. */
 struct con_canary_targets {
     struct con_canary_target *list;

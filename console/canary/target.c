@@ -1,17 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * The ways in: a datagram, a connection (plain or TLS, octet-counted as of RFC 6587 and
- * RFC 5425), a line at the end of a file.
+ * RFC 5425), a line at the end of a file, a line in a pipe.
  */
 #include "console/canary/canary.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <netdb.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <haidang/alert.h>
@@ -100,7 +102,7 @@ static void open_file(struct con_canary_target *t, uv_loop_t *loop)
     }
 }
 
-static int send_file(struct con_canary_target *t, struct hd_slice line)
+static int write_line(struct con_canary_target *t, struct hd_slice line)
 {
     struct hd_buf whole;
     hd_buf_init(&whole, 0);
@@ -108,10 +110,42 @@ static int send_file(struct con_canary_target *t, struct hd_slice line)
     hd_buf_byte(&whole, '\n');
     int err = whole.err;
     if (err == HD_OK && write(t->fd, whole.ptr, whole.len) != (ssize_t)whole.len) {
-        err = fail(t, "a line was not written", hd_err_from_errno(errno));
+        err = hd_err_from_errno(errno);
     }
     hd_buf_fini(&whole);
     return err;
+}
+
+static int send_file(struct con_canary_target *t, struct hd_slice line)
+{
+    int err = write_line(t, line);
+    return err == HD_OK ? HD_OK : fail(t, "a line was not written", err);
+}
+
+/* ---- the pipe that is an agent's standard input ---- */
+
+static void open_pipe(struct con_canary_target *t, uv_loop_t *loop)
+{
+    struct stat st;
+    (void)loop;
+    /* without O_NONBLOCK a pipe that nobody reads would hold us for ever */
+    t->fd = open(t->where, O_WRONLY | O_NONBLOCK | O_CLOEXEC);
+    t->is_ready = t->fd >= 0 && fstat(t->fd, &st) == 0 && S_ISFIFO(st.st_mode);
+    if (t->fd < 0) {
+        (void)fail(t, errno == ENXIO ? "nobody reads it" : "cannot be opened",
+                   hd_err_from_errno(errno));
+    } else if (!t->is_ready) {
+        (void)fail(t, "it is no pipe", HD_EINVAL);
+    }
+}
+
+/* In one piece or not at all, so that no line of others is cut. */
+static int send_pipe(struct con_canary_target *t, struct hd_slice line)
+{
+    int err = line.len < PIPE_BUF ? write_line(t, line) : HD_ELIMIT;
+    return err == HD_OK || err == HD_EAGAIN || err == HD_ELIMIT
+               ? err
+               : fail(t, "a line was not written", err);
 }
 
 /* ---- TCP and TLS ---- */
@@ -190,13 +224,15 @@ static void close_stream(struct con_canary_target *t)
 
 static const struct con_canary_target_ops udp_ops = {open_udp, send_udp, close_fd};
 static const struct con_canary_target_ops file_ops = {open_file, send_file, close_fd};
+static const struct con_canary_target_ops pipe_ops = {open_pipe, send_pipe, close_fd};
 static const struct con_canary_target_ops stream_ops = {open_stream, send_stream,
                                                         close_stream};
 static const struct con_canary_target_ops *const ops_of[HD_CANARY_CLASSES] = {
     [HD_CANARY_UDP] = &udp_ops,
     [HD_CANARY_TCP] = &stream_ops,
     [HD_CANARY_TLS] = &stream_ops,
-    [HD_CANARY_FILE] = &file_ops};
+    [HD_CANARY_FILE] = &file_ops,
+    [HD_CANARY_STDIN] = &pipe_ops};
 
 static int load_tls(const struct con_args *args, struct con_canary_targets *out)
 {
@@ -214,7 +250,8 @@ static int add(struct con_canary_targets *out, enum hd_canary_class class,
                const char *where)
 {
     struct hd_hostport at;
-    if (class != HD_CANARY_FILE &&
+    bool is_path = class == HD_CANARY_FILE || class == HD_CANARY_STDIN;
+    if (!is_path &&
         (hd_hostport_parse(hd_slice_str(where), &at) != HD_OK || at.host[0] == '\0')) {
         return con_fail(HD_EXIT_USAGE, "--%s is HOST:PORT, not '%s'",
                         hd_canary_class_name(class), where);
@@ -279,6 +316,7 @@ static int find_one(struct con_canary_targets *out, const json_t *source)
     }
     (void)con_fail(0, "not covered: %s %s%s", kind, name,
                    strcmp(kind, "file") == 0         ? "; name a file with --file"
+                   : strcmp(kind, "stdin") == 0      ? "; name its pipe with --stdin"
                    : strcmp(kind, "syslog-tls") == 0 ? "; name it with --tls"
                                                      : "");
     return HD_EXIT_OK;
@@ -300,7 +338,7 @@ static int find(const struct con_args *args, struct con_canary_targets *out)
     if (code == HD_EXIT_OK && out->n == 0) {
         code = con_fail(HD_EXIT_USAGE,
                         "by which way in? no agent with listeners answers on this "
-                        "machine; name --udp, --tcp, --tls or --file");
+                        "machine; name --udp, --tcp, --tls, --file or --stdin");
     }
     return code;
 }

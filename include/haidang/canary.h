@@ -23,7 +23,8 @@
     X(HD_CANARY_UDP, "udp")                                                              \
     X(HD_CANARY_TCP, "tcp")                                                              \
     X(HD_CANARY_TLS, "tls")                                                              \
-    X(HD_CANARY_FILE, "file")
+    X(HD_CANARY_FILE, "file")                                                            \
+    X(HD_CANARY_STDIN, "stdin")
 #define HD_CANARY_ENUM(id, name) id,
 enum hd_canary_class { HD_CANARY_CLASS_MAP(HD_CANARY_ENUM) HD_CANARY_CLASSES };
 #undef HD_CANARY_ENUM

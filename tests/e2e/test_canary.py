@@ -11,7 +11,7 @@ import socket
 
 import install
 from chain import Chain
-from world import SOURCE, Failure, World, find_port, main, wait_until
+from world import SOURCE, Failure, World, find_port, main, program, wait_until
 
 # an ssh login by a name that is nobody's raises it, whoever tries
 RULE_TEXT = """title: Canary Rule
@@ -267,6 +267,35 @@ def what_is_examined_again():
         expect(w.status("correlator")["canaries"]["rules_proven"] == 2, str(w.status("correlator")["canaries"]))
 
 
+def by_the_standard_input_of_an_agent():
+    """A second writer beside the one that the agent has been given; nobody's lines are cut, and the agent reads on."""
+    with World() as w:
+        chain = CanaryChain(w)
+        for name in ("correlator", "forwarder"):
+            chain.start(name)
+            chain.wait_up(name)
+        with open(w.path("agent.yml"), encoding="utf-8") as file:
+            text = file.read()
+        w.write("agent.yml", text.replace("sources:\n", "sources:\n  - {kind: stdin, format: syslog}\n", 1))
+        pipe = w.path("pipe")
+        os.mkfifo(pipe)
+        done = w.haidang("canary", w.path("rules"), "--key", chain.key, "--stdin", pipe, "--rule", RULE, "--run-dir", w.run_dir,
+                         "--archive", w.path("correlator", "archive"), "--alerts", w.path("correlator", "alerts"),
+                         "--receipts", w.path("forwarder", "receipts"), "--decoders", f"{SOURCE}/rules/decoders", check=False)
+        expect(done.returncode == 1 and "nobody reads it" in done.stdout + done.stderr, done.stdout + done.stderr)
+        keeper = os.open(pipe, os.O_RDWR)
+        chain.processes["agent"] = w.start("agent", [program("haidang-agent"), "--config", w.path("agent.yml")], stdin=keeper)
+        chain.wait_up("agent")
+        shots = [json.loads(line) for line in chain.canary("--json", "--rule", RULE, "--rule", THREE, "--stdin", pipe).splitlines()]
+        expect([s["class"] for s in shots] == ["stdin", "stdin"], str(shots))
+        check_shots(chain, shots)
+        expect("stdin" in w.status("correlator")["canaries"]["last"], str(w.status("correlator")["canaries"]))
+        now = datetime.datetime.now(datetime.timezone.utc).isoformat()
+        os.write(keeper, f"<38>1 {now} web1 sshd 812 - - Failed password for nobody-at-all from 203.0.113.77 port 5022 ssh2\n".encode())
+        wait_until("a real line after it", chain.real)
+        os.close(keeper)
+
+
 def the_one_proven_longest_ago():
     """Without --rule or --all it is one that was never proven, another one each time; without a way in those are
     taken that the agent here listens to, and what is not covered is said."""
@@ -281,4 +310,4 @@ def the_one_proven_longest_ago():
 
 if __name__ == "__main__":
     main(every_rule_by_every_way, what_is_no_canary, what_counts_is_not_counted_twice,
-         what_is_examined_again, the_one_proven_longest_ago)
+         what_is_examined_again, by_the_standard_input_of_an_agent, the_one_proven_longest_ago)
