@@ -457,15 +457,23 @@ static void write_group(const struct rul_detection *d, struct hd_buf *out)
     }
 }
 
-int cor_alert_id(const struct cor_alert_input *in, struct hd_buf *scratch, char out[37])
+/* Of the first event; where there was no room to remember it (positions.h), of the one at
+ * hand: nothing would tell two alerts about one group apart. */
+static struct hd_slice position_of(const struct cor_alert_input *in)
 {
     const struct rul_detection *d = in->detection;
+    return d == NULL || d->first_position.len == 0 ? in->event->position
+                                                   : d->first_position;
+}
+
+int cor_alert_id(const struct cor_alert_input *in, struct hd_buf *scratch, char out[37])
+{
     hd_buf_clear(scratch);
-    write_group(d, scratch);
+    write_group(in->detection, scratch);
     return scratch->err == HD_ENOMEM
                ? HD_ENOMEM
                : hd_alert_id(hd_slice_str(in->rule->id), hd_buf_slice(scratch),
-                             d == NULL ? in->event->position : d->first_position, out);
+                             position_of(in), out);
 }
 
 uint64_t cor_alert_key_of_input(const struct rul_suppress *s,

@@ -65,6 +65,17 @@ struct rul_window rul_group_window(const struct rul_groups *groups,
                                .state = (uint8_t *)group->body + head_size(groups)};
 }
 
+/* Values that are written as they are in the line count twice: whether they lie inside of
+ * it may change with a restart, what a group takes must not. */
+static size_t size_of_event(const struct rul_event_copy *ev)
+{
+    size_t bytes = sizeof(*ev) + ev->n * sizeof(ev->values[0]) + ev->raw.len;
+    for (uint16_t i = 0; i < ev->n; i++) {
+        bytes += ev->values[i].value.len;
+    }
+    return bytes;
+}
+
 static size_t size_of(const struct rul_groups *groups, struct rul_group *g)
 {
     size_t bytes = rul_pool_cost(sizeof(*g) + body_size(groups) + g->key_len);
@@ -74,8 +85,7 @@ static size_t size_of(const struct rul_groups *groups, struct rul_group *g)
         bytes += groups->ops->bytes(&w);
     }
     if (closing != NULL && closing->event != NULL) {
-        const struct rul_event_copy *ev = closing->event;
-        bytes += sizeof(*ev) + ev->n * sizeof(ev->values[0]) + ev->raw.len;
+        bytes += size_of_event(closing->event);
     }
     return bytes;
 }

@@ -107,19 +107,50 @@ void rul_positions_save(const struct rul_positions *p, struct hd_buf *out)
     }
 }
 
-int rul_positions_load(struct rul_positions *p, struct hd_bytes *in, uint32_t **prefixes,
-                       uint32_t *n)
+int rul_prefixes_load(struct rul_prefixes *prefixes, struct rul_positions *p,
+                      struct hd_bytes *in)
 {
-    *n = hd_bytes_le32(in);
-    if (*n > RUL_POSITION_PREFIXES_MAX) {
+    uint32_t n = hd_bytes_le32(in);
+    *prefixes = (struct rul_prefixes){.positions = p};
+    if (n > RUL_POSITION_PREFIXES_MAX) {
         return HD_ECORRUPT;
     }
-    *prefixes = calloc((size_t)*n + 1, sizeof(**prefixes));
-    int err = *prefixes == NULL ? HD_ENOMEM : 0;
-    for (uint32_t i = 0; i < *n && err == 0; i++) {
-        uint32_t len = hd_bytes_le32(in);
-        struct hd_slice text = hd_bytes_view(in, len);
-        err = hd_bytes_failed(in) ? HD_ECORRUPT : intern(p, text, &(*prefixes)[i]);
+    prefixes->list = calloc((size_t)n + 1, sizeof(*prefixes->list));
+    if (prefixes->list == NULL) {
+        return HD_ENOMEM;
     }
-    return err;
+    for (prefixes->n = 0; prefixes->n < n; prefixes->n++) {
+        uint32_t len = hd_bytes_le32(in);
+        prefixes->list[prefixes->n].text = hd_bytes_view(in, len);
+    }
+    return hd_bytes_failed(in) ? HD_ECORRUPT : 0;
+}
+
+void rul_prefixes_fini(struct rul_prefixes *prefixes)
+{
+    free(prefixes->list);
+    *prefixes = (struct rul_prefixes){0};
+}
+
+int rul_prefixes_move(struct rul_prefixes *prefixes, uint64_t *place)
+{
+    uint64_t saved = *place;
+    *place = RUL_NO_PLACE;
+    if (saved == RUL_NO_PLACE || saved >> RUL_PLACE_BITS >= prefixes->n) {
+        return 0;
+    }
+    struct rul_prefix *prefix = &prefixes->list[saved >> RUL_PLACE_BITS];
+    if (prefix->now == 0) {
+        uint32_t index;
+        int err = intern(prefixes->positions, prefix->text, &index);
+        if (err != 0) {
+            return err;
+        }
+        prefix->now = index + 1; /* 0 again when there is no room for it */
+    }
+    if (prefix->now != 0) {
+        *place =
+            (uint64_t)(prefix->now - 1) << RUL_PLACE_BITS | (saved & RUL_PLACE_NUMBER);
+    }
+    return 0;
 }

@@ -20,8 +20,21 @@ int rul_positions_put(struct rul_positions *p, struct hd_slice position,
 /* Appends the text; nothing for RUL_NO_PLACE. */
 void rul_positions_get(const struct rul_positions *p, uint64_t place, struct hd_buf *out);
 
-/* Saved state: the prefixes in order; loading tells what number each has now. */
+/* Saved state: the prefixes in order. Those that nothing refers to any more are left
+ * behind when it is loaded: agents and their boots come and go. */
 void rul_positions_save(const struct rul_positions *p, struct hd_buf *out);
-/* own: *prefixes, the caller frees. HD_ECORRUPT, HD_ENOMEM. */
-int rul_positions_load(struct rul_positions *p, struct hd_bytes *in, uint32_t **prefixes,
-                       uint32_t *n) HD_MUST_USE;
+
+struct rul_prefixes { /* saved -> of this process */
+    struct rul_positions *positions;
+    struct rul_prefix {
+        struct hd_slice text; /* in the saved bytes */
+        uint32_t now;         /* index and one more; 0 = not asked for so far */
+    } * list;
+    uint32_t n;
+};
+/* own: rul_prefixes_fini, also on failure. HD_ECORRUPT, HD_ENOMEM. */
+int rul_prefixes_load(struct rul_prefixes *prefixes, struct rul_positions *p,
+                      struct hd_bytes *in) HD_MUST_USE;
+void rul_prefixes_fini(struct rul_prefixes *prefixes);
+/* What the saved place is now. HD_ENOMEM. */
+int rul_prefixes_move(struct rul_prefixes *prefixes, uint64_t *place) HD_MUST_USE;

@@ -111,20 +111,13 @@ void rul_mark_save(struct hd_buf *out, const struct rul_mark *mark)
 struct rul_mark rul_mark_load(struct rul_loading *in)
 {
     struct rul_mark mark = {.time_ns = (int64_t)hd_bytes_le64(&in->in)};
-    uint64_t place = hd_bytes_le64(&in->in);
-    uint64_t prefix = place >> RUL_PLACE_BITS;
+    mark.place = hd_bytes_le64(&in->in);
     if (mark.time_ns != RUL_NEVER &&
         (mark.time_ns < 0 || mark.time_ns > RUL_TIME_LIMIT)) {
         in->in.failed = true;
     }
-    if (in->is_own) {
-        mark.place = place;
-        return mark;
+    if (in->prefixes != NULL && rul_prefixes_move(in->prefixes, &mark.place) != 0) {
+        in->is_short = true;
     }
-    bool is_known =
-        prefix < in->n_prefixes && in->prefixes[prefix] < RUL_POSITION_PREFIXES_MAX;
-    mark.place = !is_known ? RUL_NO_PLACE
-                           : (uint64_t)in->prefixes[prefix] << RUL_PLACE_BITS |
-                                 (place & RUL_PLACE_NUMBER);
     return mark;
 }

@@ -230,7 +230,7 @@ static int load_group(const struct rul_set *set, struct rul_groups *groups,
     err = load_body(set, groups, at, in);
     rul_groups_close(groups, at);
     *out = at;
-    return err;
+    return in->is_short ? HD_ENOMEM : err;
 }
 
 /* All of `in`. What may lack values that count now is left out. */
@@ -270,8 +270,7 @@ int rul_state_hand_on(const struct rul_correlator *c, const struct rul_corr_stat
     struct hd_buf bytes;
     hd_buf_init(&bytes, 0);
     save_groups(c->set, &from->groups, &bytes);
-    struct rul_loading in = {
-        .in = hd_bytes(hd_buf_slice(&bytes)), .is_own = true, .has_room = true};
+    struct rul_loading in = {.in = hd_bytes(hd_buf_slice(&bytes)), .has_room = true};
     int err = bytes.err != 0 ? bytes.err : load_groups(set, to, &was, &in);
     hd_buf_fini(&bytes);
     to->swept_ns = from->swept_ns;
@@ -391,7 +390,7 @@ static void empty_states(struct rul_correlator *c)
 int rul_correlator_load(struct rul_correlator *c, struct hd_slice saved)
 {
     struct rul_loading in = {.in = hd_bytes(saved)};
-    uint32_t *prefixes = NULL;
+    struct rul_prefixes prefixes;
     uint64_t magic = hd_bytes_le64(&in.in);
     if (c->set == NULL || magic << 8 != MAGIC << 8) {
         return HD_ECORRUPT;
@@ -404,10 +403,10 @@ int rul_correlator_load(struct rul_correlator *c, struct hd_slice saved)
     c->seed = hd_bytes_le64(&in.in);
     int64_t seen_ns = take_time(&in.in);
     empty_states(c);
-    int err = rul_positions_load(c->positions, &in.in, &prefixes, &in.n_prefixes);
-    in.prefixes = prefixes;
+    int err = rul_prefixes_load(&prefixes, c->positions, &in.in);
+    in.prefixes = &prefixes;
     err = err != 0 ? err : load_states(c, &in, version != HEADLESS);
-    free(prefixes);
+    rul_prefixes_fini(&prefixes);
     if (err != 0) {
         empty_states(c);
     } else {

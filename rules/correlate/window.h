@@ -48,6 +48,7 @@ struct rul_window {
 };
 
 struct rul_loading;
+struct rul_prefixes;
 
 struct rul_window_ops {
     size_t (*size)(const struct rul_corr *corr); /* of the state; a multiple of 8 */
@@ -97,10 +98,9 @@ int rul_ring_add(struct rul_ring *ring, struct rul_pool *pool, size_t size,
 
 struct rul_loading {
     struct hd_bytes in;
-    bool is_own;              /* saved a moment ago: places are as they were */
-    bool has_room;            /* says what room there was, too */
-    const uint32_t *prefixes; /* saved -> of this process */
-    uint32_t n_prefixes;
+    struct rul_prefixes *prefixes; /* NULL: saved a moment ago, places are as they were */
+    bool has_room;                 /* says what room there was, too */
+    bool is_short;                 /* of memory: what was loaded is not whole */
 };
 
 /* How many entries there are, and room for how many: what a group takes decides which one

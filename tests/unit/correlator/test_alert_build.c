@@ -241,6 +241,33 @@ static void correlations_have_group_and_count(void **state)
     cor_enrich_unref(e);
 }
 
+/* The first event may be forgotten (there is room for so many agents and boots): alerts
+ * about one group have ids of their own all the same. */
+static void a_forgotten_first_event_makes_no_two_alerts_one(void **state)
+{
+    (void)state;
+    char ids[3][37];
+    struct hd_buf scratch;
+    struct rul_rule r = rule();
+    r.type = RUL_EVENT_COUNT;
+    struct rul_event *ev = ssh_event();
+    struct cor_enrich *e = enrichment(NULL);
+    struct rul_detection d = {.rule = &r, .first_ns = NOW, .last_ns = NOW, .count = 6};
+    hd_buf_init(&scratch, 0);
+    for (unsigned i = 0; i < 3; i++) {
+        struct cor_event *event = hit(ev, 6 + i % 2);
+        struct cor_alert_input in = input(&r, &event, e);
+        in.detection = &d;
+        assert_int_equal(cor_alert_id(&in, &scratch, ids[i]), HD_OK);
+        cor_event_unref(event);
+    }
+    assert_string_not_equal(ids[0], ids[1]);
+    assert_string_equal(ids[0], ids[2]);
+    hd_buf_fini(&scratch);
+    free(ev);
+    cor_enrich_unref(e);
+}
+
 /* What the events lack is no value, and an order that is not sure is said to be so. */
 static void correlations_say_what_is_not_known(void **state)
 {
@@ -397,6 +424,7 @@ int main(void)
         cmocka_unit_test(says_nothing_it_does_not_know),
         cmocka_unit_test(what_is_secret_stays),
         cmocka_unit_test(correlations_have_group_and_count),
+        cmocka_unit_test(a_forgotten_first_event_makes_no_two_alerts_one),
         cmocka_unit_test(correlations_say_what_is_not_known),
         cmocka_unit_test(hostile_bytes_become_a_valid_alert),
         cmocka_unit_test(keys_of_event_and_alert_agree),

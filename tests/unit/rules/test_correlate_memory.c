@@ -177,6 +177,17 @@ static void test_every_failure(void **state)
     hd_buf_fini(&expected.text);
 }
 
+/* What a correlator saves that was loaded from it. */
+static void load_new(struct hd_buf *saved)
+{
+    unsigned waits = 0;
+    struct rul_correlator *c = new_correlator(&waits);
+    assert_int_equal(rul_correlator_load(c, hd_buf_slice(saved)), 0);
+    hd_buf_clear(saved);
+    assert_int_equal(rul_correlator_save(c, saved), 0);
+    rul_correlator_free(c);
+}
+
 /* Saving, loading and taking up a set say so when memory fails, and can be done again. */
 static void test_failure_while_saving(void **state)
 {
@@ -189,6 +200,7 @@ static void test_failure_while_saving(void **state)
     struct hd_buf whole;
     hd_buf_init(&whole, 0);
     assert_int_equal(rul_correlator_save(c, &whole), 0);
+    load_new(&whole); /* from now on places have the numbers that loading gives them */
     HD_TEST_ALLOC_EACH(n)
     {
         struct hd_buf saved, twice;
@@ -247,6 +259,50 @@ static void test_as_large_as_before(void **state)
     }
     hd_buf_fini(&seen.text);
     rul_correlator_free(c);
+}
+
+/* A value that its decoder has unescaped lies beside the line, and may be as long. */
+static void test_long_values_count(void **state)
+{
+    (void)state;
+    static char text[60001];
+    struct bench now;
+    open_bench(&now, "type: event_count, rules: base, timespan: 10s, condition: {lt: 9}");
+    memset(text, 'x', sizeof(text) - 1);
+    (void)hit_as(&now, 1000 * SEC, text, "192.0.2.1");
+    assert_in_range(bench_stats(&now).bytes, sizeof(text), 2 * sizeof(text));
+    close_bench(&now);
+}
+
+/* Where events came from is remembered as long as something refers to it: a correlator
+ * that runs for years sees more agents and boots than it has room for. */
+static void test_origins_are_forgotten(void **state)
+{
+    (void)state;
+    struct bench now;
+    struct hd_buf saved;
+    hd_buf_init(&saved, 0);
+    open_bench(&now,
+               "type: event_count, rules: base, timespan: 10s, condition: {gte: 9}");
+    for (unsigned i = 0; i < 50; i++) {
+        char position[64];
+        (void)snprintf(position, sizeof(position), "a/boot-%u/1", i);
+        (void)hit_rule(&now, "base", (1000 + i) * SEC, position, "u", "192.0.2.1");
+    }
+    assert_int_equal(rul_correlator_save(now.c, &saved), 0);
+    size_t before = saved.len;
+    assert_true(hd_slice_find(hd_buf_slice(&saved), HD_SLICE("a/boot-3/")) != HD_NPOS);
+    close_bench(&now);
+    open_bench(&now,
+               "type: event_count, rules: base, timespan: 10s, condition: {gte: 9}");
+    assert_int_equal(rul_correlator_load(now.c, hd_buf_slice(&saved)), 0);
+    hd_buf_clear(&saved);
+    assert_int_equal(rul_correlator_save(now.c, &saved), 0);
+    assert_true(saved.len < before);
+    assert_true(hd_slice_find(hd_buf_slice(&saved), HD_SLICE("a/boot-3/")) == HD_NPOS);
+    assert_true(hd_slice_find(hd_buf_slice(&saved), HD_SLICE("a/boot-49/")) != HD_NPOS);
+    close_bench(&now);
+    hd_buf_fini(&saved);
 }
 
 /* ---- state that is damaged ---- */
@@ -461,6 +517,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_failure_while_saving, setup, teardown),
         cmocka_unit_test_setup_teardown(test_damage, setup, teardown),
         cmocka_unit_test_setup_teardown(test_as_large_as_before, setup, teardown),
+        cmocka_unit_test(test_long_values_count),
+        cmocka_unit_test(test_origins_are_forgotten),
         cmocka_unit_test(test_versions_before),
         cmocka_unit_test(test_far_times),
         cmocka_unit_test(test_changed_rules),
