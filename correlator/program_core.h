@@ -63,6 +63,7 @@ struct cor_program {
 
     uv_work_t load_work; /* reload.c */
     struct cor_loaded fresh;
+    uint64_t generation; /* of the set that was handed out last */
     int load_err;
     /* sets that were replaced: the last to let go of one must be no detector, since
      * freeing thousands of rules takes a while */

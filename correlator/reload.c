@@ -124,7 +124,9 @@ static void load_work(uv_work_t *work)
 
 static void hand_out(struct cor_program *p)
 {
+    p->generation += p->fresh.rules != NULL;
     for (unsigned i = 0; p->fresh.rules != NULL && i < p->n_detectors; i++) {
+        p->fresh.tools[i]->generation = p->generation;
         int err = cor_detector_use(p->detectors[i], p->fresh.tools[i]);
         p->fresh.tools[i] = NULL;
         if (err != HD_OK) {

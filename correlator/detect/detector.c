@@ -37,7 +37,6 @@ struct cor_detector {
     bool has_thread;
     atomic_bool is_stopping;
     _Atomic uint64_t lag_bytes, lag_ms;
-    uint64_t orders_taken;
 
     struct {
         uint64_t first, bytes; /* of damage whose end was not seen yet; bytes 0 = none */
@@ -239,7 +238,6 @@ static void take_orders(struct cor_detector *d)
     struct cor_tools *tools = hd_ring_pop(d->orders);
     int64_t began_ns = tools == NULL ? 0 : hd_clock_mono_ns();
     for (; tools != NULL; tools = hd_ring_pop(d->orders)) {
-        tools->generation = ++d->orders_taken;
         cor_examiner_use(d->examiner, tools);
     }
     if (began_ns != 0) {

@@ -12,7 +12,9 @@ struct cor_tools {
     struct cor_rules *rules;            /* a reference */
     struct hd_canary_keys *canary_keys; /* a reference; NULL: no line is a canary */
     struct rul_scratch *match;
-    uint64_t generation; /* of the set: later ones are larger, in every detector alike */
+    /* Of the set: later ones are larger. Whoever hands it out says it, so that it is the
+     * same to all detectors, also when one of them had no room for a set in between. */
+    uint64_t generation;
     struct rul_match_stats counted; /* so much of the scratch's is in the metrics */
 };
 

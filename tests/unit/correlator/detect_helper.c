@@ -243,11 +243,17 @@ void world_stop(void)
     world_close_losses();
 }
 
-int world_use(struct cor_rules *rules)
+int world_use_in(unsigned detector, struct cor_rules *rules, uint64_t generation)
 {
     struct cor_tools *tools = NULL;
     assert_int_equal(cor_tools_new(rules, NULL, &tools), HD_OK);
-    return cor_detector_use(w.detectors[0], tools);
+    tools->generation = generation;
+    return cor_detector_use(w.detectors[detector], tools);
+}
+
+int world_use(struct cor_rules *rules)
+{
+    return world_use_in(0, rules, ++w.generation);
 }
 
 /* Waits until so many more lines were examined than at `since`. */

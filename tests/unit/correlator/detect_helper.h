@@ -39,6 +39,7 @@ struct world {
     struct cor_state *state;
     struct cor_detector *detectors[4];
     unsigned n_detectors;
+    uint64_t generation; /* of the rules that were handed out last */
     uint64_t seq;
     int64_t now_ns;
     struct cor_state_opts opts;
@@ -76,6 +77,8 @@ void world_start(unsigned detectors);
 void world_stop(void);
 /* The first detector is to take them up. */
 int world_use(struct cor_rules *rules);
+/* This one is. */
+int world_use_in(unsigned detector, struct cor_rules *rules, uint64_t generation);
 /* Lines examined so far, ever. */
 uint64_t world_lines(void);
 /* Waits until so many more lines were examined than at `since`. */

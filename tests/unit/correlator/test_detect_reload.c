@@ -44,6 +44,69 @@ static void detectors_need_not_change_rules_together(void **state)
     cor_rules_unref(again);
 }
 
+/* Which of the agents the first of two detectors has: its lines hit the other rules. */
+static unsigned agents_of_the_first(const char *const agents[6])
+{
+    unsigned found = 0;
+    uint64_t before = world_lines();
+    world_start(2);
+    assert_int_equal(world_use(w.other), HD_OK);
+    for (size_t i = 0; i < 6; i++) {
+        world_archive(agents[i], 1, "Failed", "203.0.113.1");
+    }
+    world_examined(before, 6);
+    world_stop();
+    struct world_alerts a = world_alerts();
+    for (unsigned i = 0; i < a.n; i++) {
+        for (unsigned k = 0; k < 6; k++) {
+            bool is_it = strcmp(hd_alert_text(a.all[i], "agent.name"), agents[k]) == 0;
+            found |= is_it ? 1U << k : 0;
+        }
+    }
+    world_drop(&a);
+    assert_in_range(found, 1, 62); /* some, not all */
+    return found;
+}
+
+/* One had no room for a set. What comes next is new to the state thread all the same,
+ * also when only the lines of that one hit anything. */
+static void a_detector_may_have_missed_a_set(void **state)
+{
+    (void)state;
+    static const char *const agents[6] = {"web1", "web2", "db1", "mail", "dns1", "app7"};
+    w.warm_up_ns = 0; /* what was examined is not counted again */
+    unsigned first = agents_of_the_first(agents);
+    struct cor_rules *missed = NULL, *last = NULL;
+    assert_int_equal(cor_rules_new(w.in_force->set, w.in_force, &missed), HD_OK);
+    assert_int_equal(cor_rules_new(w.other->set, w.other, &last), HD_OK);
+    uint64_t before = world_lines(), seen = 0;
+    world_start(2);
+    assert_int_equal(world_use_in(0, missed, 1), HD_OK);
+    for (unsigned turn = 0; turn < 2; turn++) {
+        for (unsigned i = 0; i < 6; i++) {
+            if ((first >> i & 1U) == (turn == 0)) {
+                world_archive(agents[i], 1, "Failed", "203.0.113.2");
+                seen++;
+            }
+        }
+        world_examined(before, seen);
+        if (turn == 0) {
+            assert_int_equal(world_use_in(0, last, 2), HD_OK);
+            assert_int_equal(world_use_in(1, last, 2), HD_OK);
+        }
+    }
+    world_stop();
+    struct world_alerts a = world_alerts();
+    unsigned raised = 0;
+    for (unsigned i = 0; i < a.n; i++) {
+        raised += strcmp(hd_alert_text(a.all[i], "source.ip"), "203.0.113.2") == 0;
+    }
+    assert_int_equal(raised, 6 - __builtin_popcount(first));
+    world_drop(&a);
+    cor_rules_unref(missed);
+    cor_rules_unref(last);
+}
+
 static void new_rules_work_from_the_next_batch_on(void **state)
 {
     (void)state;
@@ -276,6 +339,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         WORLD_TEST(detectors_need_not_change_rules_together),
+        WORLD_TEST(a_detector_may_have_missed_a_set),
         WORLD_TEST(new_rules_work_from_the_next_batch_on),
         WORLD_TEST(evidence_outlives_a_reload),
         WORLD_TEST(counts_go_with_the_rule),
