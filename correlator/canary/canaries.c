@@ -183,7 +183,7 @@ static void publish(struct cor_canaries *c, const struct cor_rules *rules,
         return;
     }
     cor_proofs_rule(&c->proofs, rules, rule, c->event->canary->time_ns);
-    if (cor_recent_has(c->out->recent, id)) {
+    if (cor_outlet_is_known(c->out, id)) {
         COR_COUNT(COR_M_REPLAYED, 1);
         return;
     }

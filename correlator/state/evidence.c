@@ -17,6 +17,7 @@
 
 #define HALF       (HD_ALERT_EVIDENCE_MAX / 2)
 #define TOLD_MAX   1024U /* detections that are remembered for others */
+#define TOLD_BYTES 4096U /* of a group's values: nobody may fill our memory with them */
 #define SOUGHT_MAX 32U   /* of them behind one */
 #define SIGN_WORDS 4U
 #define SIGN_TAKE  256U /* bytes of a value that are looked at */
@@ -177,7 +178,8 @@ static size_t group_len(const struct rul_detection *d)
 void cor_evidence_tell(struct cor_evidence *ev, const struct rul_detection *detection)
 {
     struct told *told = &ev->told[ev->n_told % TOLD_MAX];
-    uint8_t *to = malloc(group_len(detection));
+    size_t len = group_len(detection);
+    uint8_t *to = len > TOLD_BYTES ? NULL : malloc(len);
     if (to == NULL) {
         return; /* its events are missing among the evidence, no more */
     }

@@ -71,8 +71,7 @@ static void consider(struct cor_mind *m, const struct rul_rule *rule,
         return;
     }
     in.throttled = cor_noise_pass(counts_of(m, rule));
-    m->since_kept++;
-    if (cor_recent_has(m->out.recent, id)) {
+    if (cor_outlet_is_known(&m->out, id)) {
         COR_COUNT(COR_M_REPLAYED, 1);
         return;
     }
@@ -284,12 +283,12 @@ bool cor_mind_moves_time(const struct cor_hits *hits)
 
 bool cor_mind_wants_snapshot(const struct cor_mind *m)
 {
-    return m->since_kept > m->remember / 4;
+    return m->out.since_kept > m->remember / 4;
 }
 
 void cor_mind_kept(struct cor_mind *m)
 {
-    m->since_kept = 0;
+    m->out.since_kept = 0;
 }
 
 struct cor_remembered cor_mind_remembered(const struct cor_mind *m)

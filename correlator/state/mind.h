@@ -25,9 +25,8 @@ struct cor_mind {
     struct cor_evidence *evidence;
     struct cor_losses *losses; /* borrowed; NULL: nobody wants to know */
     struct cor_canaries *canaries;
-    uint64_t evicted;    /* groups of which somebody was told */
-    uint32_t remember;   /* ids of alerts */
-    uint32_t since_kept; /* alerts since the last snapshot was begun */
+    uint64_t evicted;  /* groups of which somebody was told */
+    uint32_t remember; /* ids of alerts */
 
     const struct cor_event *event; /* the hit at hand */
     const struct cor_event *moved; /* it comes of another set, and has been adapted */

@@ -68,12 +68,18 @@ bool cor_outlet_identify(struct cor_outlet *o, const struct cor_alert_input *in,
     return err == HD_OK;
 }
 
+bool cor_outlet_is_known(struct cor_outlet *o, const char id[37])
+{
+    o->since_kept++;
+    return cor_recent_has(o->recent, id);
+}
+
 void cor_outlet_tell(struct cor_outlet *o, const struct cor_notice *notice)
 {
     char id[37];
     struct cor_alert_input in = cor_notice_input(notice);
     in.id = id;
-    if (cor_outlet_identify(o, &in, id) && !cor_recent_has(o->recent, id)) {
+    if (cor_outlet_identify(o, &in, id) && !cor_outlet_is_known(o, id)) {
         cor_outlet_publish(o, &in);
     }
 }

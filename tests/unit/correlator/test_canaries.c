@@ -371,6 +371,21 @@ static void only_the_rule_that_is_tried_counts(void **state)
     assert_true(proven_ns(ONE) > 0);
 }
 
+/* A replay has to know the ids of tests as well: they take places among those that are
+ * remembered. */
+static void tests_bring_a_snapshot(void **state)
+{
+    (void)state;
+    unsigned n = 0;
+    for (; !cor_mind_wants_snapshot(&w.mind); n++) {
+        assert_in_range(n, 0, w.opts.remember / 4);
+        canary(100 + n, ONE, 1, 1, FAILED);
+    }
+    assert_int_equal(n, w.opts.remember / 4 + 1);
+    cor_mind_kept(&w.mind);
+    assert_false(cor_mind_wants_snapshot(&w.mind));
+}
+
 /* A part of a run may have been lost: nothing may wait for it then. */
 static void a_run_keeps_no_rules_that_were_replaced(void **state)
 {
@@ -403,6 +418,7 @@ int main(void)
         CASE(runs_are_apart),
         CASE(a_copy_proves_nothing),
         CASE(only_the_rule_that_is_tried_counts),
+        CASE(tests_bring_a_snapshot),
         CASE(a_run_keeps_no_rules_that_were_replaced),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
