@@ -293,8 +293,8 @@ static void a_changed_correlation_says_what_it_keeps(void **state)
 
 /* ---- a set that cannot be taken up ---- */
 
-static bool fails;
-static unsigned tried;
+static atomic_bool fails;
+static atomic_uint tried;
 
 int __real_cor_memory_use(struct cor_memory *memory, const struct cor_rules *rules);
 int __wrap_cor_memory_use(struct cor_memory *memory, const struct cor_rules *rules);
