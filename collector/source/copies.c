@@ -169,7 +169,7 @@ static bool gz_can_hold(int fd, uint64_t size, uint64_t len)
     return hd_bytes_le32(&in) >= len;
 }
 
-/* One that we may not read is judged by its size alone. */
+/* One that we cannot read is judged by its size alone. */
 static bool can_hold(const char *path, const struct form *form, uint64_t size,
                      uint64_t len)
 {
@@ -179,7 +179,7 @@ static bool can_hold(const char *path, const struct form *form, uint64_t size,
     }
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
     if (fd < 0) {
-        return errno == EACCES;
+        return errno != ENOENT;
     }
     bool is_form = pread(fd, begin, form->magic.len, 0) == (ssize_t)form->magic.len &&
                    hd_slice_eq(hd_slice(begin, form->magic.len), form->magic) &&

@@ -66,12 +66,18 @@ static void say_no_memory(struct col_discovery *d, const char *path)
            HD_KV_STR("file", path));
 }
 
-static void say_unreadable(struct col_discovery *d, const char *path)
+static void say_unreadable(struct col_discovery *d, const char *path, int err)
 {
     d->is_incomplete = true;
     COL_COUNT(COL_FILE_ERRORS, 1);
-    HD_LOG(WARN, "file", "a file cannot be read; it is tried again soon",
-           HD_KV_STR("file", path), HD_KV_ERR(HD_EIO));
+    HD_LOG(WARN, "file", "a file or directory cannot be read; it is tried again soon",
+           HD_KV_STR("file", path), HD_KV_ERR(err));
+}
+
+/* No event tells when it is over: descriptors lack, memory, the disk has trouble. */
+static bool is_passing(int err)
+{
+    return err == HD_ELIMIT || err == HD_ENOMEM || err == HD_EAGAIN || err == HD_EIO;
 }
 
 /* ---- names ---- */
@@ -80,8 +86,11 @@ static int open_file(struct col_discovery *d, const char *path, const struct sta
 {
     /* O_NONBLOCK: a FIFO that took the file's place must not hold up the loop */
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
-    if (fd < 0 && errno != ENOENT) {
-        say_refused(d, path, st, hd_err_from_errno(errno));
+    int err = fd >= 0 ? HD_OK : hd_err_from_errno(errno);
+    if (is_passing(err)) {
+        say_unreadable(d, path, err);
+    } else if (err != HD_OK && err != HD_ENOENT) {
+        say_refused(d, path, st, err);
     }
     return fd;
 }
@@ -99,7 +108,7 @@ static struct col_node *open_node(struct col_discovery *d, const char *path,
     if (err == HD_ENOMEM) {
         say_no_memory(d, name);
     } else if (err == HD_EIO) {
-        say_unreadable(d, path);
+        say_unreadable(d, path, err);
     }
     if (err != HD_OK) {
         return NULL;
@@ -266,6 +275,10 @@ static void on_unreadable(void *ctx, const char *dir, int err)
 {
     if (err == HD_ENOMEM) {
         say_no_memory(ctx, dir);
+        return;
+    }
+    if (is_passing(err)) {
+        say_unreadable(ctx, dir, err);
         return;
     }
     HD_LOG(WARN, "file", "a directory cannot be read", HD_KV_STR("dir", dir),

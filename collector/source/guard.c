@@ -19,6 +19,7 @@
 
 #include "collector/metrics.h"
 #include "collector/source/paths.h"
+#include "collector/source/shadow.h"
 
 #define RETRY_NS  (HD_NS_PER_SEC / 4)
 #define KEY_LEN   17U
@@ -228,7 +229,7 @@ static int tell_restart(struct col_guard *g, const struct col_node *n,
     begin(g, now_names[now], n->path);
     hd_buf_printf(&g->text,
                   " size_bytes=%" PRIu64 " read_bytes=%" PRIu64 " unread_bytes=%" PRIu64,
-                  size, n->tail.offset, col_tail_unread(&n->tail));
+                  size, n->tail.offset, col_tail_unread(&n->tail, 0));
     return tell(g);
 }
 
@@ -256,7 +257,7 @@ static bool follow_copy(struct col_guard *g, const struct col_node *n, int fd)
     }
     if (copy != NULL) {
         (void)close(fd);
-        if (copy->is_new) {
+        if (copy->is_new && col_shadow_is_beside(copy, n)) {
             adopt(g, n, copy);
             col_nodes_push_ready(g->nodes, copy);
         }
@@ -276,19 +277,41 @@ static bool follow_copy(struct col_guard *g, const struct col_node *n, int fd)
     return true;
 }
 
+/* own: one that is followed already and waits for this (shadow.c), which may have lost
+ * its name again by now; else one beside it, or -1. */
+static int find_copy(const struct col_guard *g, const struct col_node *n,
+                     const char *real)
+{
+    for (size_t i = 0; i < g->nodes->n; i++) {
+        const struct col_node *other = g->nodes->list[i];
+        if (other->is_new && other != n && col_shadow_is_beside(other, n) &&
+            col_tail_compare(other->tail.fd, &n->tail, sink_of(g)) != COL_TAIL_NO_COPY) {
+            return fcntl(other->tail.fd, F_DUPFD_CLOEXEC, 0);
+        }
+    }
+    return col_copies_find(real, &n->tail, sink_of(g));
+}
+
+static uint64_t size_of(int fd)
+{
+    struct stat st;
+    return fstat(fd, &st) == 0 ? (uint64_t)st.st_size : 0;
+}
+
 int col_guard_restart(struct col_guard *g, struct col_node *n)
 {
     uint64_t size = 0;
     char real[COL_PATH_MAX];
     real_path(n, real);
-    int copy = col_copies_find(real, &n->tail, sink_of(g));
+    int copy = find_copy(g, n, real);
     enum col_tail_now now = col_tail_judge(&n->tail, &size);
     if (g->nodes->conf->tampering && copy < 0 && !is_compressed(g, n, real, now) &&
         tell_restart(g, n, now, size) != HD_OK) {
         return HD_EFULL;
     }
-    bool is_kept = copy >= 0 && follow_copy(g, n, copy);
-    uint64_t unread = is_kept ? 0 : col_tail_unread(&n->tail);
+    uint64_t kept = copy >= 0 ? size_of(copy) : 0;
+    kept = copy >= 0 && follow_copy(g, n, copy) ? kept : 0;
+    uint64_t unread = col_tail_unread(&n->tail, kept);
     col_tail_restart(&n->tail, sink_of(g));
     if (unread > 0) {
         sink_of(g)->lost(sink_of(g)->ctx, &n->source, HD_LOSS_UNREAD, unread, 0);

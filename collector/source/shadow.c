@@ -13,46 +13,52 @@
 #define LIMIT_NS                                                                         \
     (300 * HD_NS_PER_SEC) /* two files that are written alike are two files */
 
-/* What took the other one's name took its place. */
-static bool stand_together(const char *a, const char *b)
+bool col_shadow_is_beside(const struct col_node *n, const struct col_node *original)
 {
-    char dir_a[COL_PATH_MAX], dir_b[COL_PATH_MAX];
-    const char *name_a = col_paths_split(a, dir_a);
-    const char *name_b = col_paths_split(b, dir_b);
-    return strcmp(dir_a, dir_b) == 0 && strcmp(name_a, name_b) != 0 &&
-           col_copies_are_alike(name_a, name_b);
+    char dir[COL_PATH_MAX], other_dir[COL_PATH_MAX];
+    const char *name = col_paths_split(n->path, dir);
+    const char *other = col_paths_split(original->path, other_dir);
+    return strcmp(dir, other_dir) == 0 && strcmp(name, other) != 0 &&
+           col_copies_are_alike(name, other);
 }
 
-static bool has_original(const struct col_nodes *nodes, const struct col_node *n)
+/* NULL: nobody. `is_decided`: it was truncated, and guard.c has not seen that yet. */
+static const struct col_node *find_original(const struct col_nodes *nodes,
+                                            const struct col_node *n, bool *is_decided)
 {
-    for (size_t i = 0; i < nodes->n; i++) {
+    const struct col_node *found = NULL;
+    *is_decided = false;
+    for (size_t i = 0; i < nodes->n && !*is_decided; i++) {
         const struct col_node *other = nodes->list[i];
-        if (other != n && other->tail.offset > 0 &&
-            stand_together(n->path, other->path) &&
+        if (other != n && other->tail.offset > 0 && col_shadow_is_beside(n, other) &&
             col_tail_is_like(&n->tail, &other->tail, nodes->env->sink)) {
-            return true;
+            found = other;
+            *is_decided = !col_tail_is_intact(&other->tail);
         }
     }
-    return false;
+    return found;
 }
 
 bool col_shadow_waits(const struct col_nodes *nodes, struct col_node *n)
 {
     struct stat st;
+    bool is_decided;
     int64_t now_ns = hd_clock_mono_ns();
-    if (!n->is_new || n->is_rotated || fstat(n->tail.fd, &st) != 0 || st.st_size == 0 ||
-        !has_original(nodes, n)) {
+    if (!n->is_new || n->is_ending || fstat(n->tail.fd, &st) != 0 || st.st_size == 0 ||
+        find_original(nodes, n, &is_decided) == NULL) {
         n->shadow_ns = 0;
         return false;
     }
     if (n->shadow_ns == 0) {
         n->shadow_end_ns = now_ns + LIMIT_NS;
     }
-    if (n->shadow_ns == 0 || (uint64_t)st.st_size != n->shadow_size) {
+    if (n->shadow_ns == 0 || is_decided || (uint64_t)st.st_size != n->shadow_size) {
         n->shadow_size = (uint64_t)st.st_size;
         n->shadow_ns = now_ns + QUIET_NS;
     }
-    n->shadow_ns = n->shadow_ns < n->shadow_end_ns ? n->shadow_ns : n->shadow_end_ns;
+    if (!is_decided && n->shadow_ns > n->shadow_end_ns) {
+        n->shadow_ns = n->shadow_end_ns;
+    }
     if (now_ns >= n->shadow_ns) {
         n->is_new = false;
         n->shadow_ns = 0;

@@ -10,5 +10,8 @@
 #pragma once
 #include "collector/source/nodes.h"
 
+/* By its name it may be a copy: in the same directory, alike, and not what took the other
+ * one's name, and its place. */
+bool col_shadow_is_beside(const struct col_node *n, const struct col_node *original);
 /* True: not now; look again at n->shadow_ns, or when it changes. */
 bool col_shadow_waits(const struct col_nodes *nodes, struct col_node *n);

@@ -361,6 +361,14 @@ enum col_tail_now col_tail_judge(const struct col_tail *tail, uint64_t *size)
     return *size < tail->offset ? COL_TAIL_SHORTER : COL_TAIL_CHANGED;
 }
 
+bool col_tail_is_intact(const struct col_tail *tail)
+{
+    struct stat st;
+    return !tail->is_other && fstat(tail->fd, &st) == 0 &&
+           (uint64_t)st.st_size >= tail->offset &&
+           begins_as(tail->fd, tail->head_len, tail->head_hash);
+}
+
 bool col_tail_begins_as(const struct col_tail *tail, int fd)
 {
     return tail->head_len >= COL_TAIL_HEAD_MIN &&
@@ -402,9 +410,10 @@ void col_tail_restart(struct col_tail *tail, const struct col_sink *sink)
     set_mark(tail, HD_SLICE_EMPTY, sink);
 }
 
-uint64_t col_tail_unread(const struct col_tail *tail)
+uint64_t col_tail_unread(const struct col_tail *tail, uint64_t kept)
 {
-    return tail->known_end > tail->offset ? tail->known_end - tail->offset : 0;
+    uint64_t from = kept > tail->offset ? kept : tail->offset;
+    return tail->known_end > from ? tail->known_end - from : 0;
 }
 
 static void note_end(struct col_tail *tail, uint64_t end)

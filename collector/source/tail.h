@@ -102,11 +102,13 @@ enum col_tail_now {
     COL_TAIL_OTHER,   /* it begins differently */
 };
 enum col_tail_now col_tail_judge(const struct col_tail *tail, uint64_t *size);
+/* It still is what was read of it, as far as its size and its first bytes tell. */
+bool col_tail_is_intact(const struct col_tail *tail);
 /* Begins anew at 0, and marks that. */
 void col_tail_restart(struct col_tail *tail, const struct col_sink *sink);
-/* Bytes that were seen and not taken. */
-uint64_t col_tail_unread(const struct col_tail *tail);
-/* Looks how long the file is: for who cannot read on now. */
+/* Bytes that were seen, are not among the first `kept`, and were not taken. */
+uint64_t col_tail_unread(const struct col_tail *tail, uint64_t kept);
+/* Looks how long it is: for who cannot read on now. */
 void col_tail_note_end(struct col_tail *tail);
 /* The file open at `fd` begins as this one did; false also when too little of this one
  * was read to tell (COL_TAIL_HEAD_MIN). */
@@ -120,18 +122,16 @@ enum col_tail_copy {
 };
 enum col_tail_copy col_tail_compare(int fd, const struct col_tail *tail,
                                     const struct col_sink *sink);
-/* An unread file has what was read of `other`, as far as it goes: it may become a copy.
- */
+/* An unread file has what was read of `other`, as far as it goes. */
 bool col_tail_is_like(const struct col_tail *tail, const struct col_tail *other,
                       const struct col_sink *sink);
 /* What the mark of a file that is gone says of it; not open. */
 void col_tail_recall(struct col_tail *tail, dev_t dev, ino_t ino,
                      const struct col_sink *sink);
 
-/* Links that still name the file; 0 = it was removed. */
+/* Links that name it; 0 = it was removed. */
 unsigned col_tail_links(const struct col_tail *tail);
-/* Its mark is in use, also when nothing is read; it is set again when it was forgotten.
- */
+/* Its mark is in use, also when nothing is read; if it was forgotten, it is set again. */
 void col_tail_touch(const struct col_tail *tail, const struct col_sink *sink);
 /* The file will not come back: forget its mark. */
 void col_tail_forget(const struct col_tail *tail, const struct col_sink *sink);

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -395,6 +396,37 @@ static void test_unreadable_until_changed(void **state)
     }
 }
 
+/* With as many free descriptors. */
+static struct rlimit limit_files(rlim_t n)
+{
+    struct rlimit before, less;
+    int fd = dup(STDERR_FILENO); /* the lowest that is free */
+    assert_true(fd >= 0);
+    assert_int_equal(close(fd), 0);
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+    less = (struct rlimit){(rlim_t)fd + n, before.rlim_max};
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &less), 0);
+    return before;
+}
+
+/* Nothing says when there are descriptors again: neither for a look at the directory nor
+ * for what was found in it. */
+static void test_lack_of_descriptors_passes(void **state)
+{
+    (void)state;
+    struct fixture *f = setup("*.log");
+    const char *const names[] = {"a.log", "b.log"};
+    start(f);
+    for (rlim_t n = 0; n < 2; n++) {
+        append(f, names[n], "1\n");
+        struct rlimit before = limit_files(n);
+        fake_env_quiet(&f->fe, 100);
+        assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+        fake_env_wait(&f->fe, (size_t)n + 1);
+    }
+    teardown(f);
+}
+
 static void test_exclude(void **state)
 {
     (void)state;
@@ -581,6 +613,7 @@ int main(void)
         cmocka_unit_test(test_pause),
         cmocka_unit_test(test_too_many_files),
         cmocka_unit_test(test_unreadable_until_changed),
+        cmocka_unit_test(test_lack_of_descriptors_passes),
         cmocka_unit_test(test_exclude),
         cmocka_unit_test(test_crashes),
         cmocka_unit_test(test_lost_events),

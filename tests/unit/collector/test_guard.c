@@ -363,6 +363,61 @@ static void what_only_the_copy_has_is_read_there(void **state)
     teardown(f);
 }
 
+/* It has no name any more when the truncation is seen. */
+static void a_copy_that_is_compressed_at_once(void **state)
+{
+    (void)state;
+    struct fixture *f = setup("app.log*");
+    f->conf.exclude = (char *[]){(char *)(uintptr_t) "*.gz"};
+    f->conf.n_exclude = 1;
+    (void)append_many(f, "app.log", 0, 50);
+    start(f);
+    fake_env_wait(&f->fe, 50);
+    pause_source(f);
+    append(f, "app.log", "unread\n");
+    fake_env_quiet(&f->fe, QUIET_MS);
+    copy(f, "app.log", "app.log.1");
+    fake_env_quiet(&f->fe, QUIET_MS);
+    empty(f, "app.log");
+    archive(f, "app.log.1.gz", 2007);
+    drop(f, "app.log.1");
+    append(f, "app.log", "new\n");
+    fake_env_quiet(&f->fe, QUIET_MS);
+    resume_source(f);
+    fake_env_wait(&f->fe, 52);
+    fake_env_quiet(&f->fe, QUIET_MS);
+    assert_int_equal(f->fe.sink.lost[HD_LOSS_UNREAD], 0);
+    teardown(f);
+}
+
+/* However long nothing could be read: the truncation is seen first. */
+static void a_copy_waits_for_what_is_paused(void **state)
+{
+    (void)state;
+    int64_t wall_ns = hd_clock_wall_ns();
+    int64_t mono_ns = hd_clock_mono_ns();
+    struct fixture *f = setup("app.log*");
+    hd_clock_fake(&wall_ns, &mono_ns);
+    (void)append_many(f, "app.log", 0, 50);
+    start(f);
+    fake_env_wait(&f->fe, 50);
+    copy(f, "app.log", "app.log.1");
+    fake_env_quiet(&f->fe, QUIET_MS); /* it is looked at, and waits */
+    pause_source(f);
+    assert_int_equal(chmod(in_dir(f, "app.log.1"), 0640), 0); /* a look at it is due */
+    append(f, "app.log", "not in the copy\n");
+    fake_env_quiet(&f->fe, QUIET_MS);
+    empty(f, "app.log");
+    append(f, "app.log", "new\n");
+    mono_ns += 3600 * HD_NS_PER_SEC;
+    resume_source(f);
+    fake_env_wait(&f->fe, 51);
+    fake_env_quiet(&f->fe, QUIET_MS);
+    assert_int_equal(f->fe.sink.lost[HD_LOSS_UNREAD], 16);
+    hd_clock_fake(NULL, NULL);
+    teardown(f);
+}
+
 /* Written and read after the copy was made, gone with the truncation: nothing is told,
  * for nothing is lost, and nothing comes twice. */
 static void check_short_copy(const char *pattern)
@@ -431,8 +486,7 @@ static void a_file_that_only_begins_alike_is_read(void **state)
     append(f, "app.log.copy", "with more\n");
     fake_env_quiet(&f->fe, QUIET_MS / 2); /* it may still be growing */
     mono_ns += 3 * HD_NS_PER_SEC;
-    append(f, "app.log.copy", ""); /* nothing, but a look at it */
-    move(f, "app.log.copy", "app.log.3");
+    move(f, "app.log.copy", "app.log.3"); /* a look at it is due */
     append(f, "app.log", "this one too\n");
     fake_env_wait(&f->fe, 81 + 51 + 1);
     hd_clock_fake(NULL, NULL);
@@ -722,6 +776,8 @@ int main(void)
         cmocka_unit_test(an_archive_that_holds_nothing_explains_nothing),
         cmocka_unit_test(a_copy_that_matches_is_not_read_again),
         cmocka_unit_test(what_only_the_copy_has_is_read_there),
+        cmocka_unit_test(a_copy_that_is_compressed_at_once),
+        cmocka_unit_test(a_copy_waits_for_what_is_paused),
         cmocka_unit_test(a_copy_may_be_shorter_than_what_was_read),
         cmocka_unit_test(a_copy_that_matches_while_down),
         cmocka_unit_test(a_file_that_only_begins_alike_is_read),
