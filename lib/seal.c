@@ -78,19 +78,41 @@ static void take_statement(struct hd_stmt *stmt, struct hd_seal *seal)
     hd_stmt_take_hex(stmt, HD_SLICE("key"), seal->key_id, sizeof(seal->key_id));
 }
 
-int hd_seal_decode(struct hd_slice in, struct hd_seal *seal, struct hd_seal_text *text)
+/* What is signed. */
+static int take(struct hd_stmt *stmt, struct hd_seal *seal)
 {
-    struct hd_stmt stmt = {.rest = in};
     *seal = (struct hd_seal){.first = 0};
-    *text = (struct hd_seal_text){.statement = HD_SLICE_EMPTY};
-    struct hd_slice version = hd_stmt_take(&stmt, HD_SLICE("haidang-seal"));
-    if (stmt.failed || in.len > HD_SEAL_MAX) {
+    struct hd_slice version = hd_stmt_take(stmt, HD_SLICE("haidang-seal"));
+    if (stmt->failed) {
         return HD_EPARSE;
     }
     if (!hd_slice_eq(version, HD_SLICE(VERSION))) {
         return HD_EVERSION;
     }
-    take_statement(&stmt, seal);
+    take_statement(stmt, seal);
+    return HD_OK;
+}
+
+int hd_seal_decode(struct hd_slice in, struct hd_seal *seal, struct hd_seal_text *text)
+{
+    struct hd_stmt stmt = {.rest = in};
+    *text = (struct hd_seal_text){.statement = HD_SLICE_EMPTY};
+    int err = take(&stmt, seal);
+    if (err != HD_OK || in.len > HD_SEAL_MAX) {
+        return err == HD_OK ? HD_EPARSE : err;
+    }
     text->statement = hd_slice_head(in, in.len - stmt.rest.len);
     return hd_stmt_end(&stmt, text->signature) ? HD_OK : HD_EPARSE;
+}
+
+int hd_seal_next(struct hd_slice *in, struct hd_seal *seal, struct hd_slice *statement)
+{
+    struct hd_stmt stmt = {.rest = *in};
+    int err = take(&stmt, seal);
+    if (err != HD_OK || stmt.failed) {
+        return err == HD_OK ? HD_EPARSE : err;
+    }
+    *statement = hd_slice_head(*in, in->len - stmt.rest.len);
+    *in = stmt.rest;
+    return HD_OK;
 }

@@ -12,7 +12,7 @@
 #include <haidang/journal_part.h>
 
 #define CON_BUNDLE_BLOCK       512U
-#define CON_BUNDLE_MEMBERS_MAX 1024U
+#define CON_BUNDLE_MEMBERS_MAX 2048U
 #define CON_BUNDLE_NAME_MAX    48U
 #define CON_BUNDLE_BYTES_MAX   (UINT64_C(1) << 33) /* of a member: 11 octal digits */
 #define CON_BUNDLE_WHY         256U

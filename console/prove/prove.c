@@ -17,6 +17,7 @@
 #include "console/archive_stamps.h"
 #include "console/out.h"
 #include "console/prove/bundle.h"
+#include "console/prove/cover.h"
 #include "console/prove/find.h"
 #include "console/prove/manifest.h"
 #include "console/prove/show.h"
@@ -271,7 +272,7 @@ static int open_segment(struct prove *p, struct con_segment *segment)
     }
     if (err == HD_OK && segment->state.is_stated) {
         err = con_archive_stamp_read(dir, segment->first, &segment->stamp);
-        err = err == HD_ENOENT ? HD_OK : err;
+        err = err == HD_ENOENT ? con_cover_find(dir, segment) : err;
     }
     return err;
 }
@@ -350,6 +351,10 @@ static int write_bundle(const struct prove *p, const char *path)
             if (s->seal[0] != '\0') {
                 con_segment_name(s, "seal", name);
                 con_bundle_add(&writer, name, hd_slice_str(s->seal));
+            }
+            if (s->chain.len > 0) {
+                con_segment_name(s, "chain", name);
+                con_bundle_add(&writer, name, hd_buf_slice(&s->chain));
             }
             if (s->stamp.len > 0) {
                 con_segment_name(s, "tsr", name);

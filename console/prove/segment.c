@@ -45,6 +45,7 @@ void con_segments_free(struct con_segments *segments)
 {
     for (size_t i = 0; segments != NULL && i < segments->n; i++) {
         hd_buf_fini(&segments->item[i].stamp);
+        hd_buf_fini(&segments->item[i].chain);
     }
     free(segments);
 }
@@ -135,11 +136,11 @@ static int put_seal(json_t *object, const struct hd_seal *seal)
     return bad;
 }
 
-static int put_stamp(json_t *object, const struct con_segment *segment)
+static int put_sha256(json_t *object, const char *name, const struct hd_buf *of)
 {
     uint8_t digest[HD_SHA256_LEN];
-    return hd_sha256(hd_buf_slice(&segment->stamp), digest) == HD_OK
-               ? put_hex(object, "stamp_sha256", hd_slice(digest, sizeof(digest)))
+    return hd_sha256(hd_buf_slice(of), digest) == HD_OK
+               ? put_hex(object, name, hd_slice(digest, sizeof(digest)))
                : -1;
 }
 
@@ -158,7 +159,10 @@ int con_segment_describe(const struct con_segment *segment, json_t *out)
         bad |= put_seal(object, &segment->state.seal);
     }
     if (segment->stamp.len > 0) {
-        bad |= put_stamp(object, segment);
+        bad |= put_sha256(object, "stamp_sha256", &segment->stamp);
+    }
+    if (segment->chain.len > 0) {
+        bad |= put_sha256(object, "chain_sha256", &segment->chain);
     }
     if (bad != 0) {
         json_decref(object);

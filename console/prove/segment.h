@@ -20,8 +20,10 @@ struct con_segment {
     struct hd_check_segment state;
     char seal[HD_SEAL_MAX + 1]; /* statement with signature; "" = none */
     char problem[256];          /* the first one; "" = none */
-    struct hd_buf stamp;        /* its time stamp, as DER; empty = none. own: _free */
-    bool is_key_known;          /* false: the signature could not be checked */
+    struct hd_buf chain; /* statements after it, see cover.h; empty = none. own: _free */
+    struct hd_buf
+        stamp; /* of the last of them, or its own: DER; empty = none. own: _free */
+    bool is_key_known; /* false: the signature could not be checked */
 };
 
 struct con_segments {

@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "console/prove/cover.h"
+
 #define LABEL_WIDTH 12U
 #define KEY_SHOWN   8 /* bytes of a key's id */
 
@@ -62,6 +64,19 @@ static void time_of(const struct page *p, const json_t *object, const char *name
 
 /* ---- where it lies ---- */
 
+/* Whose stamp it is, when it is not its own. */
+static void put_cover(const struct page *p, const struct con_segment *segment)
+{
+    uint8_t digest[HD_SHA256_LEN];
+    uint64_t last = 0;
+    if (segment->chain.len > 0 && con_cover_digest(segment, digest, &last) == HD_OK) {
+        hd_buf_printf(p->out, "%s%020" PRIu64 ".zst",
+                      say(p, " on a later seal of its chain, that of ",
+                          " trên niêm phong sau nó trong chuỗi, của "),
+                      last);
+    }
+}
+
 void con_prove_seal(const struct con_prove_view *view, const struct con_segment *segment,
                     struct hd_buf *out)
 {
@@ -108,6 +123,7 @@ void con_prove_seal(const struct con_prove_view *view, const struct con_segment 
     if (hd_stamp_time(hd_buf_slice(&segment->stamp), &stamped_ns) == HD_OK) {
         hd_buf_str(out, say(&p, "; time stamp of ", "; dấu thời gian "));
         con_show_time(view->show, stamped_ns, out);
+        put_cover(&p, segment);
     }
 }
 

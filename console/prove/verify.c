@@ -19,6 +19,7 @@
 #include "console/archive_stamps.h"
 #include "console/out.h"
 #include "console/prove/bundle.h"
+#include "console/prove/cover.h"
 #include "console/prove/manifest.h"
 #include "console/prove/show.h"
 #include "console/unlock.h"
@@ -80,37 +81,79 @@ static void check_seal_file(struct verify *v, const struct con_segment *segment)
     }
 }
 
-/* A stamp is of the statement; without the authority's certificate it is only shown. */
-static void check_stamp(struct verify *v, struct con_segment *segment)
+static int read_member(const struct verify *v, const struct con_segment *segment,
+                       const char *end, size_t max, struct hd_buf *out)
+{
+    char name[CON_SEGMENT_NAME];
+    con_segment_name(segment, end, name);
+    const struct con_bundle_member *member = con_bundle_find(v->bundle, name);
+    return member == NULL ? HD_ENOENT : con_bundle_read(v->bundle, member, max, out);
+}
+
+static const char *stamp_says(const struct verify *v, bool is_own)
+{
+    if (v->stamps.ca == NULL) {
+        return say(v, "a time stamp, not checked (--tsa-ca); it says",
+                   "dấu thời gian, chưa kiểm tra (--tsa-ca); ghi là");
+    }
+    return is_own
+               ? say(v, "the authority saw its seal at", "cơ quan đã thấy niêm phong lúc")
+               : say(v, "the authority saw a later seal of its chain at",
+                     "cơ quan đã thấy niêm phong sau nó trong chuỗi lúc");
+}
+
+/* Without the authority's certificate it is only shown. */
+static void check_stamp_of(struct verify *v, const struct con_segment *segment,
+                           const uint8_t digest[HD_SHA256_LEN])
 {
     char name[CON_SEGMENT_NAME], why[HD_STAMP_WHY] = "";
     struct hd_buf text;
     int64_t time_ns = 0;
+    int err = v->stamps.ca != NULL
+                  ? hd_stamp_verify(v->stamps.ca, digest, hd_buf_slice(&segment->stamp),
+                                    &time_ns, why)
+                  : hd_stamp_time(hd_buf_slice(&segment->stamp), &time_ns);
     con_segment_name(segment, "tsr", name);
-    const struct con_bundle_member *member = con_bundle_find(v->bundle, name);
-    if (member == NULL) {
-        return;
-    }
     hd_buf_init(&text, 0);
-    int err = con_bundle_read(v->bundle, member, HD_STAMP_MAX, &segment->stamp);
-    if (err == HD_OK && v->stamps.ca != NULL) {
-        err = hd_stamp_verify(v->stamps.ca, segment->state.statement_sha256,
-                              hd_buf_slice(&segment->stamp), &time_ns, why);
-    } else if (err == HD_OK) {
-        err = hd_stamp_time(hd_buf_slice(&segment->stamp), &time_ns);
-    }
     if (err == HD_OK) {
         con_show_time(v->view.show, time_ns, &text);
     }
-    link_add(
-        v, name, err == HD_OK,
-        err != HD_OK ? (why[0] != '\0' ? why : hd_err_text(err))
-        : v->stamps.ca == NULL
-            ? say(v, "a time stamp, not checked (--tsa-ca); it says",
-                  "dấu thời gian, chưa kiểm tra (--tsa-ca); ghi là")
-            : say(v, "the authority saw its seal at", "cơ quan đã thấy niêm phong lúc"),
-        hd_buf_cstr(&text));
+    link_add(v, name, err == HD_OK,
+             err == HD_OK     ? stamp_says(v, segment->chain.len == 0)
+             : why[0] != '\0' ? why
+                              : hd_err_text(err),
+             hd_buf_cstr(&text));
     hd_buf_fini(&text);
+}
+
+/* A stamp is of the segment's statement, or of the last one in the chain beside. */
+static void check_stamp(struct verify *v, struct con_segment *segment)
+{
+    char name[CON_SEGMENT_NAME], file[32];
+    uint8_t digest[HD_SHA256_LEN];
+    uint64_t last = 0;
+    int chain = read_member(v, segment, "chain", CON_COVER_MAX, &segment->chain);
+    int stamp = read_member(v, segment, "tsr", HD_STAMP_MAX, &segment->stamp);
+    chain = chain == HD_OK && segment->chain.len == 0 ? HD_ECORRUPT : chain;
+    chain = chain == HD_OK ? con_cover_digest(segment, digest, &last) : chain;
+    if (chain != HD_ENOENT) {
+        con_segment_name(segment, "chain", name);
+        (void)snprintf(file, sizeof(file), "%020" PRIu64 ".zst", last);
+        link_add(v, name, chain == HD_OK,
+                 chain == HD_OK ? say(v, "the seals that follow it, up to that of",
+                                      "các niêm phong nối tiếp nó, đến của")
+                                : say(v, "the seals in it do not follow this segment",
+                                      "các niêm phong trong đó không nối tiếp đoạn này"),
+                 chain == HD_OK ? file : "");
+    }
+    if (stamp == HD_OK) {
+        check_stamp_of(v, segment,
+                       chain == HD_OK ? digest : segment->state.statement_sha256);
+    } else if (stamp != HD_ENOENT || chain != HD_ENOENT) {
+        con_segment_name(segment, "tsr", name);
+        link_add(v, name, false,
+                 say(v, "there is no time stamp", "không có dấu thời gian"), "");
+    }
 }
 
 static const char *segment_says(const struct verify *v, const struct con_segment *segment)
@@ -408,6 +451,7 @@ static int check_manifest(struct verify *v)
     for (size_t i = 0; i < v->segments->n; i++) {
         files += v->segments->item[i].seal[0] != '\0';
         files += v->segments->item[i].stamp.len > 0;
+        files += v->segments->item[i].chain.len > 0;
     }
     json_decref(v->chain.subject);
     v->chain.subject = json_incref(v->said.subject);

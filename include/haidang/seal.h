@@ -40,3 +40,7 @@ int hd_seal_encode(struct hd_buf *out, const struct hd_seal *seal,
  * checked. */
 int hd_seal_decode(struct hd_slice in, struct hd_seal *seal,
                    struct hd_seal_text *text) HD_MUST_USE;
+/* The first of several statements that stand one after the other without their
+ * signatures; *in moves behind it. Errors as above. */
+int hd_seal_next(struct hd_slice *in, struct hd_seal *seal,
+                 struct hd_slice *statement) HD_MUST_USE;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Target functions: con_bundle_index, con_manifest_parse, con_segment_check,
- * hd_journal_part_entry, con_chain_*. What the index finds is within the file, and what
- * the manifest is taken for respects the limits.
+ * con_cover_digest, hd_journal_part_entry, con_chain_*. What the index finds is within
+ * the file, and what the manifest is taken for respects the limits.
  */
 #include <stdint.h>
 #include <stdlib.h>
@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "console/prove/bundle.h"
+#include "console/prove/cover.h"
 #include "console/prove/manifest.h"
 #include "console/prove/segment.h"
 
@@ -55,6 +56,20 @@ static void read_entry(struct con_chain_reader *reader, const struct hd_journal_
     json_decref(receipt);
 }
 
+/* As if it were the seals that follow. */
+static void read_chain(const struct con_bundle *bundle,
+                       const struct con_bundle_member *member)
+{
+    struct con_segment segment = {.first = 1};
+    uint8_t digest[HD_SHA256_LEN];
+    uint64_t last = 0;
+    if (con_bundle_read(bundle, member, CON_COVER_MAX, &segment.chain) == HD_OK) {
+        int err = con_cover_digest(&segment, digest, &last);
+        must(err == HD_ECORRUPT || (err == HD_OK && (last > 1 || member->bytes == 0)));
+    }
+    hd_buf_fini(&segment.chain);
+}
+
 static void read_segment(struct con_chain_reader *reader, int fd,
                          const struct con_bundle_member *member)
 {
@@ -85,6 +100,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
             const struct con_bundle_member *m = &bundle.member[i];
             must(m->offset <= size && m->bytes <= size - m->offset);
             read_segment(&reader, fd, m);
+            read_chain(&bundle, m);
         }
     }
     con_chain_reader_fini(&reader);

@@ -124,30 +124,53 @@ class Carry(Case):
         self.assertEqual(self.problems(self.path("out"), *self.tsa_ca())[1]["stamps_hold"], 2)
 
 
-class Bundle(Case):
+class Proof(Case):
     EVENT = "web1/fedcba9876543210fedcba9876543210/1"
 
     def setUp(self):
         super().setUp()
         subprocess.run([MAKE_PROOF, self.dir], check=True, capture_output=True)
-        for segment in self.segments(self.path("archive")):
-            if b"\nhaidang-seal 1\n" in self.read(segment):
-                self.stamp(segment)
+
+    def sealed(self, journal):
+        return [s for s in self.segments(self.path(journal)) if b"\nhaidang-seal 1\n" in self.read(s)]
 
     def keys(self):
         return [word for name in ("seal.key.pub", "forwarder.key.pub") for word in ("--key", self.path(name))]
 
-    def bundle(self):
+    def bundle(self, is_whole=True):
         dirs = [w for n in ("archive", "alerts", "receipts") for w in (f"--{n}", self.path(n))]
         result = self.run_haidang("prove", self.EVENT, *dirs, *self.keys(), "--bundle", self.path("bundle.tar"))
-        self.assertEqual((result.code, result.err), (OK, ""))
-        self.assertIn("time stamp of", result.out)
+        self.assertEqual((result.code, result.err == ""), (OK, is_whole), result.err)
+        self.shown = result.out
         return self.path("bundle.tar")
+
+    def member(self, bundle, end):
+        with tarfile.open(bundle) as tar:
+            member = next(m for m in tar.getmembers() if m.name.startswith("archive/") and m.name.endswith(end))
+            return member, tar.extractfile(member).read()
+
+    def check_bytes(self, end, step, *more):
+        """No byte of this member can be changed unseen."""
+        bundle = self.bundle()
+        whole = self.read(bundle)
+        member, _ = self.member(bundle, end)
+        for at in range(member.offset_data, member.offset_data + member.size, step):
+            changed = bytearray(whole)
+            changed[at] ^= 1
+            path = self.write("changed.tar", bytes(changed))
+            self.assertEqual(self.run_haidang("verify", path, *self.keys(), *more).code, PROBLEMS, at)
+
+
+class Bundle(Proof):
+    def setUp(self):
+        super().setUp()
+        for segment in self.sealed("archive"):
+            self.stamp(segment)
 
     def test_the_stamp_is_in_it_and_is_checked(self):
         bundle = self.bundle()
-        with tarfile.open(bundle) as tar:
-            self.assertTrue([n for n in tar.getnames() if n.startswith("archive/") and n.endswith(".tsr")])
+        self.assertIn("time stamp of", self.shown)
+        self.member(bundle, ".tsr")
         result = self.run_haidang("verify", bundle, *self.keys(), *self.tsa_ca())
         self.assertEqual(result.code, OK, result.out)
         self.assertIn(".tsr: the authority saw its seal at", result.out)
@@ -157,21 +180,84 @@ class Bundle(Case):
         self.assertIn("FAILS", wrong.out)
 
     def test_no_byte_of_it_can_be_changed_unseen(self):
-        bundle = self.bundle()
-        whole = self.read(bundle)
-        with tarfile.open(bundle) as tar:
-            member = next(m for m in tar.getmembers() if m.name.endswith(".tsr"))
-        for at in range(member.offset_data, member.offset_data + member.size, 41):
-            changed = bytearray(whole)
-            changed[at] ^= 1
-            path = self.write("changed.tar", bytes(changed))
-            self.assertEqual(self.run_haidang("verify", path, *self.keys()).code, PROBLEMS, at)
+        self.check_bytes(".tsr", 41)
 
     def test_what_the_page_says_of_a_digest(self):
         segment = self.segments(self.path("archive"))[0]
         text = self.tsa.openssl("ts", "-reply", "-in", self.stamp_path(segment), "-text").decode()
         digest = hashlib.sha256(statement(segment)).hexdigest()
         self.assertIn(digest[:2] + " " + digest[2:4], text)
+
+
+class LaterStamp(Proof):
+    """Only a later segment is stamped: the seals up to it come along."""
+
+    def setUp(self):
+        super().setUp()
+        self.first, *_, self.last = self.sealed("archive")
+
+    def between(self):
+        return [statement(s) for s in self.sealed("archive") if self.first < s <= self.last]
+
+    def test_what_was_there_before_it(self):
+        self.stamp(self.last)
+        bundle = self.bundle()
+        name = os.path.basename(self.last)
+        self.assertIn(f"on a later seal of its chain, that of {name}", self.shown)
+        self.assertEqual(self.member(bundle, ".chain")[1], b"".join(self.between()))
+        self.assertGreater(len(self.between()), 2)
+        result = self.run_haidang("verify", bundle, *self.keys(), *self.tsa_ca())
+        self.assertEqual(result.code, OK, result.out)
+        self.assertIn(f".chain: the seals that follow it, up to that of {name}", result.out)
+        self.assertIn(".tsr: the authority saw a later seal of its chain at", result.out)
+        vi = self.run_haidang("verify", bundle, *self.keys(), *self.tsa_ca(), "--lang", "vi")
+        self.assertIn("cơ quan đã thấy niêm phong sau nó trong chuỗi lúc", vi.out)
+        self.assertEqual(self.run_haidang("verify", bundle, *self.keys(), *self.tsa_ca("foreign-ca")).code, PROBLEMS)
+
+    def test_the_nearest_is_taken(self):
+        self.stamp(self.last)
+        second = self.sealed("archive")[1]
+        self.stamp(second)
+        self.assertEqual(self.member(self.bundle(), ".chain")[1], statement(second))
+        self.stamp(self.first)  # and of what has one of its own no chain is needed
+        with tarfile.open(self.bundle()) as tar:
+            self.assertFalse([n for n in tar.getnames() if n.endswith(".chain")])
+
+    def test_no_byte_can_be_changed_unseen(self):
+        self.stamp(self.last)
+        self.check_bytes(".chain", 29)
+        self.check_bytes(".chain", 97, *self.tsa_ca())
+        self.check_bytes(".tsr", 61)
+
+    def test_a_chain_that_is_broken_is_no_proof(self):
+        """A seal between names another before it: nothing is claimed, and what is there holds."""
+        self.stamp(self.last)
+        second = self.sealed("archive")[1]
+        whole = self.read(second)
+        at = whole.rindex(b"\nprevious ") + len(b"\nprevious 00000000000000000001.zst ")
+        self.change(second, next(i for i in range(at, at + 64) if whole[i:i + 1].isdigit()), flip=1)
+        with tarfile.open(self.bundle(is_whole=False)) as tar:
+            self.assertFalse([n for n in tar.getnames() if n.endswith((".chain", ".tsr"))])
+        self.assertEqual(self.run_haidang("verify", self.path("bundle.tar"), *self.keys(), *self.tsa_ca()).code, OK)
+
+    def test_with_openssl_alone(self):
+        """As docs/proof.md says."""
+        self.stamp(self.last)
+        bundle = self.bundle()
+        _, chain = self.member(bundle, ".chain")
+        _, reply = self.member(bundle, ".tsr")
+        before = statement(self.first)
+        for text in chain.split(b"haidang-seal 1\n")[1:]:
+            self.assertIn(f".zst {hashlib.sha256(before).hexdigest()}\n".encode(), text)
+            before = b"haidang-seal 1\n" + text
+        self.write("N.chain", chain)
+        last = subprocess.run("tac N.chain | sed '/^haidang-seal 1$/q' | tac", shell=True, cwd=self.dir, check=True,
+                              capture_output=True).stdout
+        self.assertEqual([last, before], [statement(self.last)] * 2)
+        done = subprocess.run(["openssl", "ts", "-verify", "-in", self.write("reply", reply), "-data",
+                               self.write("last", last), "-CAfile", self.tsa.path("ca.crt")],
+                              capture_output=True, text=True, check=False)
+        self.assertIn("Verification: OK", done.stdout)
 
 
 if __name__ == "__main__":
