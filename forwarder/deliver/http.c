@@ -1,14 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * libcurl says which sockets and which time it waits for; libuv waits. A socket's poll
- * handle outlives libcurl's interest in it until its close callback. libcurl repeats a
- * request by itself in one case: a kept connection that ends without a byte of answer.
+ * handle outlives libcurl's interest in it until its close callback. When a kept
+ * connection ends without a byte of answer, libcurl would send the request once more by
+ * itself; but the other end may have taken it, and nobody would know of the second one.
+ * So the body is read from a callback that cannot go back, and such a call fails instead.
  */
 #include "forwarder/deliver/http.h"
 
 #include <curl/curl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include <haidang/buf.h>
 #include <haidang/log.h>
@@ -30,6 +33,7 @@ struct fwd_http_call {
     CURL *easy;
     struct curl_slist *headers;
     struct hd_buf body;
+    size_t body_sent;
     struct hd_buf response;
     size_t response_len;
     char error[CURL_ERROR_SIZE];
@@ -119,7 +123,10 @@ static void call_finish(struct fwd_http_call *call, CURLcode code)
     if (result.err != HD_OK) {
         result.status = 0;
     }
-    result.error = call->error[0] != '\0' ? call->error : curl_easy_strerror(code);
+    result.error = code == CURLE_SEND_FAIL_REWIND
+                       ? "the connection ended without an answer"
+                   : call->error[0] != '\0' ? call->error
+                                            : curl_easy_strerror(code);
     result.body = hd_buf_slice(&call->response);
     call->done(call->ctx, &result);
     call_free(call);
@@ -272,6 +279,16 @@ static size_t on_response(char *data, size_t size, size_t n, void *ctx)
     return call->response_len > RESPONSE_MAX ? 0 : len;
 }
 
+static size_t on_request(char *to, size_t size, size_t n, void *ctx)
+{
+    struct fwd_http_call *call = ctx;
+    size_t left = call->body.len - call->body_sent;
+    size_t len = size * n < left ? size * n : left;
+    memcpy(to, call->body.ptr + call->body_sent, len);
+    call->body_sent += len;
+    return len;
+}
+
 static bool add_header(struct fwd_http_call *call, const char *name, const char *value)
 {
     struct hd_buf line;
@@ -333,7 +350,8 @@ static CURLcode set_request(struct fwd_http_call *call,
     SET(CURLOPT_URL, target->url);
     SET(CURLOPT_POST, 1L);
     SET(CURLOPT_CUSTOMREQUEST, target->method == FWD_PUT ? "PUT" : "POST");
-    SET(CURLOPT_POSTFIELDS, (char *)call->body.ptr);
+    SET(CURLOPT_READFUNCTION, on_request);
+    SET(CURLOPT_READDATA, call);
     SET(CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)call->body.len);
     SET(CURLOPT_HTTPHEADER, call->headers);
     SET(CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_2TLS);

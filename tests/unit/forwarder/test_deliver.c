@@ -96,8 +96,24 @@ static void test_retries(void **state)
         assert_string_equal(w.got[i].signature, "alert 1"); /* order is kept meanwhile */
     }
     check_order(1, 3);
-    /* libcurl itself repeats a request whose kept connection turns out to be dead */
-    assert_true(world_has_retried(&w, 8));
+    assert_true(world_has_retried(&w, 9)); /* each has its receipt */
+}
+
+/* The other end takes an alert and is gone: what is sent again is begun again, also when
+ * the connection was a kept one. */
+static void test_no_request_without_a_receipt(void **state)
+{
+    (void)state;
+    world_centre(&w, "server", "200 drop 200 reset 200", false);
+    world_conf(&w, "");
+    world_alerts(&w, 3);
+    world_start(&w);
+    world_until(&w, world_has_delivered, 3);
+    world_stop(&w);
+    assert_int_equal(w.n_got, 5);
+    assert_string_equal(world_outcomes(&w, "a"),
+                        "begun delivered begun retry begun delivered begun retry begun "
+                        "delivered");
 }
 
 static void test_dead_letters(void **state)
@@ -517,6 +533,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         CASE(test_order_and_restart),
         CASE(test_retries),
+        CASE(test_no_request_without_a_receipt),
         CASE(test_dead_letters),
         CASE(test_stop_and_reload),
         CASE(test_stop_tries_again),
