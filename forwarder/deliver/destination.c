@@ -73,7 +73,7 @@ struct fwd_destination {
 };
 
 static void next_alert(struct fwd_destination *dest);
-static void bury(struct fwd_destination *dest, const char *why);
+static void bury(struct fwd_destination *dest, const char *what, const char *why);
 static void record(struct fwd_destination *dest);
 static void on_timer(uv_timer_t *timer);
 
@@ -236,7 +236,7 @@ static void on_answer(void *ctx, const struct fwd_http_result *result)
 static void send_message(struct fwd_destination *dest)
 {
     if (hd_fails(!hd_alert_is_test(dest->item.alert))) {
-        bury(dest, "a test is never sent");
+        bury(dest, "a test is never sent", "");
         return;
     }
     dest->setup->target.fresh = dest->is_fresh;
@@ -447,10 +447,10 @@ static void end_unsent(struct fwd_destination *dest, enum fwd_outcome outcome,
     record(dest);
 }
 
-static void bury(struct fwd_destination *dest, const char *why)
+static void bury(struct fwd_destination *dest, const char *what, const char *why)
 {
     hd_buf_clear(&dest->message);
-    end_unsent(dest, FWD_DEAD, "cannot be told in this profile: ", why);
+    end_unsent(dest, FWD_DEAD, what, why);
 }
 
 static bool is_of_province(const struct fwd_destination *dest)
@@ -542,7 +542,7 @@ static void attempt(struct fwd_destination *dest)
     } else if (render(dest, why) == HD_OK) {
         begin(dest);
     } else {
-        bury(dest, why);
+        bury(dest, "cannot be told in this profile: ", why);
     }
 }
 
@@ -620,7 +620,7 @@ static void next_alert(struct fwd_destination *dest)
             continue;
         }
         if (dest->item.alert == NULL) {
-            bury(dest, dest->item.why);
+            bury(dest, "cannot be read: ", dest->item.why);
         } else {
             attempt(dest);
         }

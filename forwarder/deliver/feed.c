@@ -14,6 +14,9 @@ struct fwd_feed {
     struct hd_journal_reader *reader;
     struct fwd_frame *frame;
     struct hd_buf text;
+    struct hd_journal_entry held; /* read, and not given yet */
+    bool is_held;
+    uint64_t missing; /* the first entry that should be before it; 0 = none is missing */
 };
 
 int fwd_feed_open(const char *dir, const char *name, const struct hd_journal_keys *keys,
@@ -69,31 +72,72 @@ static void take_entry(struct fwd_feed *feed, const struct hd_journal_entry *ent
     (void)snprintf(out->id, sizeof(out->id), "%s", hd_alert_text(out->alert, "id"));
 }
 
+static uint64_t position(const struct fwd_feed *feed)
+{
+    struct hd_journal_cursor cursor;
+    hd_journal_reader_tell(feed->reader, &cursor);
+    return cursor.index;
+}
+
+/* Something could not be read at `index`; how much is known when the next one is read. */
+static void pass_over(struct fwd_feed *feed, uint64_t index, int err)
+{
+    bool is_damage = err == HD_ECORRUPT;
+    FWD_COUNT(is_damage ? FWD_M_CORRUPT : FWD_M_LOST);
+    HD_LOG(ERROR, "feed",
+           is_damage ? "an entry of the alert journal does not verify"
+                     : "alerts were removed before they were sent; see the "
+                       "correlator's alerts.retain settings");
+    index = index == 0 ? position(feed) : index; /* a reader that has just begun */
+    feed->missing = feed->missing == 0 ? index : feed->missing;
+}
+
+static int hold_next(struct fwd_feed *feed)
+{
+    while (!feed->is_held) {
+        uint64_t index = position(feed);
+        int err = hd_journal_reader_next(feed->reader, &feed->held);
+        if (err == HD_ECORRUPT || err == HD_ENOENT) {
+            pass_over(feed, index, err);
+        } else if (err != HD_OK) {
+            return err;
+        } else {
+            feed->is_held = true;
+        }
+    }
+    return HD_OK;
+}
+
+/* What is missing is no alert that could be sent, but one that was: it gets its receipt.
+ */
+static void tell_missing(struct fwd_feed *feed, struct fwd_feed_alert *out)
+{
+    *out = (struct fwd_feed_alert){
+        .index = feed->missing, .id = "-", .after = {.index = feed->held.index}};
+    (void)snprintf(out->why, sizeof(out->why),
+                   "entries %llu to %llu of the alert journal are missing or do not "
+                   "verify",
+                   (unsigned long long)feed->missing,
+                   (unsigned long long)feed->held.index - 1);
+}
+
 int fwd_feed_next(struct fwd_feed *feed, struct fwd_feed_alert *out)
 {
-    for (;;) {
-        struct hd_journal_entry entry;
-        int err = hd_journal_reader_next(feed->reader, &entry);
-        if (err == HD_ECORRUPT) {
-            FWD_COUNT(FWD_M_CORRUPT);
-            HD_LOG(ERROR, "feed", "an entry of the alert journal does not verify");
-            continue;
-        }
-        if (err == HD_ENOENT) {
-            FWD_COUNT(FWD_M_LOST);
-            HD_LOG(ERROR, "feed",
-                   "alerts were removed before they were sent; see the "
-                   "correlator's alerts.retain settings");
-            continue;
-        }
-        if (err != HD_OK) {
-            return err;
-        }
-        *out = (struct fwd_feed_alert){.index = entry.index, .id = "-"};
-        hd_journal_reader_tell(feed->reader, &out->after);
-        take_entry(feed, &entry, out);
-        return HD_OK;
+    int err = hold_next(feed);
+    if (err != HD_OK) {
+        return err;
     }
+    bool is_missing = feed->missing > 0 && feed->missing < feed->held.index;
+    if (is_missing) {
+        tell_missing(feed, out);
+    } else {
+        *out = (struct fwd_feed_alert){.index = feed->held.index, .id = "-"};
+        hd_journal_reader_tell(feed->reader, &out->after);
+        take_entry(feed, &feed->held, out);
+        feed->is_held = false;
+    }
+    feed->missing = 0;
+    return HD_OK;
 }
 
 int fwd_feed_save(struct fwd_feed *feed, const struct hd_journal_cursor *cursor)

@@ -21,7 +21,8 @@ struct fwd_feed_alert {
 int fwd_feed_open(const char *dir, const char *name, const struct hd_journal_keys *keys,
                   struct fwd_feed **out) HD_MUST_USE;
 void fwd_feed_close(struct fwd_feed *feed);
-/* HD_EAGAIN: none now. Entries that do not verify are counted and passed over. */
+/* HD_EAGAIN: none now. Entries that are missing or do not verify are counted; a run of
+ * them comes as one that is no alert, under the index of the first. */
 int fwd_feed_next(struct fwd_feed *feed, struct fwd_feed_alert *out) HD_MUST_USE;
 /* This one and all before are done. Not synced: the receipts know better. */
 int fwd_feed_save(struct fwd_feed *feed,

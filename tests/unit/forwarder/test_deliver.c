@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tests/unit/forwarder/world.h"
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <curl/curl.h>
 
@@ -368,6 +370,47 @@ static void test_cannot_be_told(void **state)
     json_decref(list);
 }
 
+static const char *alerts_file(unsigned first)
+{
+    char name[64];
+    (void)snprintf(name, sizeof(name), "alerts/%020u.zst", first);
+    return hd_test_path(w.dir, name);
+}
+
+/* Alerts that are gone or damaged cannot be sent; that they were is not forgotten. */
+static void test_what_cannot_be_read_has_a_receipt(void **state)
+{
+    (void)state;
+    uint8_t byte = 0;
+    world_centre(&w, "server", "200", false);
+    world_conf(&w, "");
+    w.alert_segment = 1; /* a segment each */
+    world_alerts(&w, 5);
+    assert_int_equal(unlink(alerts_file(2)), 0);
+    int fd = open(alerts_file(3), O_RDWR);
+    assert_int_equal(pread(fd, &byte, 1, 200), 1);
+    byte ^= 1;
+    assert_int_equal(pwrite(fd, &byte, 1, 200), 1);
+    (void)close(fd);
+    for (int i = 0; i < 2; i++) { /* told once, also when all is read again */
+        world_start(&w);
+        world_until(&w, world_has_delivered, 3);
+        world_wait(&w, 20);
+        world_stop(&w);
+        assert_int_equal(w.n_got, 3);
+        assert_string_equal(world_outcomes(&w, "a"),
+                            "begun delivered dead begun delivered begun delivered");
+        assert_int_equal(unlink(hd_test_path(w.dir, "alerts/readers/forwarder-a")), 0);
+    }
+    json_t *list = world_receipts(&w);
+    const json_t *dead = json_array_get(list, 2);
+    assert_int_equal(json_integer_value(json_object_get(dead, "index")), 2);
+    assert_string_equal(json_string_value(json_object_get(dead, "reason")),
+                        "cannot be read: entries 2 to 3 of the alert journal are missing "
+                        "or do not verify");
+    json_decref(list);
+}
+
 static void test_no_receipt_no_request(void **state)
 {
     (void)state;
@@ -549,6 +592,7 @@ int main(void)
         CASE(test_two_destinations),
         CASE(test_what_may_leave),
         CASE(test_cannot_be_told),
+        CASE(test_what_cannot_be_read_has_a_receipt),
         CASE(test_no_receipt_no_request),
         CASE(test_old_receipts_are_sealed),
         CASE(test_put_and_journal_that_comes_late),

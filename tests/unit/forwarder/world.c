@@ -149,7 +149,7 @@ static struct hd_journal *journal_open(struct world *w)
 {
     char dir[512];
     (void)snprintf(dir, sizeof(dir), "%s/alerts", w->dir);
-    const struct hd_journal_opts opts = {.dir = dir};
+    const struct hd_journal_opts opts = {.dir = dir, .segment_bytes = w->alert_segment};
     struct hd_journal_recovery recovery;
     struct hd_journal *journal = NULL;
     assert_int_equal(hd_journal_open(&opts, &journal, &recovery), HD_OK);
@@ -226,7 +226,7 @@ static bool receipts_closed(struct world *w, unsigned n)
     (void)n;
     char dir[512];
     (void)snprintf(dir, sizeof(dir), "%s/state/receipts", w->dir);
-    const struct hd_journal_opts opts = {.dir = dir};
+    const struct hd_journal_opts opts = {.dir = dir, .segment_bytes = w->alert_segment};
     struct hd_journal_recovery recovery;
     struct hd_journal *journal = NULL;
     if (hd_journal_open(&opts, &journal, &recovery) != HD_OK) {

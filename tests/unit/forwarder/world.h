@@ -34,7 +34,8 @@ struct world {
     json_t *schema;
     struct world_got got[WORLD_GOT_MAX];
     unsigned n_got;
-    unsigned n_alerts; /* written so far */
+    unsigned n_alerts;      /* written so far */
+    uint64_t alert_segment; /* bytes of a segment of alerts; 0 = the usual */
 };
 
 /* `pki` may be shared between tests (hd_test_pki). */
