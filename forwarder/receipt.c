@@ -2,12 +2,14 @@
  *
  * Receipts in a journal with a disk thread of its own. The tail that is read at start is
  * a table (destination, index, alert) -> last outcome: it answers "was this sent before
- * the crash?" for the few alerts between the saved cursor and the end.
+ * the crash?" for the few alerts between the saved cursor and the end, or, where a cursor
+ * is old, for as many as there are.
  */
 #include "forwarder/receipt.h"
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include <haidang/buf.h>
 #include <haidang/clock.h>
@@ -23,6 +25,7 @@
 #define KEY_MAX     256
 #define TRIM_MS     60000U /* at most; and a tenth of the age at which files are sealed */
 #define TRIM_MIN_MS 10U
+#define CLOCK_STEP  (2 * 86400 * HD_NS_PER_SEC) /* by which times may be wrong */
 
 struct fwd_receipts {
     struct hd_owner owner;
@@ -30,6 +33,11 @@ struct fwd_receipts {
     struct hd_journal_writer *writer;
     struct fwd_frame *frame;
     json_t *tail;
+    char *dir;
+    const struct hd_journal_keys *keys;
+    uint64_t
+        tail_first;  /* entry that the tail begins with; 0 = nobody was there before */
+    int64_t tail_ns; /* and its time */
     struct hd_buf text, payload;
     void (*closed)(void *ctx);
     void *closed_ctx;
@@ -108,7 +116,15 @@ static bool tail_key(char key[KEY_MAX], const char *destination, uint64_t index,
     return n > 0 && n < KEY_MAX;
 }
 
-static void tail_add(struct fwd_receipts *receipts, struct hd_slice line)
+/* Whose receipts are wanted. */
+struct wanted {
+    json_t *into;
+    const char *destination; /* NULL: any */
+    uint64_t index;          /* of an alert, and those after it */
+    uint64_t end;            /* entry up to which is read; 0 = all */
+};
+
+static void tail_add(const struct wanted *wanted, struct hd_slice line)
 {
     json_t *object = json_loadb((const char *)line.ptr, line.len, 0, NULL);
     const char *destination = json_string_value(json_object_get(object, "destination"));
@@ -116,23 +132,39 @@ static void tail_add(struct fwd_receipts *receipts, struct hd_slice line)
     const char *outcome = json_string_value(json_object_get(object, "outcome"));
     uint64_t index = (uint64_t)json_integer_value(json_object_get(object, "index"));
     char key[KEY_MAX];
-    if (destination != NULL && alert != NULL && outcome != NULL &&
-        tail_key(key, destination, index, alert)) {
+    bool is_wanted =
+        destination != NULL && alert != NULL && outcome != NULL &&
+        (wanted->destination == NULL || strcmp(destination, wanted->destination) == 0);
+    if (is_wanted && tail_key(key, destination, index, alert)) {
         for (int i = 0; i <= FWD_WITHHELD; i++) {
             if (strcmp(outcome, outcomes[i]) == 0) {
-                (void)json_object_set_new(receipts->tail, key, json_integer(i));
+                (void)json_object_set_new(wanted->into, key, json_integer(i));
             }
         }
     }
     json_decref(object);
 }
 
-static int tail_read_all(struct fwd_receipts *receipts, struct hd_journal_reader *reader)
+static void take_entry(struct fwd_receipts *receipts, const struct wanted *wanted,
+                       const struct hd_journal_entry *entry)
+{
+    receipts->tail_ns = receipts->tail_ns == 0 ? entry->time_min : receipts->tail_ns;
+    hd_buf_clear(&receipts->text);
+    if (entry->last >= wanted->index &&
+        fwd_frame_unpack(receipts->frame, entry->payload, RECEIPT_MAX, &receipts->text) ==
+            HD_OK) {
+        tail_add(wanted, hd_buf_slice(&receipts->text));
+    }
+}
+
+static int read_all(struct fwd_receipts *receipts, struct hd_journal_reader *reader,
+                    const struct wanted *wanted)
 {
     for (;;) {
         struct hd_journal_entry entry;
         int err = hd_journal_reader_next(reader, &entry);
-        if (err == HD_EAGAIN) {
+        if (err == HD_EAGAIN ||
+            (err == HD_OK && wanted->end > 0 && entry.index >= wanted->end)) {
             return HD_OK;
         }
         if (err == HD_ECORRUPT || err == HD_ENOENT) {
@@ -141,31 +173,64 @@ static int tail_read_all(struct fwd_receipts *receipts, struct hd_journal_reader
         if (err != HD_OK) {
             return err;
         }
-        hd_buf_clear(&receipts->text);
-        if (fwd_frame_unpack(receipts->frame, entry.payload, RECEIPT_MAX,
-                             &receipts->text) == HD_OK) {
-            tail_add(receipts, hd_buf_slice(&receipts->text));
-        }
+        take_entry(receipts, wanted, &entry);
     }
 }
 
-static int tail_read(struct fwd_receipts *receipts, const struct hd_journal_opts *opts,
-                     uint64_t next_index)
+static int reader_open(const struct fwd_receipts *receipts,
+                       struct hd_journal_reader **reader)
 {
+    int err = hd_journal_reader_open(receipts->dir, NULL, reader);
+    if (err == HD_OK) {
+        hd_journal_reader_use_keys(*reader, receipts->keys);
+    }
+    return err;
+}
+
+static int tail_read(struct fwd_receipts *receipts, uint64_t next_index)
+{
+    const struct wanted wanted = {.into = receipts->tail};
     struct hd_journal_reader *reader = NULL;
-    int err = hd_journal_reader_open(opts->dir, NULL, &reader);
+    int err = reader_open(receipts, &reader);
     if (err != HD_OK) {
         return err;
     }
-    hd_journal_reader_use_keys(reader, opts->keys);
+    receipts->tail_first = 1;
     if (next_index > FWD_RECEIPTS_TAIL) {
         const struct hd_journal_cursor cursor = {.index = next_index - FWD_RECEIPTS_TAIL};
+        receipts->tail_first = cursor.index;
         err = hd_journal_reader_seek(reader, &cursor);
     }
     if (err == HD_OK || err == HD_ENOENT) {
-        err = tail_read_all(receipts, reader);
+        err = read_all(receipts, reader, &wanted);
     }
     hd_journal_reader_close(reader);
+    return err;
+}
+
+int fwd_receipts_reach(struct fwd_receipts *receipts, const char *destination,
+                       uint64_t index, int64_t raised_ns)
+{
+    struct hd_journal_reader *reader = NULL;
+    int64_t from_ns = raised_ns > CLOCK_STEP ? raised_ns - CLOCK_STEP : 0;
+    bool is_tail_old = receipts->tail_ns != 0 && receipts->tail_ns < from_ns;
+    if (receipts->tail_first == 1 || is_tail_old) {
+        return HD_OK;
+    }
+    const struct wanted wanted = {.into = json_object(),
+                                  .destination = destination,
+                                  .index = index,
+                                  .end = receipts->tail_first};
+    int err = wanted.into == NULL ? HD_ENOMEM : reader_open(receipts, &reader);
+    err = err == HD_OK ? hd_journal_reader_seek_time(reader, from_ns) : err;
+    err = err == HD_OK ? read_all(receipts, reader, &wanted) : err;
+    if (err == HD_OK && json_object_update_missing(receipts->tail, wanted.into) != 0) {
+        err = HD_ENOMEM; /* the tail knows better what came last */
+    }
+    if (reader != NULL) {
+        hd_journal_reader_close(reader);
+    }
+    json_decref(wanted.into);
     return err;
 }
 
@@ -198,6 +263,7 @@ static void on_durable(void *ctx, int err, uint64_t index, void *token)
 static void receipts_free(struct fwd_receipts *receipts)
 {
     fwd_frame_free(receipts->frame);
+    free(receipts->dir);
     json_decref(receipts->tail);
     hd_buf_fini(&receipts->text);
     hd_buf_fini(&receipts->payload);
@@ -248,7 +314,7 @@ static void timer_start(struct fwd_receipts *receipts,
     (void)uv_timer_start(&receipts->timer, on_timer, every, every);
 }
 
-static struct fwd_receipts *receipts_new(void)
+static struct fwd_receipts *receipts_new(const struct hd_journal_opts *journal)
 {
     struct fwd_receipts *receipts = calloc(1, sizeof(*receipts));
     if (receipts == NULL) {
@@ -257,7 +323,10 @@ static struct fwd_receipts *receipts_new(void)
     hd_buf_init(&receipts->text, RECEIPT_MAX);
     hd_buf_init(&receipts->payload, 0);
     receipts->tail = json_object();
-    if (receipts->tail == NULL || fwd_frame_new(&receipts->frame) != HD_OK) {
+    receipts->dir = hd_slice_dup(hd_slice_str(journal->dir));
+    receipts->keys = journal->keys;
+    if (receipts->tail == NULL || receipts->dir == NULL ||
+        fwd_frame_new(&receipts->frame) != HD_OK) {
         receipts_free(receipts);
         return NULL;
     }
@@ -267,7 +336,7 @@ static struct fwd_receipts *receipts_new(void)
 int fwd_receipts_open(const struct fwd_receipts_opts *opts, struct fwd_receipts **out,
                       char why[WHY_MAX])
 {
-    struct fwd_receipts *receipts = receipts_new();
+    struct fwd_receipts *receipts = receipts_new(&opts->journal);
     if (receipts == NULL) {
         (void)snprintf(why, WHY_MAX, "%s", hd_err_text(HD_ENOMEM));
         return HD_ENOMEM;
@@ -291,7 +360,7 @@ int fwd_receipts_open(const struct fwd_receipts_opts *opts, struct fwd_receipts 
                HD_KV_UINT("torn_bytes", recovery.torn_bytes),
                HD_KV_UINT("damaged_bytes", recovery.damaged_bytes));
     }
-    err = tail_read(receipts, &opts->journal, recovery.next_index);
+    err = tail_read(receipts, recovery.next_index);
     if (err != HD_OK) {
         (void)snprintf(why, WHY_MAX, "receipts %.180s: %s", opts->journal.dir,
                        hd_err_text(err));

@@ -62,7 +62,13 @@ int fwd_receipts_open(const struct fwd_receipts_opts *opts, struct fwd_receipts 
 void fwd_receipts_close(struct fwd_receipts *receipts, void (*closed)(void *ctx),
                         void *ctx);
 
-/* What the tail said at start: HD_OK and the last outcome, or HD_ENOENT. */
+/* Reads further back where the position of a destination is older than the tail, as after
+ * a power failure or when it was lost. `index`: the first alert that it reads;
+ * `raised_ns`: when, before which nothing can have become of it. Blocks. */
+int fwd_receipts_reach(struct fwd_receipts *receipts, const char *destination,
+                       uint64_t index, int64_t raised_ns) HD_MUST_USE;
+
+/* What was read said: HD_OK and the last outcome, or HD_ENOENT. */
 int fwd_receipts_find(const struct fwd_receipts *receipts, const char *destination,
                       uint64_t index, const char *alert,
                       enum fwd_outcome *outcome) HD_MUST_USE;

@@ -129,6 +129,12 @@ static int mark_refresh(struct hd_journal_reader *r)
     return limit_update(r);
 }
 
+int hd_journal_reader_resume(struct hd_journal_reader *r)
+{
+    bool has_resumed = r->has_mark && (r->has_cursor || r->name == NULL);
+    return has_resumed ? HD_OK : mark_refresh(r);
+}
+
 /* ---- finding the segment ---- */
 
 struct listing {

@@ -49,7 +49,8 @@ struct fwd_destination {
     enum dest_state state;
     struct hd_backoff backoff;
 
-    bool has_passed; /* `passed` is not yet saved */
+    bool has_reached; /* as far back in the receipts as the position is */
+    bool has_passed;  /* `passed` is not yet saved */
     struct hd_journal_cursor passed;
 
     /* the alert in hand */
@@ -484,6 +485,22 @@ static bool is_withheld(struct fwd_destination *dest)
     return false;
 }
 
+/* Before the first alert: what receipts say was ended is not sent again, also where the
+ * saved position is old. */
+static void reach_receipts(struct fwd_destination *dest)
+{
+    const char *name = dest->setup->conf->name;
+    int err = dest->has_reached
+                  ? HD_OK
+                  : fwd_receipts_reach(dest->opts.receipts, name, dest->item.index,
+                                       dest->item.raised_ns);
+    dest->has_reached = true;
+    if (err != HD_OK) {
+        HD_LOG(ERROR, MODULE, "old receipts cannot be read: alerts may be sent again",
+               HD_KV_STR("destination", name), HD_KV_ERR(err));
+    }
+}
+
 /* True when an earlier run ended this one; notes one that it may have sent. */
 static bool is_known(struct fwd_destination *dest)
 {
@@ -615,6 +632,7 @@ static void next_alert(struct fwd_destination *dest)
             return;
         }
         dest->attempt = 0;
+        reach_receipts(dest);
         if (is_known(dest) || is_withheld(dest)) {
             pass_over(dest);
             continue;

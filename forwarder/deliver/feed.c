@@ -79,7 +79,8 @@ static uint64_t position(const struct fwd_feed *feed)
     return cursor.index;
 }
 
-/* Something could not be read at `index`; how much is known when the next one is read. */
+/* Something could not be read at `index` (0: a reader that has just begun); how much is
+ * known when the next one is read. */
 static void pass_over(struct fwd_feed *feed, uint64_t index, int err)
 {
     bool is_damage = err == HD_ECORRUPT;
@@ -88,15 +89,19 @@ static void pass_over(struct fwd_feed *feed, uint64_t index, int err)
            is_damage ? "an entry of the alert journal does not verify"
                      : "alerts were removed before they were sent; see the "
                        "correlator's alerts.retain settings");
-    index = index == 0 ? position(feed) : index; /* a reader that has just begun */
+    index = index == 0 ? position(feed) : index;
     feed->missing = feed->missing == 0 ? index : feed->missing;
 }
 
 static int hold_next(struct fwd_feed *feed)
 {
+    int err = hd_journal_reader_resume(feed->reader);
+    if (err != HD_OK) {
+        return err;
+    }
     while (!feed->is_held) {
         uint64_t index = position(feed);
-        int err = hd_journal_reader_next(feed->reader, &feed->held);
+        err = hd_journal_reader_next(feed->reader, &feed->held);
         if (err == HD_ECORRUPT || err == HD_ENOENT) {
             pass_over(feed, index, err);
         } else if (err != HD_OK) {
@@ -131,7 +136,8 @@ int fwd_feed_next(struct fwd_feed *feed, struct fwd_feed_alert *out)
     if (is_missing) {
         tell_missing(feed, out);
     } else {
-        *out = (struct fwd_feed_alert){.index = feed->held.index, .id = "-"};
+        *out = (struct fwd_feed_alert){
+            .index = feed->held.index, .raised_ns = feed->held.time_min, .id = "-"};
         hd_journal_reader_tell(feed->reader, &out->after);
         take_entry(feed, &feed->held, out);
         feed->is_held = false;

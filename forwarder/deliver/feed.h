@@ -14,6 +14,7 @@ struct fwd_feed_alert {
     json_t *alert;                  /* own: the caller's; NULL = not an alert: `why` */
     char id[37];                    /* "-" when there is none */
     uint64_t index;                 /* in the journal */
+    int64_t raised_ns;              /* 0: nobody knows */
     struct hd_journal_cursor after; /* where to go on once this one is done */
     char why[256];
 };

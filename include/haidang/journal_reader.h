@@ -43,6 +43,10 @@ void hd_journal_reader_close(struct hd_journal_reader *r);
 void hd_journal_reader_use_keys(struct hd_journal_reader *r,
                                 const struct hd_journal_keys *keys);
 
+/* Takes up the saved position, so that tell knows it; the first read does that by itself.
+ * HD_EAGAIN: there is no journal yet. */
+int hd_journal_reader_resume(struct hd_journal_reader *r) HD_MUST_USE;
+
 /* The next durable entry; its slices are valid until the next call. HD_EAGAIN: none yet.
  * HD_ECORRUPT: the entry does not verify; it is skipped (to the next that does) and the
  * number of bytes passed over added to *hd_journal_reader_skipped. HD_ENOENT: entries

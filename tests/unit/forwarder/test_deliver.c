@@ -9,9 +9,12 @@
 
 #include <curl/curl.h>
 
+#include <haidang/clock.h>
+#include <haidang/fs.h>
 #include <haidang/journal_check.h>
 
 #include "forwarder/metrics.h"
+#include "forwarder/receipt.h"
 #include "tests/support/certs.h"
 
 static struct world w;
@@ -67,6 +70,7 @@ static void test_order_and_restart(void **state)
     assert_int_equal(w.n_got, 16);
     check_order(16, 1);
     world_stop(&w);
+    assert_int_equal(HD_METRIC_GET(fwd_metrics, FWD_M_KNOWN), 0); /* none read again */
 
     json_t *list = world_receipts(&w);
     assert_int_equal(json_array_size(list), 32);
@@ -411,6 +415,98 @@ static void test_what_cannot_be_read_has_a_receipt(void **state)
     json_decref(list);
 }
 
+/* The same where it went on after a restart. */
+static void test_what_is_gone_at_a_start_has_a_receipt(void **state)
+{
+    (void)state;
+    world_centre(&w, "server", "200", false);
+    world_conf(&w, "");
+    w.alert_segment = 1;
+    world_alerts(&w, 1);
+    world_start(&w);
+    world_until(&w, world_has_delivered, 1);
+    world_stop(&w);
+    world_alerts(&w, 3);
+    assert_int_equal(unlink(alerts_file(2)), 0);
+    assert_int_equal(unlink(alerts_file(3)), 0);
+    world_start(&w);
+    world_until(&w, world_has_delivered, 2);
+    world_stop(&w);
+    assert_string_equal(world_outcomes(&w, "a"), "begun delivered dead begun delivered");
+}
+
+static unsigned n_durable;
+
+static void on_durable(void *ctx, int err)
+{
+    (void)ctx;
+    assert_int_equal(err, HD_OK);
+    n_durable++;
+}
+
+static bool are_durable(struct world *world, unsigned n)
+{
+    (void)world;
+    return n_durable == n;
+}
+
+static void put_receipts(struct fwd_receipts *receipts, const char *destination,
+                         unsigned alert, enum fwd_outcome outcome, unsigned n)
+{
+    char id[40];
+    (void)snprintf(id, sizeof(id), "5b1f3c7e-0a1b-8c2d-9e3f-%012u", alert);
+    const struct fwd_receipt receipt = {.time_ns = hd_clock_wall_ns(),
+                                        .destination = destination,
+                                        .alert = id,
+                                        .index = alert,
+                                        .outcome = outcome,
+                                        .profile = "p",
+                                        .schema_sha256 = "s"};
+    n_durable = 0;
+    for (unsigned i = 0; i < n; i++) {
+        assert_int_equal(fwd_receipts_append(receipts, &receipt, on_durable, NULL),
+                         HD_OK);
+    }
+    world_until(&w, are_durable, n);
+}
+
+/* Receipts of an earlier life, whose saved position was lost with it. */
+static void put_old_receipts(const char *dir)
+{
+    const struct fwd_receipts_opts opts = {.journal = {.dir = dir}, .loop = &w.loop};
+    struct fwd_receipts *receipts = NULL;
+    char why[256];
+    assert_int_equal(hd_fs_mkdirs(dir, 0750), HD_OK);
+    assert_int_equal(fwd_receipts_open(&opts, &receipts, why), HD_OK);
+    put_receipts(receipts, "a", 1, FWD_DELIVERED, 1);
+    put_receipts(receipts, "a", 2, FWD_DEAD, 1);
+    put_receipts(receipts, "a", 3, FWD_BEGUN, 1);
+    for (unsigned i = 0; i < FWD_RECEIPTS_TAIL; i += 64) {
+        put_receipts(receipts, "b", 1, FWD_RETRY, 64);
+    }
+    fwd_receipts_close(receipts, NULL, NULL);
+    world_wait(&w, 20);
+}
+
+static void test_a_lost_position_sends_nothing_again(void **state)
+{
+    (void)state;
+    world_centre(&w, "server", "200", false);
+    world_conf(&w, "");
+    put_old_receipts(hd_test_path(w.dir, "state/receipts"));
+    world_alerts(&w, 4);
+    world_start(&w);
+    world_until(&w, world_has_delivered, 2);
+    world_stop(&w);
+    assert_int_equal(w.n_got, 2);
+    check_order(3, 2);
+    assert_int_equal(HD_METRIC_GET(fwd_metrics, FWD_M_KNOWN), 2);
+    json_t *list = world_receipts(&w);
+    const json_t *begun = json_array_get(list, FWD_RECEIPTS_TAIL + 3);
+    assert_true(json_is_true(json_object_get(begun, "resend")));
+    json_decref(list);
+}
+
 static void test_no_receipt_no_request(void **state)
 {
     (void)state;
@@ -593,6 +689,8 @@ int main(void)
         CASE(test_what_may_leave),
         CASE(test_cannot_be_told),
         CASE(test_what_cannot_be_read_has_a_receipt),
+        CASE(test_what_is_gone_at_a_start_has_a_receipt),
+        CASE(test_a_lost_position_sends_nothing_again),
         CASE(test_no_receipt_no_request),
         CASE(test_old_receipts_are_sealed),
         CASE(test_put_and_journal_that_comes_late),
