@@ -206,9 +206,9 @@ static void on_durable(void *ctx, int err, uint64_t index, void *token)
     struct cor_intake *in = ctx;
     struct cor_span *span = token;
     struct cor_agent *agent = span->owner;
-    cor_pace_done(&in->pace, span->bytes, span->since_ms, uv_now(in->opts.loop));
     (void)uv_prepare_start(&in->acks_due, flush_acks); /* others may go on */
     if (err != HD_OK) {
+        cor_pace_undo(&in->pace, span->bytes);
         COR_COUNT(COR_M_FULL, 1);
         archive_failed(in, err);
         cor_ledger_failed(&agent->ledger, span);
@@ -217,6 +217,7 @@ static void on_durable(void *ctx, int err, uint64_t index, void *token)
         }
         return;
     }
+    cor_pace_done(&in->pace, span->bytes, span->since_ms, uv_now(in->opts.loop));
     archive_took(in);
     COR_COUNT(COR_M_BATCHES, 1);
     COR_COUNT(COR_M_LINES, span->count);

@@ -280,7 +280,7 @@ static int archive(struct cor_session *s, const struct hd_wire_batch *b)
     uint64_t missing = 0;
     /* What an agent that comes from another correlator sent there is not missing. */
     bool is_first = ledger->durable == 0 && ledger->head == NULL;
-    if (!cor_pace_take(pace, batch.bytes)) {
+    if (!cor_pace_take(pace, batch.bytes, batch.since_ms)) {
         return HD_EFULL;
     }
     int err = cor_ledger_take(ledger, &batch, &span, &missing);
@@ -291,7 +291,7 @@ static int archive(struct cor_session *s, const struct hd_wire_batch *b)
         }
     }
     if (err != HD_OK) {
-        cor_pace_done(pace, batch.bytes, batch.since_ms, batch.since_ms);
+        cor_pace_undo(pace, batch.bytes);
         return err;
     }
     if (missing > 0 && !is_first) {

@@ -10,8 +10,9 @@
  *   HD_FAULT_READ_ONLY=FILE    while it exists, nothing below HD_FAULT_BELOW=DIR can be
  *                          changed (a file system with open files cannot be remounted)
  *   HD_FAULT_DISK=BYTES    a second are all that a disk takes below HD_FAULT_BELOW: a
- * sync lasts as long as what it carries needs HD_FAULT_CLOCK=FILE    holds the seconds
- * (int64) by which the wall clock is wrong
+ *                          sync lasts as long as what it carries needs
+ *   HD_FAULT_SYNC=MS       and so much longer
+ *   HD_FAULT_CLOCK=FILE    holds the seconds (int64) by which the wall clock is wrong
  */
 #include <dlfcn.h>
 #include <errno.h>
@@ -59,7 +60,8 @@ static struct {
     const char *fired, *trace, *read_only, *below;
     const volatile int64_t *clock_error_s;
     unsigned nth, times;
-    unsigned disk; /* bytes a second; 0 = as fast as it is */
+    unsigned disk;    /* bytes a second; 0 = as fast as it is */
+    unsigned sync_ms; /* by which every sync is slower */
     enum action action;
     atomic_uint seen;
 } fault;
@@ -101,6 +103,7 @@ __attribute__((constructor)) static void read_orders(void)
     fault.read_only = getenv("HD_FAULT_READ_ONLY");
     fault.below = getenv("HD_FAULT_BELOW");
     fault.disk = number(getenv("HD_FAULT_DISK"));
+    fault.sync_ms = number(getenv("HD_FAULT_SYNC"));
     if (getenv("HD_FAULT_CLOCK") != NULL) {
         map_clock(getenv("HD_FAULT_CLOCK"));
     }
@@ -361,14 +364,16 @@ ssize_t recv(int fd, void *to, size_t len, int flags)
 static void be_slow(int fd)
 {
     char link[64], path[PATH_MAX];
-    if (fault.disk == 0 || fault.below == NULL || fd < 0 || fd >= FDS) {
+    if (fault.below == NULL || fd < 0 || fd >= FDS) {
         return;
     }
     (void)snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
     ssize_t n = readlink(link, path, sizeof(path) - 1);
     path[n < 0 ? 0 : n] = '\0';
     if (strncmp(path, fault.below, strlen(fault.below)) == 0) {
-        uint64_t us = (uint64_t)(dirty[fd].to - dirty[fd].from) * 1000000 / fault.disk;
+        uint64_t bytes = (uint64_t)(dirty[fd].to - dirty[fd].from);
+        uint64_t us = fault.disk == 0 ? 0 : bytes * 1000000 / fault.disk;
+        us += (uint64_t)fault.sync_ms * 1000;
         const struct timespec wait = {(time_t)(us / 1000000),
                                       (long)(us % 1000000) * 1000};
         (void)nanosleep(&wait, NULL);
