@@ -31,11 +31,35 @@ uint32_t cor_intake_credits(const struct cor_intake *in)
                                  : (uint32_t)share;
 }
 
-bool cor_intake_reserve(struct cor_intake *in, uint64_t bytes)
+bool cor_intake_has_turn(const struct cor_session *s,
+                         const struct cor_session_list *queue)
 {
-    if (in->memory_used + bytes > in->opts.memory) {
+    const struct cor_intake *in = s->intake;
+    bool is_first = TAILQ_EMPTY(queue) || (in->turn == s && in->turn_in == queue);
+    return is_first && (queue != &in->for_more || TAILQ_EMPTY(&in->for_disk));
+}
+
+struct cor_session_list *cor_intake_disk_queue(const struct cor_session *s)
+{
+    bool has_none = s->agent->ledger.in_flight == 0;
+    return has_none ? &s->intake->for_disk : &s->intake->for_more;
+}
+
+void cor_intake_took_turn(const struct cor_session *s)
+{
+    if (s->intake->turn == s) {
+        s->intake->turn = NULL;
+    }
+}
+
+bool cor_intake_reserve(struct cor_session *s, uint64_t bytes)
+{
+    struct cor_intake *in = s->intake;
+    if (!cor_intake_has_turn(s, &in->for_memory) ||
+        in->memory_used + bytes > in->opts.memory) {
         return false;
     }
+    cor_intake_took_turn(s);
     in->memory_used += bytes;
     hd_metric_max(&cor_metrics[COR_M_MEMORY_HIGH], in->memory_used);
     return true;
@@ -59,19 +83,21 @@ void cor_intake_stop_waiting(struct cor_session *s)
     }
 }
 
-/* In order of waiting, until the first for whom there is still no room. Who got some and
- * has to wait again is the last. */
+/* In order of waiting, each for one turn, until the first for whom there is no room. */
 static void wake(struct cor_intake *in, struct cor_session_list *queue)
 {
     struct cor_session *s;
-    while (!in->is_closing && (s = TAILQ_FIRST(queue)) != NULL) {
-        size_t before = s->in.len;
+    bool is_room = true;
+    while (is_room && !in->is_closing && (s = TAILQ_FIRST(queue)) != NULL) {
         cor_intake_stop_waiting(s);
-        if (!cor_session_go_on(s) && s->in.len == before && s->waits_in == queue) {
+        in->turn = s;
+        in->turn_in = queue;
+        if (!cor_session_go_on(s) && s->waits_in == queue && in->turn == s) {
             TAILQ_REMOVE(queue, s, waiting);
             TAILQ_INSERT_HEAD(queue, s, waiting);
-            return;
+            is_room = false;
         }
+        in->turn = NULL;
     }
 }
 
@@ -79,12 +105,8 @@ static void wake(struct cor_intake *in, struct cor_session_list *queue)
 static void wake_waiting(struct cor_intake *in)
 {
     wake(in, &in->for_disk);
+    wake(in, &in->for_more);
     wake(in, &in->for_memory);
-}
-
-void cor_intake_release(struct cor_intake *in, uint64_t bytes)
-{
-    in->memory_used -= bytes < in->memory_used ? bytes : in->memory_used;
 }
 
 /* Before the loop sleeps: one ACK a connection however many batches became durable. */
@@ -98,8 +120,15 @@ static void flush_acks(uv_prepare_t *prepare)
         s->wants_ack = false;
         cor_session_ack(s);
     }
-    /* Acknowledging freed nothing, but what led here did. */
-    wake_waiting(in);
+    wake_waiting(in); /* what led here may have made room */
+}
+
+void cor_intake_release(struct cor_intake *in, uint64_t bytes)
+{
+    in->memory_used -= bytes < in->memory_used ? bytes : in->memory_used;
+    if (bytes > 0 && !TAILQ_EMPTY(&in->for_memory) && !in->is_closing) {
+        (void)uv_prepare_start(&in->acks_due, flush_acks);
+    }
 }
 
 void cor_intake_want_ack(struct cor_intake *in, struct cor_session *s)
@@ -141,18 +170,22 @@ static bool take_connection(struct cor_intake *in, uv_stream_t *server)
     return false;
 }
 
+/* Listeners take turns: a crowd at one must not keep others from being served. */
 static void take_deferred(struct cor_intake *in)
 {
+    size_t first = in->next_listener;
     for (size_t i = 0; i < in->n_listeners && !in->is_closing; i++) {
-        uv_stream_t *server = in->listeners[i].deferred;
+        size_t at = (first + i) % in->n_listeners;
+        uv_stream_t *server = in->listeners[at].deferred;
         if (server == NULL) {
             continue;
         }
-        in->listeners[i].deferred = NULL;
+        in->listeners[at].deferred = NULL;
         if (!take_connection(in, server)) {
-            in->listeners[i].deferred = server;
+            in->listeners[at].deferred = server;
             return;
         }
+        in->next_listener = at + 1;
     }
 }
 
@@ -178,6 +211,17 @@ void cor_intake_admitted(struct cor_intake *in, const struct cor_session *s)
 }
 
 /* ---- the archive answers ---- */
+
+/* Nothing of it is on its way any more. */
+static void move_ahead(struct cor_intake *in, const struct cor_agent *agent)
+{
+    struct cor_session *s = agent->session;
+    if (s != NULL && s->waits_in == &in->for_more && agent->ledger.in_flight == 0) {
+        TAILQ_REMOVE(&in->for_more, s, waiting);
+        TAILQ_INSERT_TAIL(&in->for_disk, s, waiting);
+        s->waits_in = &in->for_disk;
+    }
+}
 
 static void archive_failed(struct cor_intake *in, int err)
 {
@@ -213,7 +257,7 @@ static void on_durable(void *ctx, int err, uint64_t index, void *token)
         archive_failed(in, err);
         cor_ledger_failed(&agent->ledger, span);
         if (agent->session != NULL) {
-            cor_session_refused(agent->session);
+            cor_session_refused(agent->session, err);
         }
         return;
     }
@@ -227,6 +271,7 @@ static void on_durable(void *ctx, int err, uint64_t index, void *token)
     in->has_changed = true;
     agent->lines += span->count;
     cor_ledger_durable(&agent->ledger, span);
+    move_ahead(in, agent);
     if (agent->session != NULL) {
         cor_intake_want_ack(in, agent->session);
     }
@@ -447,6 +492,7 @@ int cor_intake_open(const struct cor_intake_opts *opts, struct cor_intake **out,
     }
     TAILQ_INIT(&in->sessions);
     TAILQ_INIT(&in->for_disk);
+    TAILQ_INIT(&in->for_more);
     TAILQ_INIT(&in->for_memory);
     TAILQ_INIT(&in->acks);
     hd_buf_init(&in->scratch, SCRATCH_MAX);

@@ -35,7 +35,7 @@ struct cor_session {
     uint64_t opened_ms, heard_ms;
     uint64_t frame_since_ms; /* the frame in `in` began; 0 = none */
     uint64_t credits_high;   /* the most ever granted */
-    /* Where it waits, paused: for_disk or for_memory. NULL: it does not. */
+    /* Where it waits, paused: for_disk, for_more or for_memory. NULL: it does not. */
     struct cor_session_list *waits_in;
     bool wants_ack;
     TAILQ_ENTRY(cor_session) all, waiting, acks;
@@ -63,10 +63,15 @@ struct cor_intake {
     struct cor_addresses addresses; /* in their handshakes */
     struct cor_listener listeners[COR_INTAKE_LISTEN_MAX];
     size_t n_listeners;
+    size_t next_listener; /* whose turn it is when a place becomes free */
     struct hd_journal_writer *archive;
     struct cor_session_list sessions, acks;
-    /* Two queues: who waits for the disk may hold the memory that others wait for. */
-    struct cor_session_list for_disk, for_memory;
+    /* Who waits for the disk may hold the memory that others wait for: these queues are
+     * served first. Of them the first is for those who have nothing on its way to the
+     * disk, so that who has does not stand in front of them; it is there soon. */
+    struct cor_session_list for_disk, for_more, for_memory;
+    struct cor_session *turn; /* who was woken, and has not yet got what it waited for */
+    struct cor_session_list *turn_in;
     uint32_t n_sessions, n_active;
     uint64_t memory_used;
     enum cor_archive_state archive_state;
@@ -93,17 +98,24 @@ void cor_session_ack(struct cor_session *session);
 /* Goes on with what it had to wait for. False: it still has to wait. */
 bool cor_session_go_on(struct cor_session *session);
 /* The archive refused what it sent. */
-void cor_session_refused(struct cor_session *session);
+void cor_session_refused(struct cor_session *session, int err);
 void cor_session_shutdown(struct cor_session *session);
 
 /* ---- intake.c ---- */
 
 uint32_t cor_intake_credits(const struct cor_intake *intake);
-bool cor_intake_reserve(struct cor_intake *intake, uint64_t bytes);
+/* Of the intake's memory. False: wait for it. */
+bool cor_intake_reserve(struct cor_session *session, uint64_t bytes);
 void cor_intake_release(struct cor_intake *intake, uint64_t bytes);
-/* In one of the intake's two queues. */
+/* In one of the intake's queues. */
 void cor_intake_wait(struct cor_session *session, struct cor_session_list *queue);
 void cor_intake_stop_waiting(struct cor_session *session);
+/* Nobody waits in the queue, or this session was woken from it: one batch, or the memory
+ * of one frame, is its turn; then it says so, and is behind the others again. */
+bool cor_intake_has_turn(const struct cor_session *session,
+                         const struct cor_session_list *queue);
+struct cor_session_list *cor_intake_disk_queue(const struct cor_session *session);
+void cor_intake_took_turn(const struct cor_session *session);
 void cor_intake_want_ack(struct cor_intake *intake, struct cor_session *session);
 /* A handshake has ended, well or not. */
 void cor_intake_admitted(struct cor_intake *intake, const struct cor_session *session);

@@ -280,7 +280,8 @@ static int archive(struct cor_session *s, const struct hd_wire_batch *b)
     uint64_t missing = 0;
     /* What an agent that comes from another correlator sent there is not missing. */
     bool is_first = ledger->durable == 0 && ledger->head == NULL;
-    if (!cor_pace_take(pace, batch.bytes, batch.since_ms)) {
+    if (!cor_intake_has_turn(s, cor_intake_disk_queue(s)) ||
+        !cor_pace_take(pace, batch.bytes, batch.since_ms)) {
         return HD_EFULL;
     }
     int err = cor_ledger_take(ledger, &batch, &span, &missing);
@@ -294,6 +295,7 @@ static int archive(struct cor_session *s, const struct hd_wire_batch *b)
         cor_pace_undo(pace, batch.bytes);
         return err;
     }
+    cor_intake_took_turn(s);
     if (missing > 0 && !is_first) {
         COR_COUNT(COR_M_MISSING, missing);
         HD_LOG(WARN, "intake", "records are missing in front of a batch",
@@ -327,7 +329,7 @@ static int on_batch(struct cor_session *s, const struct hd_wire_batch *b)
         break;
     }
     if (s->intake->archive_state == COR_ARCHIVE_FULL) {
-        cor_session_refused(s);
+        cor_session_refused(s, s->intake->archive_err);
         return HD_OK;
     }
     if (s->agent->ledger.flight_bytes > s->credits_high) {
@@ -339,7 +341,7 @@ static int on_batch(struct cor_session *s, const struct hd_wire_batch *b)
     if (err != HD_OK && err != HD_EFULL) {
         HD_LOG(ERROR, "intake", "a batch could not be handed to the archive",
                HD_KV_STR("agent", s->agent->name), HD_KV_ERR(err));
-        cor_session_refused(s);
+        cor_session_refused(s, err);
         return HD_OK;
     }
     return err;
@@ -436,7 +438,7 @@ static size_t take_frames(struct cor_session *s, struct hd_slice data)
             break;
         }
         if (on_frame(s, &frame) == HD_EFULL) {
-            cor_intake_wait(s, &s->intake->for_disk);
+            cor_intake_wait(s, cor_intake_disk_queue(s));
             break;
         }
         taken += used;
@@ -473,7 +475,7 @@ static void settle_buffer(struct cor_session *s)
         s->reserved >= len) {
         return;
     }
-    if (!cor_intake_reserve(s->intake, len - s->reserved)) {
+    if (!cor_intake_reserve(s, len - s->reserved)) {
         cor_intake_wait(s, &s->intake->for_memory);
         return;
     }
@@ -645,14 +647,14 @@ void cor_session_ack(struct cor_session *s)
                                                  .credits = credits}});
 }
 
-void cor_session_refused(struct cor_session *s)
+void cor_session_refused(struct cor_session *s, int err)
 {
     if (s->state == COR_SESSION_ACTIVE) {
         if (s->wants_ack) {
             cor_session_ack(s); /* what is durable need not come again */
         }
         end(s, by_full_archive, "the archive takes no more (%s); come back later",
-            hd_err_text(s->intake->archive_err));
+            hd_err_text(err));
     }
 }
 
