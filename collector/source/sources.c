@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * After a pause sources take turns: one is resumed, has an iteration of the loop to be
- * served, then the next one is, until all read again or the sink is full. After that the
- * one that was to come next, or that others have cut short, is the first. Were all
- * resumed together, the one that the loop serves first, say a file that is written to
+ * served, then the next one is, until all read again or the sink is full. It is always
+ * the one whose turn was the longest ago; a turn that others have cut short is none. Were
+ * all resumed together, the one that the loop serves first, say a file that is written to
  * without end, would fill the sink each time, and the others would never be read. Streams
- * that were held back while others went on take turns in the same way.
+ * that are held back while others go on keep their places.
  */
 #include "collector/source/sources.h"
 
@@ -24,9 +24,12 @@ struct col_sources {
     struct col_source *list[COL_SOURCES_MAX];
     bool is_reading[COL_SOURCES_MAX];
     size_t n, open;
-    size_t turn;     /* whose it is next */
-    unsigned window; /* iterations that the one before still has */
-    size_t draining; /* not yet drained */
+    uint64_t served[COL_SOURCES_MAX]; /* number of the last turn */
+    uint64_t turns;                   /* how many there were */
+    uint64_t before;                  /* of the one whose turn it is: the turn before */
+    size_t current;                   /* whose turn it is */
+    unsigned window;                  /* iterations that it still has */
+    size_t draining;                  /* not yet drained */
     bool is_paused, is_held, is_closing;
     struct col_source_stats
         last; /* is_closing: as it was then; sources free themselves */
@@ -123,15 +126,14 @@ static size_t count_reading(const struct col_sources *s, bool is_of_streams)
     return n;
 }
 
-/* The one whose turn it was gets it again, unless it filled the sink by itself. */
+/* Who is stopped amid its turn has had none, unless it filled the sink by itself. */
 static void end_turn(struct col_sources *s, bool is_of_streams)
 {
     if (s->window == 0 || count_reading(s, is_of_streams) < 2) {
         return;
     }
-    size_t last = (s->turn + s->n - 1) % s->n;
-    if (s->is_reading[last] && !may_read(s, last)) {
-        s->turn = last;
+    if (s->is_reading[s->current] && !may_read(s, s->current)) {
+        s->served[s->current] = s->before;
         s->window = 0;
     }
 }
@@ -147,16 +149,17 @@ static void stop_reading(struct col_sources *s, bool is_of_streams)
     }
 }
 
-/* s->n: nobody waits who may read. */
+/* Who has waited longest; s->n: nobody waits who may read. */
 static size_t find_next(const struct col_sources *s)
 {
+    size_t next = s->n;
     for (size_t i = 0; i < s->n; i++) {
-        size_t at = (s->turn + i) % s->n;
-        if (!s->is_reading[at] && may_read(s, at)) {
-            return at;
+        if (!s->is_reading[i] && may_read(s, i) &&
+            (next == s->n || s->served[i] < s->served[next])) {
+            next = i;
         }
     }
-    return s->n;
+    return next;
 }
 
 static void resume_next(struct col_sources *s)
@@ -166,7 +169,9 @@ static void resume_next(struct col_sources *s)
         (void)uv_idle_stop(&s->step);
         return;
     }
-    s->turn = (next + 1) % s->n;
+    s->current = next;
+    s->before = s->served[next];
+    s->served[next] = ++s->turns;
     s->window = ITERATIONS;
     s->is_reading[next] = true;
     s->list[next]->ops->resume(s->list[next]); /* it may fill the sink at once */

@@ -241,15 +241,20 @@ def shares(world, modest, seconds):
     return {kind: found[kind.encode()] / (sent[kind] - before[kind]) for kind in sent}
 
 
+def waits(world):
+    """How often sources had to wait for the spool: all of them, or streams alone."""
+    return world.metric("agent", "pauses_total") + world.metric("agent", "holds_total")
+
+
 def check_shares(world, modest, what, flood):
     """While a flood that was just begun lasts."""
-    pauses = world.metric("agent", "pauses_total")
+    before = waits(world)
     try:
-        wait_until("the flood to be felt", lambda: world.metric("agent", "pauses_total") > pauses + 5)
+        wait_until("the flood to be felt", lambda: waits(world) > before + 5)
         got = shares(world, modest, 2)
     finally:
         flood.stop()
-    print(f"     {what}, {world.metric('agent', 'pauses_total') - pauses} pauses; archived of U (UDP), T (TCP, the same "
+    print(f"     {what}, {waits(world) - before} pauses; archived of U (UDP), T (TCP, the same "
           f"listener), W (TCP, another), F (file): " + ", ".join(f"{k} {v:.0%}" for k, v in got.items()), flush=True)
     starved = {kind: share for kind, share in got.items() if share < SHARE}
     if starved:

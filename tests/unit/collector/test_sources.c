@@ -19,8 +19,8 @@
 struct fixture {
     struct fake_env fe;
     struct col_conf conf;
-    struct col_conf_source list[3];
-    char tcp[32], udp[32], pattern[512];
+    struct col_conf_source list[4];
+    char tcp[32], other[32], udp[32], pattern[512];
     char *paths[1];
     struct col_sources *sources;
     uint16_t tcp_port, udp_port;
@@ -173,6 +173,47 @@ static void test_streams_are_held_alone(void **state)
     fake_env_fini(&f.fe);
 }
 
+/* A flood of one listener must not cost the other its turns, whatever is read meanwhile.
+ */
+static void test_a_turn_that_is_cut_short_comes_again(void **state)
+{
+    (void)state;
+    struct fixture f = {0};
+    char why[256] = "";
+    fake_env_init(&f.fe);
+    set_conf(&f);
+    (void)snprintf(f.other, sizeof(f.other), "127.0.0.1:%u",
+                   (unsigned)free_port(SOCK_STREAM));
+    f.list[3] = fake_conf(COL_KIND_SYSLOG_TCP);
+    f.list[3].listen = f.other;
+    f.conf.n_sources = 4;
+    assert_int_equal(col_sources_open(&f.fe.env, &f.conf, &f.sources, why), HD_OK);
+    col_sources_hold(f.sources);
+    col_sources_release(f.sources);
+    assert_string_equal(state_of(&f, f.tcp), "open");
+    assert_string_equal(state_of(&f, f.other), "paused");
+    for (unsigned i = 0; i < 20 && strcmp(state_of(&f, f.other), "open") != 0; i++) {
+        (void)uv_run(&f.fe.loop, UV_RUN_NOWAIT);
+    }
+    assert_string_equal(state_of(&f, f.other), "open");
+    col_sources_hold(f.sources); /* amid its turn */
+    col_sources_pause(f.sources);
+    col_sources_resume(f.sources);
+    run_turns(&f); /* of those that are no streams */
+    assert_string_equal(state_of(&f, f.other), "paused");
+    col_sources_release(f.sources);
+    assert_string_equal(state_of(&f, f.other), "open");
+    assert_string_equal(state_of(&f, f.tcp), "paused");
+    run_turns(&f);
+    assert_string_equal(state_of(&f, f.tcp), "open");
+    f.is_closed = false;
+    col_sources_close(f.sources, on_closed, &f);
+    while (!f.is_closed) {
+        (void)uv_run(&f.fe.loop, UV_RUN_ONCE);
+    }
+    fake_env_fini(&f.fe);
+}
+
 static void test_what_was_opened_is_closed_on_failure(void **state)
 {
     (void)state;
@@ -193,6 +234,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_counts_are_kept_while_closing),
         cmocka_unit_test(test_streams_are_held_alone),
+        cmocka_unit_test(test_a_turn_that_is_cut_short_comes_again),
         cmocka_unit_test(test_what_was_opened_is_closed_on_failure),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
