@@ -296,9 +296,8 @@ static void close_segments(struct prove *p)
         if (p->segments->item[i].part.fd >= 0) {
             (void)close(p->segments->item[i].part.fd);
         }
-        hd_buf_fini(&p->segments->item[i].stamp);
     }
-    p->segments->n = 0;
+    con_segments_clear(p->segments);
 }
 
 /* What was found, so that it can be sought anew. */

@@ -41,11 +41,19 @@ void con_segments_of(struct con_segments *segments, const struct con_chain *chai
     }
 }
 
-void con_segments_free(struct con_segments *segments)
+void con_segments_clear(struct con_segments *segments)
 {
-    for (size_t i = 0; segments != NULL && i < segments->n; i++) {
+    for (size_t i = 0; i < segments->n; i++) {
         hd_buf_fini(&segments->item[i].stamp);
         hd_buf_fini(&segments->item[i].chain);
+    }
+    segments->n = 0;
+}
+
+void con_segments_free(struct con_segments *segments)
+{
+    if (segments != NULL) {
+        con_segments_clear(segments);
     }
     free(segments);
 }

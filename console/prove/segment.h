@@ -20,9 +20,9 @@ struct con_segment {
     struct hd_check_segment state;
     char seal[HD_SEAL_MAX + 1]; /* statement with signature; "" = none */
     char problem[256];          /* the first one; "" = none */
-    struct hd_buf chain; /* statements after it, see cover.h; empty = none. own: _free */
+    struct hd_buf chain; /* statements after it, see cover.h; empty = none. own: _clear */
     struct hd_buf
-        stamp; /* of the last of them, or its own: DER; empty = none. own: _free */
+        stamp; /* of the last of them, or its own: DER; empty = none. own: _clear */
     bool is_key_known; /* false: the signature could not be checked */
 };
 
@@ -33,6 +33,8 @@ struct con_segments {
 
 /* The segments that the chain's entries name, by journal and number, nothing else set. */
 void con_segments_of(struct con_segments *segments, const struct con_chain *chain);
+/* None is left; part.fd, if any, is the caller's. */
+void con_segments_clear(struct con_segments *segments);
 void con_segments_free(struct con_segments *segments);
 const struct con_segment *con_segments_find(const struct con_segments *segments,
                                             enum con_chain_journal journal,
